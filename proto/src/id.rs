@@ -92,7 +92,7 @@ macro_rules! define_id {
 
 define_id!(
     /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
-    KillId, "k_", "kill", "ripcord kill --list"
+    KillId, "k_", "kill", "ripcord kill list"
 );
 
 define_id!(

@@ -1,17 +1,18 @@
-//! Ripcord's words as types: what a flag is, what a commit changes, what a snapshot holds, what goes over the wire.
+//! Ripcord's types: what a flag is, what a commit changes, what a snapshot holds, and what goes over the wire.
 //!
-//! This crate parses and validates; it knows no I/O, no clock and no thread. Everything that comes from outside becomes
-//! one of these types at the edge or is refused with [`Faults`], which name every field that is wrong and the way out.
+//! This crate parses and validates. It has no I/O, no clock and no threads. Input from outside becomes one of these types at the
+//! edge, or is rejected with [`ValidationErrors`], which name every invalid field and say how to correct it.
 //!
 //! ```text
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
-//! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
+//! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and its changes
 //! checkpoint  release  rollback  rollout  trigger  proposal  …     ->  record       what is kept beside the flags
-//! scenario                                             ->  drill                    what is rehearsed, and what came of it
+//! scenario                                             ->  drill                    a rehearsed rollback and its report
 //! frame  rest  problem                                                              what goes over the wire
+//! text                                                                              counted nouns, lists, percentages, commands
 //! ```
-#![warn(missing_docs, clippy::disallowed_methods)]
+#![deny(clippy::incompatible_msrv)]
 #![cfg_attr(
     test,
     allow(
@@ -97,3 +98,8 @@ pub use segment::Segment;
 pub use snapshot::Snapshot;
 pub use target::TargetName;
 pub use trigger::FiringId;
+
+/// The code of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

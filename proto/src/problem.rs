@@ -12,19 +12,24 @@ pub enum CommandExit {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $exit:ident, $retry:expr, $title:literal;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $code:literal, $status:literal, $exit:ident, $retry:expr, $title:literal;)*) => {
         /// A public error code. Codes never change their meaning; programs match on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Code {
-            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+            $(#[doc = $meaning] #[serde(rename = $code)] $name,)*
         }
 
         impl Code {
             /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// As it is written.
+            /// What the code means, in a sentence, as the documentation lists it.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning.trim_ascii()),* }
+            }
+
+            /// The code as it is written: `FLAG_KILLED`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code),* }
             }

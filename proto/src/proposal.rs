@@ -257,6 +257,19 @@ mod tests {
     }
 
     #[test]
+    fn a_proposal_that_was_stored_with_the_old_member_names_is_read() {
+        let mut old = serde_json::to_value(proposal(actor("a", Some("key_1")))).unwrap();
+        let members = old.as_object_mut().unwrap();
+        for (name, before) in [("message", "says"), ("summary", "what"), ("base", "shown")] {
+            let value = members.remove(name).unwrap();
+            members.insert(before.to_owned(), value);
+        }
+        members.insert("changes_served".to_owned(), true.into());
+        let read = Proposal::parse(&old.to_string()).unwrap();
+        assert!(read.allow_killed_edit && read.summary == "change flag a" && read.base == Position::START);
+    }
+
+    #[test]
     fn a_proposal_is_read_back_as_it_was_kept() {
         let kept = serde_json::to_string(&proposal(actor("a", Some("key_1")))).unwrap();
         let read = Proposal::parse(&kept).unwrap();

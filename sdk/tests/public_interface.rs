@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ripcord_sdk::engine::{CompileIssue, Compiled, ErrorCode, Reason, SinceContact};
+use ripcord_sdk::engine::{CompileIssue, Compiled, CompiledFlag, ErrorCode, Reason, SinceContact};
 use ripcord_sdk::model::{Entry, Flag, Value, ValueType};
 use ripcord_sdk::serde_json::{self, Map, json};
 use ripcord_sdk::testing::{TestClient, TestError};
@@ -120,7 +120,7 @@ fn the_engine_can_be_used_alone() {
     let position: Position = evaluation.position();
     assert!(value.is_none() && value_type.is_none() && position == snapshot.position);
     let issues: Vec<CompileIssue> = compiled.issues();
-    let entry: Option<&Arc<Entry<Flag>>> = compiled.flag("nowhere").map(|flag| flag.entry());
+    let entry: Option<&Arc<Entry<Flag>>> = compiled.flag("nowhere").map(CompiledFlag::entry);
     assert!(issues.is_empty() && entry.is_none());
 }
 

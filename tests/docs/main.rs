@@ -25,6 +25,7 @@
 //! - Documents show the default ports (8016, 8015, 8013) and the home `/home/ada`; each run has ports and a folder of its own.
 
 mod document;
+mod pages;
 mod runner;
 mod shell;
 mod volatile;
@@ -70,6 +71,18 @@ fn the_readme_shows_what_is_printed() -> Outcome {
 #[test]
 fn the_tutorial_shows_what_is_printed() -> Outcome {
     follow("server/docs/tutorial.md")
+}
+
+/// A generated page is what the code says now; it is written anew where `RIPCORD_UPDATE_DOCS` is set.
+#[test]
+fn the_page_of_problem_codes_is_current() -> Outcome {
+    let (path, page) = (root().join("server/docs/problems.md"), pages::problems());
+    if std::env::var_os("RIPCORD_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page)?;
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    ensure!(written == page, "{} is out of date: run this test with RIPCORD_UPDATE_DOCS=1", path.display());
+    Ok(())
 }
 
 const SAMPLE: &str = include_str!("sample.md");

@@ -12,7 +12,7 @@ use crate::ValidationErrors;
 pub struct Wait(pub Duration);
 
 /// The longest wait.
-const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST: Duration = Duration::from_secs(60);
 
 impl FromStr for Wait {
     type Err = ValidationErrors;

@@ -26,5 +26,5 @@ use server::Server;
 /// A client's settings for a test: nothing is sent but what the test is about.
 fn builder(server: &Server) -> ClientBuilder {
     let builder = Client::builder(&server.url(), "rc_sdk_test").environment("production").instance("a");
-    builder.reporting(Reporting::Off).reconcile_every(Duration::from_hours(1))
+    builder.reporting(Reporting::Off).reconcile_every(Duration::from_secs(3600))
 }

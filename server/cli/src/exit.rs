@@ -151,7 +151,7 @@ impl Failure {
     }
 }
 
-/// Which of the codes are a guard's or a gate's.
+/// How a command ends that the server refused with this code.
 pub(crate) const fn of_code(code: Code) -> Exit {
     match code.exit() {
         CommandExit::Failed => Exit::Failed,
@@ -169,57 +169,29 @@ fn describe_problem(text: &mut String, problem: &Problem) {
     for fault in problem.errors.iter().filter(|fault| fault.to_string() != problem.detail) {
         let _ = writeln!(text, "  {fault}");
     }
-    if let Some(next) = next_step(problem) {
+    if let Some(next) = next_step(problem.code) {
         let _ = writeln!(text, "  {next}");
     }
     if problem.status >= 500
         && let Some(request) = &problem.request_id
     {
-        let _ = writeln!(text, "  The server's log has more under request {request}.");
+        let _ = writeln!(text, "  See request {request} in the server log.");
     }
 }
 
-/// What to do next, where the server cannot know that it was called from here, or has not said it already.
-fn next_step(problem: &Problem) -> Option<&'static str> {
-    let said = |command: &str| problem.detail.contains(command);
-    match problem.code {
-        Code::Unauthenticated => {
-            Some("Give it with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.")
-        }
-        Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
-        Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
-        Code::FlagKilled => Some("On the command line: --allow-killed-edit.").filter(|_| said("allow_killed_edit")),
-        Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
-        Code::OtherOwner => Some("Leave it out of the files, or take it over with --adopt."),
-        Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash.").filter(|_| !said("ripcord rollback plan")),
-        Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where.").filter(|_| !said("ripcord doctor")),
-        Code::ParseError
-        | Code::BadRequest
-        | Code::Forbidden
-        | Code::NotFound
-        | Code::MethodNotAllowed
-        | Code::ProposalStale
-        | Code::SecondPersonNeeded
-        | Code::StaleRevision
-        | Code::ReleaseFinished
-        | Code::NoKnownGood
-        | Code::OneWayDoor
-        | Code::CheckFailed
-        | Code::RollbackUnderWay
-        | Code::WrongState
-        | Code::Protected
-        | Code::CannotExpress
-        | Code::EmptyScope
-        | Code::AlreadyExists
-        | Code::InUse
-        | Code::TooLarge
-        | Code::UnsupportedMediaType
-        | Code::Invalid
-        | Code::IdempotencyMismatch
-        | Code::RateLimited
-        | Code::Internal
-        | Code::OutcomeUnknown => None,
-    }
+/// What to do next on the command line; the server's answer does not know its flags and variables.
+const NEXT_STEPS: &[(Code, &str)] = &[
+    (
+        Code::Unauthenticated,
+        "Set RIPCORD_KEY or pass --key. An admin makes a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.",
+    ),
+    (Code::EnvironmentNotFound, "`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
+    (Code::ReasonRequired, "Give a reason with --reason \"…\"; it is recorded in the audit log."),
+    (Code::OtherOwner, "Leave it out of the files, or take it over with --adopt."),
+];
+
+fn next_step(code: Code) -> Option<&'static str> {
+    NEXT_STEPS.iter().find(|(of, _)| *of == code).map(|(_, step)| *step)
 }
 
 #[cfg(test)]

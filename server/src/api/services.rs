@@ -97,9 +97,7 @@ impl AppState {
 
     /// Submits what a permit prepared.
     pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Answered, ApiError> {
-        let draft = prepared.into_draft();
-        let renderer = draft.renderer.clone();
-        Answered::of(self.parts.environments.submit(draft).await?, &renderer)
+        Answered::to(prepared.into_draft(), &self.parts.environments).await
     }
 
     /// What a draft would do; reading is enough for that.
@@ -162,8 +160,7 @@ impl AppState {
 
     /// Commits to an environment that an administrator has just made.
     pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Answered, ApiError> {
-        let renderer = draft.renderer.clone();
-        Answered::of(self.parts.environments.submit(draft).await?, &renderer)
+        Answered::to(draft, &self.parts.environments).await
     }
 
     /// What an environment that is to be copied serves.
@@ -203,8 +200,7 @@ impl AppState {
 
     /// The answer that a call got before, where it did.
     pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
-        let recorded = self.parts.environments.answered(permit.environment(), call)?;
-        recorded.map(replayed).transpose()
+        self.parts.environments.answered(permit.environment(), call)?.map(replayed).transpose()
     }
 
     /// Where proposals are decided on.

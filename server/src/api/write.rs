@@ -20,6 +20,7 @@ use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
 use crate::commit::idempotency::tells_of_proposal;
 use crate::commit::{Applied, CommitError, Draft, IdempotentCall, KilledEdit, Operation, Outcome, Precondition, RenderedAnswer, Renderer};
+use crate::environment::Environments;
 use crate::http::idempotency::Identity;
 use crate::http::precondition::{Condition, RecordCondition};
 use crate::http::query::{Query, Reason, Wait, WriteQuery};
@@ -261,6 +262,12 @@ pub(super) struct Answered {
 }
 
 impl Answered {
+    /// Submits `draft`, and returns the answer to it.
+    pub(super) async fn to(draft: Draft, environments: &Environments) -> Result<Self, ApiError> {
+        let renderer = draft.renderer.clone();
+        Self::of(environments.submit(draft).await?, &renderer)
+    }
+
     /// The answer to `outcome`. What waits for a second person is an error, for now.
     pub(super) fn of(outcome: Outcome, renderer: &Renderer<Applied>) -> Result<Self, ApiError> {
         match outcome {

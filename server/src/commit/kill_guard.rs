@@ -76,7 +76,7 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
     // A flag that is made anew under a standing kill serves what it says is safe: there is nothing that it could change.
     let Some(was) = was else { return Ok(()) };
     if draft.killed_edit == KilledEdit::Refuse && is.map(served) != Some(served(was)) {
-        return refuse("the edit would change what the killed flag serves now. Say \"allow_killed_edit\": true if that is meant");
+        return refuse("the edit would change what the killed flag serves now. If you mean it, set \"allow_killed_edit\": true (on the command line: --allow-killed-edit)");
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ mod one_way;
 mod preview;
 mod segment_rules;
 mod segments;
+mod serves;
 mod staged;
 #[cfg(test)]
 mod tests;
@@ -25,15 +26,14 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::check::ScopedCheck;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, Tag};
 
 pub use self::guard::under_way;
-pub use self::one_way::OneWayDoor;
 pub use self::preview::RollbackPreview;
-pub use self::staged::{ExposureCap, StageMethod};
 use super::error::CommitError;
 use super::probes;
 use super::state::EnvironmentState;
@@ -118,6 +118,31 @@ pub struct FlagReversal {
     pub to: Arc<Entry<Flag>>,
     /// How it goes down a ladder.
     pub way: StageMethod,
+}
+
+/// How a flag goes down a ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageMethod {
+    /// The split of this rule is capped at each step.
+    Split(usize),
+    /// It goes back whole at the first step: more than the weights of one split differs.
+    Whole,
+    /// It goes back whole at the last step: it exposes more at the target.
+    Last,
+}
+
+/// The most that a step leaves exposed, in thousandths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExposureCap(u32);
+
+/// A one-way door that a rollback would pass.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OneWayDoor {
+    /// The flag.
+    pub flag: FlagKey,
+    /// What it declares, now or at the target.
+    #[serde(flatten)]
+    pub one_way: OneWay,
 }
 
 /// Something that stays as it is.

@@ -14,7 +14,7 @@ use serde_json::value::to_raw_value;
 use super::provisional::overlay_from;
 use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
 use crate::clock::SystemClock;
-use crate::commit::{Applied, Author, CommitError, Draft, IdempotentCall, KilledEdit, Operation, RenderedAnswer, Renderer};
+use crate::commit::{Applied, Author, CommitError, Draft, ErrorKind, IdempotentCall, KilledEdit, Operation, RenderedAnswer, Renderer};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
@@ -254,7 +254,7 @@ async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
 
 #[tokio::test]
 async fn a_kill_without_the_store_takes_effect_and_is_merged_when_it_is_back() {
-    for fault in [Fault::Away, Fault::Silent, Fault::UnknownLost, Fault::UnknownWritten] {
+    for fault in [Fault::Away, Fault::Reseeding, Fault::Silent, Fault::UnknownLost, Fault::UnknownWritten] {
         let node = Node::start().await;
         node.put("checkout", "").await;
         node.store.set(fault);
@@ -395,4 +395,15 @@ async fn an_id_that_was_restored_never_enters_the_log_again() {
     node.submit(Role::Oncall, vec![Operation::Merge(Box::new(ripcord_kill(&id)))]).await.unwrap();
     assert_eq!(node.served().snapshot.kills.len(), 0);
     assert_eq!(node.variant("checkout").as_deref(), Some("on"));
+}
+
+#[tokio::test]
+async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
+    for fault in [Fault::Away, Fault::Reseeding, Fault::UnknownLost, Fault::UnknownWritten] {
+        let node = Node::start().await;
+        node.put("checkout", "").await;
+        node.store.set(fault);
+        let failed = node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::StoreAway, "{fault:?}");
+    }
 }

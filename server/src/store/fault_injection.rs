@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     None,
     /// It reports that it is unavailable.
     Away,
+    /// It is being re-seeded.
+    Reseeding,
     /// It never answers.
     Silent,
     /// It writes, and reports an unknown outcome.
@@ -66,6 +68,7 @@ impl<S: Store> Store for FaultyStore<S> {
             match fault {
                 Fault::None => self.inner.append(append).await,
                 Fault::Away => Err(AppendError::Unavailable("it is away".to_owned())),
+                Fault::Reseeding => Err(AppendError::Reseeding),
                 Fault::Silent => std::future::pending().await,
                 Fault::UnknownWritten => {
                     self.inner.append(append).await?;

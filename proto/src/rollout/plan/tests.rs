@@ -85,3 +85,12 @@ fn a_gate_that_measures_nothing_and_one_that_admits_everything_are_refused() {
     let paths: Vec<_> = found.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["gates[0]", "gates[1]", "gates[2].on_fail", "gates[2].worse_by"], "{found:?}");
 }
+
+#[test]
+fn the_old_name_of_no_gates_is_read_from_records_and_refused_in_requests() {
+    let plan = RolloutPlan::parse(&plan("  - {to: 5%, hold: 1s}", "no_gates: true")).unwrap();
+    let old = serde_json::to_string(&plan).unwrap().replace("no_gates", "unjudged");
+    assert_eq!(serde_json::from_str::<RolloutPlan>(&old).unwrap(), plan);
+    let refused = RolloutPlan::parse(&old).unwrap_err().to_string();
+    assert!(refused.contains("unjudged") && refused.contains("\"no_gates\""), "{refused}");
+}

@@ -7,19 +7,10 @@ use ripcord_proto::rule::Serve;
 use ripcord_proto::split::Split;
 use ripcord_proto::{Flag, FlagKey, SegmentKey, Snapshot, VariantName};
 
-use super::ReversalDecision;
 use super::segments::SegmentReversal;
+use super::serves::may_serve;
 use super::staged::one_split;
-
-/// A one-way door that a rollback would pass.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct OneWayDoor {
-    /// The flag.
-    pub flag: FlagKey,
-    /// What it declares, now or at the target.
-    #[serde(flatten)]
-    pub one_way: OneWay,
-}
+use super::{OneWayDoor, ReversalDecision};
 
 /// The doors that `decision` passes, by flag.
 pub(super) fn doors(decision: &ReversalDecision, now: &Snapshot, target: &Snapshot) -> Vec<OneWayDoor> {
@@ -132,30 +123,6 @@ fn place(split: &Split, variant: &VariantName) -> Option<(u64, u64)> {
     let index = split.shares().iter().position(|share| share.variant == *variant)?;
     let units = |count: usize| split.shares().iter().take(count).map(|share| u64::from(share.weight.units())).sum();
     Some((units(index), units(index + 1)))
-}
-
-/// The variants that a flag may serve to anybody, its kill aside.
-pub(super) fn may_serve(flag: &Flag) -> BTreeSet<&VariantName> {
-    let mut served = BTreeSet::new();
-    if !flag.enabled {
-        return served;
-    }
-    let mut default = true;
-    for rule in &flag.rules {
-        match &rule.serve {
-            Serve::Variant(variant) => drop(served.insert(variant)),
-            Serve::Split(split) => served.extend(split.shares().iter().filter(|share| share.weight.units() > 0).map(|share| &share.variant)),
-            Serve::JsonLogic(_) => served.extend(flag.variants.names()),
-        }
-        if rule.when.is_none() {
-            default = matches!(rule.serve, Serve::Split(_) | Serve::JsonLogic(_)) || !flag.requires.is_empty();
-            break;
-        }
-    }
-    if default {
-        served.extend(&flag.default);
-    }
-    served
 }
 
 /// Whether a flag serves nothing but this variant.

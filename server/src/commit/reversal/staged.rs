@@ -11,15 +11,11 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, Position, ValidationErrors, VariantName};
 
 use super::super::error::CommitError;
-use super::one_way::may_serve;
-use super::{FlagReversal, internal};
+use super::serves::may_serve;
+use super::{ExposureCap, FlagReversal, StageMethod, internal};
 
 /// A whole, in thousandths of a percent.
 const WHOLE: u32 = 100_000;
-
-/// The most that a step leaves exposed, in thousandths of a percent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ExposureCap(u32);
 
 impl ExposureCap {
     /// From percent: 0 to 100, with at most three decimals.
@@ -34,17 +30,6 @@ impl ExposureCap {
             format!("{percent} is no step; a step is a percentage from 0 to 100 with at most three decimals"),
         ))
     }
-}
-
-/// How a flag goes down a ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StageMethod {
-    /// The split of this rule is capped at each step.
-    Split(usize),
-    /// It goes back whole at the first step: more than the weights of one split differs.
-    Whole,
-    /// It goes back whole at the last step: it exposes more at the target.
-    Last,
 }
 
 impl StageMethod {
