@@ -15,7 +15,10 @@ pub fn missing(root: &Path) -> Vec<String> {
     collect(root, root, &mut files);
     let is_document = |file: &str| DOCUMENTS.iter().any(|document| file == *document || file.starts_with(&format!("{document}/")));
     let mut found = Vec::new();
-    for document in files.iter().filter(|file| file.ends_with(".md") && is_document(file)) {
+    for document in files
+        .iter()
+        .filter(|file| Path::new(file).extension().is_some_and(|end| end == "md") && is_document(file))
+    {
         let text = read(&root.join(document));
         for name in named(&text).filter(|name| !files.iter().any(|file| *file == *name || file.ends_with(&format!("/{name}")))) {
             found.push(format!("{document}: {name}"));

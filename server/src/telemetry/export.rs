@@ -102,7 +102,7 @@ impl SpanExporter for OnRuntime {
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
             Err(error) if !was_failing => {
-                tracing::warn!(event = "collector_unreachable", %error, "cannot send spans to the collector; dropping them until it is reachable")
+                tracing::warn!(event = "collector_unreachable", %error, "cannot send spans to the collector; dropping them until it is reachable");
             }
             Ok(()) if was_failing => tracing::info!("sending spans to the collector again"),
             Err(_) | Ok(()) => {}
