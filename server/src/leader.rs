@@ -1,4 +1,4 @@
-//! Which node drives what goes on by itself in an environment: confirmations that are awaited, ladders, scheduled pings.
+//! The leader lease: which node runs an environment's background work: rollbacks after their commit, rollouts, scheduled pings.
 //!
 //! One node at a time, told by a record of the log, so that it holds on every store and survives every node. The record carries a
 //! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it where another node has
@@ -121,7 +121,7 @@ impl LeaderLease {
         };
         let entry = Entry::new(SingletonKey, driver, Position::START).ok()?;
         let draft = Draft {
-            reason: Some(format!("node {} drives what goes on by itself here", self.node)),
+            reason: Some(format!("node {} is now the leader", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
         };
         match self.environments.commit(draft).await {

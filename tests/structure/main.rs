@@ -37,7 +37,6 @@ const ROOMS: &[&str] = &[
     "outcome",
     "access",
     "audit",
-    "flag_text",
     "fleet",
     "leader",
     "check",

@@ -93,7 +93,10 @@ pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environmen
         (RollbackState::Failed, _) => {}
         (RollbackState::Stopped, _) | (RollbackState::Committed, ResumePace::Now) if remaining > 0 => {}
         (RollbackState::Committed, ResumePace::Steps) if remaining > 0 => {
-            return Err(WrongRollbackState::of(rollback, "it goes on by itself. `--now` does all that is left at once"));
+            return Err(WrongRollbackState::of(
+                rollback,
+                "it continues automatically. `--now` does the remaining steps at once",
+            ));
         }
         (RollbackState::Committed | RollbackState::Partial, _) => {
             return Err(WrongRollbackState::of(rollback, "it is committed whole, and who is missing is watched already"));

@@ -26,7 +26,7 @@ pub(super) enum SignalDecision {
     Repeat(FiringId),
     /// The incident is over.
     Resolve(FiringId),
-    /// It is over before it was told that it began: what comes late is not to be acted on.
+    /// The resolve arrived before its alert: the alert is then ignored.
     ResolveUnknown,
     /// Nothing, and why.
     Ignore(String),
