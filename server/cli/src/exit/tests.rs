@@ -60,7 +60,7 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
     insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
     error: A valid key is required (UNAUTHENTICATED)
       What happened.
-      Give it with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
+      Set RIPCORD_KEY or pass --key. An admin makes a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
     ");
 }
 

@@ -83,7 +83,7 @@ fn only_alerts_that_are_labelled_as_asked_count() {
     let payload = webhook(&[synthetic]);
     assert_eq!(
         nothing(read_as(&source, &json!({"about": "real_traffic"}), &payload)),
-        "it is about synthetic traffic"
+        "it concerns synthetic traffic"
     );
     signal(read_as(&source, &json!({}), &payload));
 }
