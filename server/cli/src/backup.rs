@@ -28,7 +28,7 @@ pub(crate) struct Backup {
 pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", command.file.display()));
     if command.file.exists() {
-        return Err(Failure::Usage(format!("{} is there already; name another file.", command.file.display())));
+        return Err(Failure::Usage(format!("{} already exists; choose another file.", command.file.display())));
     }
     let directory = command.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let response = call.client.open(Call::get(["v1", "backup"]), "*/*").await?;
@@ -37,7 +37,7 @@ pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
     let mut size = 0;
     while let Some(chunk) = bytes.next().await {
-        let chunk = chunk.map_err(|error| Failure::Local(format!("The backup did not come whole, and was not kept: {error}.")))?;
+        let chunk = chunk.map_err(|error| Failure::Local(format!("The backup is incomplete and was deleted: {error}.")))?;
         size += chunk.len();
         file.write_all(&chunk).map_err(failed)?;
     }

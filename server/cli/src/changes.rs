@@ -118,24 +118,24 @@ pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
 fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
     if !kills.is_empty() {
         let ids: Vec<_> = kills.iter().map(ToString::to_string).collect();
-        let stays = format!("    stays killed by {}: it goes on serving its safe variant", ids.join(", "));
+        let stays = format!("    stays killed by {}: it keeps serving its safe variant", ids.join(", "));
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", paint.warn(&stays));
     }
 }
 
-/// How many users would be served otherwise.
+/// How many users would get a different variant.
 fn users(text: &mut String, plan: &PlanResponse, paint: Paint) {
     let Some(users) = &plan.users else { return };
     let of_whom = match users.source {
-        Population::Synthetic => format!("{} made-up users", users.contexts),
-        Population::Sample => format!("{} users of the sample", users.contexts),
+        Population::Synthetic => format!("{} simulated users", users.contexts),
+        Population::Sample => format!("{} users in the sample", users.contexts),
     };
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "{}: {} of {of_whom} would be served otherwise",
-        paint.strong("Users"),
+        "{}: {} of {of_whom} would get a different variant",
+        paint.strong("Impact"),
         percent(users.share)
     );
     for (key, share) in &plan.shares {
@@ -150,14 +150,14 @@ fn percent(share: f64) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// What stays although the files say otherwise, and who changed it last.
+/// What is kept although the files differ, and who changed it last.
 fn kept(text: &mut String, plan: &PlanResponse, paint: Paint) {
     if plan.kept.is_empty() {
         return;
     }
     let (moved, by_hand): (Vec<_>, Vec<_>) = plan.kept.iter().partition(|kept| kept.rollout.is_some());
-    kept_because(text, paint, "moved by a live rollout, which goes on", &moved);
-    kept_because(text, paint, "changed by hand since the last apply, and not by the files", &by_hand);
+    kept_because(text, paint, "changed by a live rollout, which continues", &moved);
+    kept_because(text, paint, "changed by hand since the last apply; the files did not change it", &by_hand);
 }
 
 fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&KeptEdit]) {
@@ -165,19 +165,19 @@ fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&KeptEdit]) {
         return;
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", paint.strong(&format!("Left as it is ({}): {why}", all.len())));
+    let _ = writeln!(text, "{}", paint.strong(&format!("Kept ({}): {why}", all.len())));
     for kept in all {
         let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), shown);
-        let _ = writeln!(text, "  {}: {} stays; the files say {}", kept.path, value(&kept.now), value(&kept.file));
+        let _ = writeln!(text, "  {}: keeps {}; the files say {}", kept.path, value(&kept.now), value(&kept.file));
         if let Some(rollout) = &kept.rollout {
-            let _ = writeln!(text, "{}", paint.faint(&format!("    moved by rollout {rollout}")));
+            let _ = writeln!(text, "{}", paint.faint(&format!("    changed by rollout {rollout}")));
         } else if let Some(last) = &kept.last_change {
             let reason = last.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let by = format!("    changed last in revision {} by {}{reason}", last.revision, last.actor.name);
             let _ = writeln!(text, "{}", paint.faint(&by));
         }
     }
-    let _ = writeln!(text, "  {}\n", paint.faint("Take it into the files, or let them win with --adopt."));
+    let _ = writeln!(text, "  {}\n", paint.faint("Add it to the files, or overwrite it with --adopt."));
 }
 
 fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
@@ -185,9 +185,9 @@ fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
         return;
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", paint.strong(&format!("Taken over ({})", plan.adopted.len())));
+    let _ = writeln!(text, "{}", paint.strong(&format!("Adopted ({})", plan.adopted.len())));
     for AdoptedEntry { path, from } in &plan.adopted {
-        let owner = from.as_ref().map_or_else(|| "nobody".to_owned(), |set| format!("set {set}"));
+        let owner = from.as_ref().map_or_else(|| "no set".to_owned(), |set| format!("set {set}"));
         let _ = writeln!(text, "  {path}, from {owner}");
     }
     text.push('\n');

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::target::Target;
 
-/// How long an answer may take, unless a call says otherwise.
+/// How long an answer may take, unless a call sets another limit.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long an urgent answer may take beyond what the server was asked to wait.
 const URGENT: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub(crate) struct Answer<T> {
     pub(crate) status: StatusCode,
 }
 
-/// A proposal in the place of what was asked.
+/// A proposal, returned instead of the requested result.
 #[derive(Debug)]
 pub(crate) struct Proposed {
     pub(crate) proposal: Proposal,
@@ -56,7 +56,7 @@ pub(crate) enum DifferenceShown {
     Already,
 }
 
-/// Why a call has no answer that can be used.
+/// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// The server refused.
@@ -67,28 +67,28 @@ pub(crate) enum ClientError {
         text: String,
     },
     /// It waits for a second person.
-    #[error("this needs a second person; it is proposed as {}", .0.proposal.id)]
+    #[error("this needs approval by a second person: proposal {}", .0.proposal.id)]
     Proposed(Box<Proposed>),
-    /// Nobody answers there.
-    #[error("no server answers at {address}: {why}")]
+    /// No server could be reached.
+    #[error("cannot reach {address}: {why}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address that was tried.
         address: String,
         why: String,
         /// What to do.
         advice: String,
     },
     /// The answer did not come whole.
-    #[error("{address} did not answer: {why}")]
+    #[error("no answer from {address}: {why}")]
     Silent {
-        /// Who was asked.
+        /// The address that was called.
         address: String,
         why: String,
     },
-    /// Something answers that is no Ripcord, or another version of it.
-    #[error("{address} answered {status} with what is no answer of Ripcord: {why}")]
+    /// The response is not from Ripcord, or is from another version.
+    #[error("{address} returned {status} with a response that is not from Ripcord: {why}")]
     Foreign {
-        /// Who was asked.
+        /// The address that was called.
         address: String,
         /// The status.
         status: StatusCode,
@@ -101,18 +101,18 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
-    /// What to do next, where it can be said.
+    /// What to do next, if known.
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Self::Unreachable { advice, .. } => Some(advice.clone()),
             Self::Silent { .. } => Some(
-                "Whether it was done is not known. Look with `ripcord audit`, or just repeat the command: `ripcord doctor` says what is wrong where."
+                "The command may or may not have taken effect. Check with `ripcord audit`, or run it again. `ripcord doctor` helps to find the cause."
                     .to_owned(),
             ),
             Self::Foreign { address, .. } => Some(format!(
-                "Is {address} the address of a Ripcord server? Give another one with --server or RIPCORD_SERVER."
+                "Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
             )),
-            Self::Proposed(proposed) => Some(format!("Somebody else, with another key, runs `{}`.", proposed.proposal.command())),
+            Self::Proposed(proposed) => Some(format!("A different person, with a different key, runs `{}`.", proposed.proposal.command())),
             Self::Problem { .. } | Self::Usage(_) => None,
         }
     }
@@ -124,7 +124,7 @@ struct ProposalAnswer {
     proposal: Proposal,
 }
 
-/// A call that is about to be made.
+/// A call to make.
 #[derive(Debug)]
 pub(crate) struct Call {
     method: Method,
@@ -153,27 +153,27 @@ impl Call {
         }
     }
 
-    /// A read.
+    /// `GET`: reads a resource.
     pub(crate) fn get<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::GET, path)
     }
 
-    /// Something new, or a question with a body.
+    /// `POST`: creates a resource, or sends a query with a body.
     pub(crate) fn post<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::POST, path)
     }
 
-    /// A thing as it shall be.
+    /// `PUT`: creates or replaces a resource.
     pub(crate) fn put<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::PUT, path)
     }
 
-    /// A part of a thing as it shall be.
+    /// `PATCH`: changes parts of a resource.
     pub(crate) fn patch<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::PATCH, path)
     }
 
-    /// A thing that shall be gone.
+    /// `DELETE`: deletes a resource.
     pub(crate) fn delete<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::DELETE, path)
     }
@@ -202,7 +202,7 @@ impl Call {
         self
     }
 
-    /// Only while the thing is as it was when it was read.
+    /// Only if the resource has not changed since it was read.
     pub(crate) const fn if_match(mut self, position: Position) -> Self {
         self.if_match = Some(position);
         self
@@ -226,7 +226,7 @@ impl Client {
         let mut headers = HeaderMap::new();
         if let Some(key) = &target.key {
             let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-                .map_err(|_| ClientError::Usage("The key has characters that no key has; give it as it was printed.".to_owned()))?;
+                .map_err(|_| ClientError::Usage("The key contains an invalid character. Pass it exactly as it was printed.".to_owned()))?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -242,7 +242,7 @@ impl Client {
         }
         let http = builder
             .build()
-            .map_err(|error| ClientError::Usage(format!("No connection can be set up: {}", root(&error))))?;
+            .map_err(|error| ClientError::Usage(format!("cannot set up a connection: {}", root(&error))))?;
         Ok(Self {
             http,
             target,
@@ -250,7 +250,7 @@ impl Client {
         })
     }
 
-    /// Whom it talks to.
+    /// The target of this client.
     pub(crate) const fn target(&self) -> &Target {
         &self.target
     }
@@ -397,7 +397,7 @@ impl Client {
     fn unanswered(&self, error: &reqwest::Error) -> ClientError {
         let address = self.server().to_owned();
         if error.is_builder() {
-            return ClientError::Usage(format!("{address:?} is no address of a server: it looks like http://127.0.0.1:8016."));
+            return ClientError::Usage(format!("{address:?} is not a server address. Write it like http://127.0.0.1:8016."));
         }
         let why = root(error);
         if error.is_connect() {
@@ -427,12 +427,12 @@ impl Client {
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
-    let refuse = |why: String| ClientError::Usage(format!("{} holds no certificate that can be used: {why}", path.display()));
+    let refuse = |why: String| ClientError::Usage(format!("{} contains no usable certificate: {why}", path.display()));
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(root(&error)))
 }
 
-/// The innermost reason, which is the one that says something.
+/// The innermost cause, which is the most specific one.
 fn root(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -106,7 +106,7 @@ fn with_completer(argument: Arg) -> Arg {
     argument.add(ArgValueCompleter::new(move |current: &OsStr| candidates(kind, current)))
 }
 
-/// Silent on every failure: a shell has no place for errors.
+/// Silent on every failure: a shell cannot show errors here.
 fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else { return Vec::new() };
     // Of a list with commas the last item is completed.

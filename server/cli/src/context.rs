@@ -58,7 +58,7 @@ impl Context {
         &self.environment
     }
 
-    /// The same call of the environment that a flags file names. One that was named otherwise must be the same.
+    /// The same call of the environment that a flags file names. If one was also named elsewhere, it must be the same.
     pub(crate) fn for_file(&self, file: &str, named: Option<&EnvironmentKey>) -> Result<EnvironmentKey, Failure> {
         match named {
             None => Ok(self.environment.clone()),
@@ -81,7 +81,7 @@ impl Context {
         self.typed(command, environment)
     }
 
-    /// The same for somebody else, who may have another environment in mind.
+    /// The same for another person, who may use a different environment.
     pub(crate) fn command_in(&self, environment: &EnvironmentKey, command: &str) -> String {
         self.typed(command, Some(environment))
     }

@@ -116,7 +116,7 @@ fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&st
 impl Drop for Announcement {
     fn drop(&mut self) {
         if self.keep == Keep::WhileRunning {
-            // Nobody is left to be told; a file that stays names a server that does not run.
+            // There is no one left to tell; a file that remains names a server that is not running.
             let _ = std::fs::remove_file(&self.path);
         }
     }

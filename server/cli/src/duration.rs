@@ -24,7 +24,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("{text:?} is no span of time; write 30s, 30m, 2h or 3d");
+        let refuse = || format!("{text:?} is not a duration; write 30s, 30m, 2h or 3d");
         let unit = text.chars().last().and_then(|last| UNITS.into_iter().find(|(unit, _)| *unit == last));
         let (unit, seconds) = unit.ok_or_else(refuse)?;
         let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(refuse)?;

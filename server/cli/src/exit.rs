@@ -1,4 +1,4 @@
-//! How a command ends: the exit code, and what is said where it did not go well.
+//! How a command ends: the exit code, and the error message.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -45,13 +45,13 @@ impl From<Exit> for ExitCode {
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The command line asks for something that cannot be.
+    /// The command line is not valid.
     #[error("{0}")]
     Usage(String),
     /// The server refused, or could not be asked.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A file holds what is not valid; the faults' paths begin with the file's.
+    /// A file is not valid; the faults' paths begin with the file's.
     #[error("{file} is not valid; nothing was changed")]
     File {
         /// The file as it was named.
@@ -59,7 +59,7 @@ pub(crate) enum Failure {
         /// Every problem in it.
         faults: ValidationErrors,
     },
-    /// Files of a folder hold what is not valid.
+    /// Files of a folder are not valid.
     #[error("{name} is not valid; nothing was changed")]
     Files {
         /// The folder as it was named.
@@ -91,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// What is said of it on the terminal.
+    /// The message for the terminal.
     pub(crate) fn describe(&self, paint: Paint) -> String {
         let mut text = String::new();
         let head = match self {
@@ -183,14 +183,14 @@ fn describe_problem(text: &mut String, problem: &Problem) {
 const NEXT_STEPS: &[(Code, &str)] = &[
     (
         Code::Unauthenticated,
-        "Set RIPCORD_KEY or pass --key. An admin makes a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.",
+        "Set RIPCORD_KEY or pass --key. An admin creates a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.",
     ),
     (
         Code::EnvironmentNotFound,
         "`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV.",
     ),
     (Code::ReasonRequired, "Give a reason with --reason \"…\"; it is recorded in the audit log."),
-    (Code::OtherOwner, "Leave it out of the files, or take it over with --adopt."),
+    (Code::OtherOwner, "Remove it from the files, or take it over with --adopt."),
 ];
 
 fn next_step(code: Code) -> Option<&'static str> {

@@ -79,7 +79,7 @@ impl Files {
         find(path, DEPTH, &mut paths)?;
         if paths.is_empty() {
             return Err(Failure::Usage(format!(
-                "{name} holds no flags file: none of its files ends in .yaml, .yml or .json."
+                "{name} contains no flags files: no file name ends in .yaml, .yml or .json."
             )));
         }
         let (mut each, mut faulty) = (Vec::new(), Vec::new());
@@ -109,7 +109,7 @@ impl Files {
         }
     }
 
-    /// The set that they are. One that was named otherwise must be the same.
+    /// The set that they are. If one was also named elsewhere, it must be the same.
     pub(crate) fn set(&self, asked: Option<&SetName>) -> Result<SetName, Failure> {
         match (asked, &self.named_set) {
             (Some(asked), Some(named)) if asked != named => Err(Failure::Usage(format!(
@@ -146,7 +146,7 @@ fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
         let mut faults: Vec<ValidationError> = Vec::new();
         for thing in things {
             match first.get(&thing) {
-                Some(other) => faults.push(ValidationError::new(thing, format!("stands in {} too; keep one of them", other.display()))),
+                Some(other) => faults.push(ValidationError::new(thing, format!("is also in {}; keep one of them", other.display()))),
                 None => drop(first.insert(thing, path)),
             }
         }
@@ -162,7 +162,7 @@ fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
     faulty
 }
 
-/// Whether a file names something otherwise than the first one that names it.
+/// Whether a file names something differently than the first one that names it.
 fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl Fn(&FlagsFile) -> Option<String>) -> Option<ValidationError> {
     let own = each.iter().find(|(other, _)| other == path).and_then(|(_, file)| named(file))?;
     let (first, theirs) = each.iter().find_map(|(other, file)| Some((other, named(file)?)))?;
@@ -178,7 +178,7 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fai
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be read: {error}.", folder.display()));
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Failure::Usage(format!(
-            "{} lies too deep: folders may stand {DEPTH} within each other.",
+            "{} is nested too deeply: at most {DEPTH} folders.",
             folder.display()
         )));
     };

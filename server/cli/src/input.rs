@@ -56,7 +56,7 @@ pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
     Ok(either(file)?.map_err(|faults| Failure::File { file: name(file), faults })?.into_file())
 }
 
-/// The same, told apart, with its problems for whoever collects those of many files. What is passed over is told.
+/// The same, told apart, with its problems, for callers that collect those of many files. Prints a warning for what is ignored.
 pub(crate) fn either(file: &Path) -> Result<Result<ImportedFile, ValidationErrors>, Failure> {
     let read = flagd::parse_either(&text(file)?);
     if let Ok(read) = &read {

@@ -257,7 +257,7 @@ fn parsed<S: Server>(line: impl IntoIterator<Item = OsString> + Clone) -> Result
     Arguments::from_arg_matches(&matches).map_err(Unparsed::Clap)
 }
 
-/// Says what is wrong with a command line; help that was asked for comes by the same way and is no error.
+/// Says what is wrong with a command line; help that was asked for arrives the same way and is not an error.
 fn wrong(error: &clap::Error, line: &[String]) -> ExitCode {
     match hints::hint(error, line) {
         Some(hint) if hints::replaces_suggestion(error) => {

@@ -15,7 +15,7 @@ use super::output::{Format, Output, count, print};
 
 /// Check flags files without a server
 ///
-/// It says what would be refused, and what is better done otherwise. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
+/// It says what would be refused, and what could be better. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -86,7 +86,7 @@ pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
     faults
 }
 
-/// What is better done otherwise.
+/// What could be better.
 fn advise(file: &FlagsFile, now: Timestamp) -> Vec<ValidationError> {
     let mut advice = Vec::new();
     for key in file.segments.keys() {
@@ -106,7 +106,7 @@ fn kebab(advice: &mut Vec<ValidationError>, path: &str, key: &str) {
         let words: Vec<_> = words(key);
         advice.push(ValidationError::new(
             path,
-            format!("kebab-case is read alike everywhere; consider {:?}", words.join("-")),
+            format!("use kebab-case, which works everywhere; consider {:?}", words.join("-")),
         ));
     }
 }
@@ -134,7 +134,7 @@ fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Time
     if flag.owner.is_none() {
         advice.push(ValidationError::new(
             path,
-            "has no owner: when it misbehaves at night, nobody knows whom to ask",
+            "has no owner: name one, so that people on call know whom to ask",
         ));
     }
     if flag.description.is_none() {
@@ -158,7 +158,7 @@ fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Time
         if ends && index < last {
             advice.push(ValidationError::new(
                 format!("{path}.rules[{index}]"),
-                "always serves, so that the rules after it never do",
+                "always matches, so the rules after it never apply",
             ));
             break;
         }

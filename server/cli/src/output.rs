@@ -74,7 +74,7 @@ impl Output {
     }
 }
 
-/// Prints to the standard output and ends the line. A reader that has gone (`| head`) is no error.
+/// Prints to the standard output and ends the line. It is not an error if the reader has gone (`| head`).
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.trim_end_matches('\n'));

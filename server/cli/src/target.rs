@@ -40,7 +40,7 @@ pub(crate) enum From {
     Profile,
     /// The file that a server on this machine wrote.
     Local,
-    /// Nobody said.
+    /// Not set.
     Default,
 }
 
@@ -116,12 +116,12 @@ impl Target {
         })
     }
 
-    /// What to do when nobody answers there.
+    /// What to do if the server cannot be reached.
     pub(crate) fn advice(&self) -> String {
         match self.server_from {
             From::Local => "The server that ran on this machine has stopped. Start it again: ripcord serve".to_owned(),
-            From::Default => "Start a server with `ripcord serve`, or name one with --server or RIPCORD_SERVER.".to_owned(),
-            From::CommandLine | From::Variable(_) | From::Profile => format!("The address is from {}; is it right, and does the server run?", self.server_from),
+            From::Default => "Set RIPCORD_SERVER or --server to your server's address. To try Ripcord on this machine: ripcord serve".to_owned(),
+            From::CommandLine | From::Variable(_) | From::Profile => format!("The address is from {}. Check the address, and that the server is running.", self.server_from),
         }
     }
 }

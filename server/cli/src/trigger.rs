@@ -153,7 +153,7 @@ async fn delete(call: &Context, switch: &Switch) -> Result<Exit, Failure> {
     let delete = Call::delete(call.path(&["triggers", switch.name.as_str()])).query("reason", switch.reason.as_ref());
     let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
     call.output
-        .answer(&answer, |_| format!("Deleted trigger {}. Its hook takes nothing any more.", switch.name));
+        .answer(&answer, |_| format!("Deleted trigger {}. Its hook no longer accepts signals.", switch.name));
     Ok(Exit::Done)
 }
 

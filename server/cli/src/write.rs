@@ -54,7 +54,7 @@ fn describe(call: &Context, written: &WriteResponse, done: &str) -> String {
     let mut text = if written.changed {
         format!("{done} in {}{revision}.", call.environment())
     } else {
-        format!("Nothing to change in {}: it is so already{revision}.", call.environment())
+        format!("Nothing changed in {}: it is already in this state{revision}.", call.environment())
     };
     for warning in &written.warnings {
         text.push('\n');

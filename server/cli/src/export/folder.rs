@@ -45,7 +45,7 @@ pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The files as they shall be.
+/// The files as they should be.
 fn spread(folder: &Path, each: &[(PathBuf, FlagsFile)], whole: &FlagsFile) -> Vec<(PathBuf, FlagsFile)> {
     let mut rest = whole.clone();
     let mut written: Vec<(PathBuf, FlagsFile)> = Vec::new();

@@ -49,13 +49,13 @@ pub(super) async fn decided(call: &Context, environment: &EnvironmentKey, id: &P
                 return Ok(exit(answer.value.state));
             }
             Ok(_) => heard = Instant::now(),
-            // A node that restarts is no reason to lose sight of a proposal.
+            // Keep following the proposal while a node restarts.
             Err(ClientError::Unreachable { .. } | ClientError::Silent { .. }) if heard.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
             Err(error) => return Err(error.into()),
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             let again = call.command_in(environment, &format!("proposal wait {id}"));
-            note(&format!("The time is up, and nobody has decided on proposal {id}. `{again}` waits again."));
+            note(&format!("Timed out: no one has decided on proposal {id} yet. To wait again: `{again}`"));
             return Ok(Exit::Unconfirmed);
         }
     }

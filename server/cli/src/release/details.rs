@@ -51,11 +51,11 @@ pub(super) struct Details {
     reason: Option<String>,
 }
 
-/// `name=text`; an empty text takes back what was said.
+/// `name=text`; an empty text removes the entry.
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
-        .ok_or_else(|| format!("{text:?} says not what of whom; write it as NAME=TEXT"))?;
+        .ok_or_else(|| format!("{text:?} is not of the form NAME=TEXT"))?;
     if name.is_empty() {
         return Err(format!("{text:?} has no name; write it as NAME=TEXT"));
     }

@@ -17,7 +17,7 @@ pub(super) fn begun(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let apply = call.command(&format!("apply -f flags.yaml --release {}", release.name));
     format!(
-        "Began release {} of {}; checkpoint {} is its baseline.\n{}Changes join it with\n  {apply}",
+        "Began release {} of {}; checkpoint {} is its baseline.\n{}To add changes to it:\n  {apply}",
         release.name,
         call.environment(),
         release.baseline,
@@ -30,13 +30,13 @@ pub(super) fn described(view: &ReleaseView, paint: Paint) -> String {
     format!("{}\n{}", head(view, paint), missing(view, paint))
 }
 
-/// What was finished, and that it can still be taken back.
+/// What was finished, and that it can still be rolled back.
 pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let commits = usize::try_from(release.commits).unwrap_or(usize::MAX);
     let back = call.command(&format!("rollback plan --release {}", release.name));
     format!(
-        "Finished release {} ({}). It can still be taken back:\n  {back}",
+        "Finished release {} ({}). You can still roll it back:\n  {back}",
         release.name,
         count(commits, "commit", "commits")
     )
@@ -115,7 +115,7 @@ fn missing(view: &ReleaseView, paint: Paint) -> String {
     if view.missing.is_empty() {
         return String::new();
     }
-    let mut text = paint.warn("The environment is protected; before more people may be served its flags it must also say:");
+    let mut text = paint.warn("The environment is protected; before exposure is raised, the release also needs:");
     text.push('\n');
     for fault in &view.missing {
         // Writing to a String cannot fail.
@@ -133,7 +133,7 @@ pub(super) fn detail(call: &Context, detail: &ReleaseDetail) -> String {
     if !detail.diff.flags.is_empty() || !detail.diff.segments.is_empty() {
         let back = call.command(&format!("rollback plan --release {}", view.release.name));
         // Writing to a String cannot fail.
-        let _ = write!(text, "See what taking it back would do with\n  {back}");
+        let _ = write!(text, "To see what a rollback of it would do:\n  {back}");
     }
     text
 }
@@ -143,7 +143,7 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
         let back = if diff.back.is_empty() {
             "It has changed nothing yet."
         } else {
-            "Everything that it changed is as it was again."
+            "Everything that it changed is back to its earlier state."
         };
         return format!("{back}\n");
     }
@@ -159,7 +159,7 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
     let back: Vec<_> = diff.back.iter().map(FlagKey::as_str).collect();
     if !back.is_empty() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "As they were again: {}", back.join(", "));
+        let _ = writeln!(text, "Back to their earlier state: {}", back.join(", "));
     }
     text
 }

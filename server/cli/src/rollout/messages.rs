@@ -89,7 +89,7 @@ fn aside(rollout: &Rollout, reading: &GateReading) -> String {
         Traffic::Synthetic => "real",
     };
     format!(
-        "\n  beside that, and not counted, {other} traffic: {} served, {} of them wrong",
+        "\n  not counted: {other} traffic, {} served, {} of them with errors",
         aside.served, aside.errors
     )
 }
@@ -105,7 +105,7 @@ fn steps(rollout: &Rollout) -> String {
         };
         let approve = step.approve.map(|role| match rollout.approval(number) {
             Some(approval) => format!("approved by {}", approval.word.by.name),
-            None => format!("asks {role}"),
+            None => format!("needs {role}"),
         });
         Some([
             number.to_string(),

@@ -170,7 +170,7 @@ fn window(text: &str) -> Result<Value, Failure> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let &[days, hours, zone] = words.as_slice() else {
         return Err(Failure::Usage(format!(
-            "{text:?} is no window; write it as \"mon-thu 09:00-16:00 Europe/Amsterdam\""
+            "{text:?} is not a time window; write it as \"mon-thu 09:00-16:00 Europe/Amsterdam\""
         )));
     };
     let place = |day: &str| WEEK.iter().position(|own| *own == day);
@@ -264,7 +264,7 @@ mod tests {
         let refused = plan(&["--step", "120%:1h", "--no-gates"]).unwrap_err();
         assert!(refused.contains("steps[0].to: is 120%; a step goes to 100% at most"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "someday"]).unwrap_err();
-        assert!(refused.contains("is no window"), "{refused}");
+        assert!(refused.contains("is not a time window"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "mon-xyz 09:00-10:00 UTC"]).unwrap_err();
         assert!(refused.contains("\"mon-xyz\" is no day"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--gate", "{name: slow, outcome: latency"]).unwrap_err();
