@@ -86,7 +86,7 @@ async fn verify(call: &Context) -> Result<Exit, Failure> {
 
 fn describe(report: &AuditReport, paint: Paint) -> String {
     let rows = report.logs.iter().map(|log| {
-        let state = log.fault.clone().unwrap_or_else(|| "whole".to_owned());
+        let state = log.fault.clone().unwrap_or_else(|| "intact".to_owned());
         [log.log.clone(), log.entries.to_string(), log.head.to_string(), state]
     });
     let logs = table(["log", "entries", "digest of the last", "state"], rows);

@@ -20,11 +20,11 @@ Examples:
   ripcord backup ripcord-backup
   ripcord serve --restore-backup ripcord-backup      starts from it")]
 pub(crate) struct Backup {
-    /// The file to write; one that is there is not replaced
+    /// The file to write; an existing file is not replaced
     file: PathBuf,
 }
 
-/// Does it. A file that did not come whole is not left behind.
+/// Writes the backup. Deletes the file if it is incomplete.
 pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", command.file.display()));
     if command.file.exists() {

@@ -69,7 +69,7 @@ fn shown_as_plan(diff: &ProposalDiff) -> PlanResponse {
     }
 }
 
-/// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what stays as it is and why, and warnings.
+/// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what is kept and why, and warnings.
 pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
     let mut groups = [("Added", String::new(), 0), ("Changed", String::new(), 0), ("Removed", String::new(), 0)];
     let [added, changed, removed] = &mut groups;
@@ -297,7 +297,7 @@ fn line(text: &mut String, sign: &str, path: &str, what: &str) {
     let _ = writeln!(text, "  {sign} {path}: {what}");
 }
 
-/// A value on one line, cut where it is long.
+/// A value on one line, cut if it is long.
 fn shown(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= SHOWN {

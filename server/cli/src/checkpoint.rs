@@ -146,9 +146,9 @@ async fn vouch(call: &Context, name: &TargetName, request: &VouchRequest) -> Res
     let answer: Answer<CheckpointView> = call.client.call(post).await?;
     call.output.answer(&answer, |view| {
         let good = if view.last_known_good {
-            "It is last-known-good now."
+            "It is now last-known-good."
         } else {
-            "A newer one stays last-known-good."
+            "A newer checkpoint remains last-known-good."
         };
         format!(
             "Marked checkpoint {} (revision {}) known-good. {good}",

@@ -24,7 +24,7 @@ const URGENT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often a call without an answer is made again, under the same `Idempotency-Key`.
 const REPEATS: u32 = 2;
-/// What may stand in a path unescaped.
+/// The characters that need no escape in a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An answer: as a type, and as the text that came, which is what `--json` prints.
@@ -32,7 +32,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 pub(crate) struct Answer<T> {
     /// What it says.
     pub(crate) value: T,
-    /// As it came.
+    /// The answer as it was received.
     pub(crate) text: String,
     pub(crate) status: StatusCode,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Answer<T> {
 #[derive(Debug)]
 pub(crate) struct Proposed {
     pub(crate) proposal: Proposal,
-    /// The answer as it came.
+    /// The answer as it was received.
     pub(crate) text: String,
     /// Whether the caller has seen what it would change.
     pub(crate) difference: DifferenceShown,
@@ -63,7 +63,7 @@ pub(crate) enum ClientError {
     #[error("{}", problem.title)]
     Problem {
         problem: Box<Problem>,
-        /// The document as it came.
+        /// The document as it was received.
         text: String,
     },
     /// It waits for a second person.
@@ -78,7 +78,7 @@ pub(crate) enum ClientError {
         /// What to do.
         advice: String,
     },
-    /// The answer did not come whole.
+    /// There was no answer, or only a part of one.
     #[error("no answer from {address}: {why}")]
     Silent {
         /// The address that was called.
@@ -178,19 +178,19 @@ impl Call {
         Self::new(Method::DELETE, path)
     }
 
-    /// With a query parameter, where it has a value.
+    /// Adds a query parameter, if it has a value.
     pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));
         self
     }
 
-    /// With a body.
+    /// With this body.
     pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self, ClientError> {
         self.body = Some(serde_json::to_vec(body).map_err(|error| ClientError::Usage(error.to_string()))?);
         Ok(self)
     }
 
-    /// Must be answered soon, `wait` being what the server may wait for confirmations; else it is asked again.
+    /// Must be answered soon: `wait` is how long the server may wait for confirmations. If no answer arrives, the call is repeated.
     pub(crate) fn urgent(mut self, wait: Duration) -> Self {
         self.patience = wait + URGENT;
         self
@@ -335,7 +335,7 @@ impl Client {
         })
     }
 
-    /// Makes a call whose answer is read as it comes: a stream, a file.
+    /// Makes a call whose answer is read as it arrives: a stream, a file.
     pub(crate) async fn open(&self, call: Call, accept: &'static str) -> Result<reqwest::Response, ClientError> {
         let response = loop {
             let request = self.request(&call, None).header(ACCEPT, accept);

@@ -72,7 +72,7 @@ pub(crate) fn run(command: &Completions) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What can be asked of the server.
+/// What the server can complete.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Flags,
@@ -119,7 +119,7 @@ fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// Names, with what is said beside them.
+/// Names, each with an optional description.
 type Names = Vec<(String, Option<String>)>;
 
 fn asked(kind: Kind) -> Option<Names> {

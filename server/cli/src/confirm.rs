@@ -1,4 +1,4 @@
-//! Proof: waits for confirmations, shows them coming in, and says who has confirmed.
+//! Waits for confirmations, shows them as they arrive, and reports which applications have confirmed.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -17,7 +17,7 @@ use super::output::{Format, Output, Paint, count, indented, table};
 const EVERY: Duration = Duration::from_millis(50);
 /// When a progress bar appears: what is confirmed sooner needs none.
 const SOON: Duration = Duration::from_millis(150);
-/// How long it is looked up again after all have confirmed, until what is sent to those who cannot is on its way too.
+/// How long to keep looking after all applications have confirmed, so that sends to readers that cannot confirm are counted too.
 const SENDING: Duration = Duration::from_millis(250);
 /// Missing instances that are shown by name.
 const NAMED: usize = 10;
@@ -46,7 +46,7 @@ pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<Stri
     (output.format() == Format::Json && !patience.is_zero()).then(|| format!("{}ms", patience.as_millis()))
 }
 
-/// Waits until `subject` is confirmed or the time is up, and answers with what is known then.
+/// Waits until `subject` is confirmed or the time is up, and returns what is known then.
 pub(crate) async fn follow(
     client: &Client,
     environment: &EnvironmentKey,
@@ -105,7 +105,7 @@ pub(crate) fn exit(confirmation: Option<&Confirmation>, patience: Duration) -> E
     }
 }
 
-/// Who has confirmed, in words.
+/// Which applications have confirmed, in words.
 pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
     let mut text = applied(confirmation, patience, paint);
     // Writing to a String cannot fail.

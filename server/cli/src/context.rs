@@ -64,7 +64,7 @@ impl Context {
             None => Ok(self.environment.clone()),
             Some(named) if self.environment_from == From::Default || *named == self.environment => Ok(named.clone()),
             Some(named) => Err(Failure::Usage(format!(
-                "{file} is for environment {named}, and {} says {}. Leave one of them out: a file without `environment` can be applied anywhere.",
+                "{file} is for environment {named}, but {} says {}. Remove one of them: a file without `environment` can be applied anywhere.",
                 self.environment_from, self.environment
             ))),
         }

@@ -1,4 +1,4 @@
-//! How a newcomer's first command finds the server on this machine: a file that only its owner can read.
+//! How the commands find the server on this machine without settings: a file that only its owner can read.
 //!
 //! Each data folder's server has a file of its own, which it writes when it starts and locks while it runs. It names the
 //! server's address and an admin key. The key is made once, at the first start, so the file stays when the server ends: the
@@ -40,7 +40,7 @@ pub enum DiscoveryError {
     Homeless,
     /// It can be read by others.
     #[error(
-        "{} holds an admin key and can be read by others (mode {mode:o}). Take that away with `chmod 600 {}`, or restart the server.",
+        "{} holds an admin key and can be read by others (mode {mode:o}). Fix it with `chmod 600 {}`, or restart the server.",
         path.display(), path.display()
     )]
     Exposed {
@@ -53,12 +53,12 @@ pub enum DiscoveryError {
     File { path: PathBuf, source: std::io::Error },
 }
 
-/// What becomes of the file when the server ends.
+/// What happens to the file when the server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// It stays: the next start over the same data folder needs the key.
     ForNextStart,
-    /// It goes: the data folder goes too.
+    /// It is deleted, like the data folder.
     WhileRunning,
 }
 
@@ -122,7 +122,7 @@ impl Drop for Announcement {
     }
 }
 
-/// The server on this machine: one that runs, else the last one that did.
+/// The server on this machine: a running one, or the last one that ran.
 pub(crate) fn find() -> Result<Option<Announced>, DiscoveryError> {
     directory().map_or(Ok(None), |directory| find_in(&directory))
 }
@@ -164,7 +164,7 @@ fn read(path: &Path) -> Result<Option<Announced>, DiscoveryError> {
     if let Some(mode) = exposed(path).map_err(failed)? {
         return Err(DiscoveryError::Exposed { path: path.to_owned(), mode });
     }
-    // One that cannot be read was made by another version, and is as good as none.
+    // An unreadable file was written by another version; ignore it.
     Ok(serde_json::from_str(&text).ok())
 }
 

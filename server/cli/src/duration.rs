@@ -44,7 +44,7 @@ impl FromStr for After {
 }
 
 impl After {
-    /// The seconds, where there are any.
+    /// The seconds, if any.
     pub(crate) const fn seconds(self) -> Option<u64> {
         match self {
             Self::Never => None,
@@ -63,7 +63,7 @@ pub(crate) fn wait(text: &str) -> Result<Wait, String> {
     text.parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
 }
 
-/// The value of `--wait` where the command itself waits, for as long as it takes: `30m`, `2h`, or a bare number of seconds.
+/// The value of `--wait` if the command itself waits, as long as needed: `30m`, `2h`, or a bare number of seconds.
 pub(crate) fn long_wait(text: &str) -> Result<HumanDuration, String> {
     with_unit(text).parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
 }

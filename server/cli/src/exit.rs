@@ -42,32 +42,32 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The command line is not valid.
     #[error("{0}")]
     Usage(String),
-    /// The server refused, or could not be asked.
+    /// The server refused the call, or could not be reached.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A file is not valid; the faults' paths begin with the file's.
+    /// A file is not valid; the paths of the faults begin with the file's.
     #[error("{file} is not valid; nothing was changed")]
     File {
-        /// The file as it was named.
+        /// The file name as given.
         file: String,
-        /// Every problem in it.
+        /// All problems in it.
         faults: ValidationErrors,
     },
     /// Files of a folder are not valid.
     #[error("{name} is not valid; nothing was changed")]
     Files {
-        /// The folder as it was named.
+        /// The folder name as given.
         name: String,
         /// The files, each with every problem in it.
         faulty: Vec<Faulty>,
     },
-    /// Something on this machine went wrong: what, and what to do.
+    /// A problem on this machine: what failed, and what to do.
     #[error("{0}")]
     Local(String),
 }
@@ -81,7 +81,7 @@ pub(crate) struct Faulty {
 }
 
 impl Failure {
-    /// The exit code that tells it.
+    /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Client(ClientError::Usage(_)) => Exit::Usage,
@@ -125,7 +125,7 @@ impl Failure {
         text
     }
 
-    /// The problem document as it came, for `--json`.
+    /// The problem document as it was received, for `--json`.
     pub(crate) fn json(&self) -> String {
         match self {
             Self::Client(ClientError::Problem { text, .. }) => text.trim_end().to_owned(),

@@ -35,7 +35,7 @@ pub(crate) struct FileArgs {
 }
 
 impl FileArgs {
-    /// As it is typed.
+    /// As typed on the command line.
     pub(crate) fn options(&self) -> String {
         let mut text = format!("-f {}", self.file.display());
         if let Some(set) = &self.set {
@@ -68,7 +68,7 @@ impl Files {
     /// Reads a file, or the files of a folder and the folders in it. Hidden ones are left out, and links are not followed.
     ///
     /// # Errors
-    /// A file cannot be read or is not valid, a key stands in two of them, or they are for two environments or two sets; all of
+    /// A file cannot be read or is not valid, a key is in two of them, or they are for two environments or two sets; all of
     /// that at once.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let name = input::name(path);
@@ -113,7 +113,7 @@ impl Files {
     pub(crate) fn set(&self, asked: Option<&SetName>) -> Result<SetName, Failure> {
         match (asked, &self.named_set) {
             (Some(asked), Some(named)) if asked != named => Err(Failure::Usage(format!(
-                "{} is set {named}, and --set says {asked}. Leave one of them out.",
+                "{} names the set {named}, but --set says {asked}. Remove one of them.",
                 self.name
             ))),
             (Some(set), _) | (None, Some(set)) => Ok(set.clone()),
@@ -136,7 +136,7 @@ impl Files {
     }
 }
 
-/// What stands in two files, or differs between them and must not.
+/// Keys that are in two files, and settings that must not differ between files.
 fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
     let mut first: BTreeMap<String, &Path> = BTreeMap::new();
     let mut faulty = Vec::new();

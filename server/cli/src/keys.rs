@@ -1,4 +1,4 @@
-//! `ripcord keys`: who may call.
+//! `ripcord keys`: creates, lists and revokes keys.
 
 use clap::{Args, Subcommand};
 use ripcord_proto::EnvironmentKey;

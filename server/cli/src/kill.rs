@@ -72,7 +72,7 @@ enum Action {
 }
 
 impl KillCommand {
-    /// What is to be killed: each flag and each tag is a kill of its own.
+    /// What to kill: each flag and each tag is a separate kill.
     fn scopes(&self) -> Vec<KillScope> {
         let flags = self.flags.iter().chain(&self.named).cloned().map(KillScope::Flag);
         let tags = self.tags.iter().cloned().map(KillScope::Tag);

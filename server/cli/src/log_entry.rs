@@ -2,7 +2,7 @@
 
 use ripcord_proto::rest::log::LogEntry;
 
-/// Who asked for it, and the second person where there was one.
+/// Who asked for it, and who approved it.
 pub(crate) fn who(entry: &LogEntry) -> String {
     match &entry.approved {
         Some(approved) => format!("{}, approved by {}", entry.actor.name, approved.by.name),

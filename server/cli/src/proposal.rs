@@ -87,7 +87,7 @@ pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit
     }
 }
 
-/// Tells of a proposal that was made in the place of what was asked. It is not done: a script must not go on as if it were, unless it
+/// Reports a proposal that was made instead of the requested change. The change is not done: a script must not continue, unless it
 /// waits for the second person and hears that it is.
 pub(crate) async fn made(call: &Context, proposed: Proposed) -> Result<Exit, Failure> {
     let (environment, id) = (proposed.proposal.environment.clone(), proposed.proposal.id.clone());

@@ -107,7 +107,7 @@ impl Started {
 pub(crate) mod tests {
     use super::*;
 
-    /// Stands for the server that the program brings.
+    /// A stand-in for the server of the program.
     pub(crate) struct NoServer;
 
     /// `ripcord serve` without settings.

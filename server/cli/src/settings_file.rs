@@ -60,11 +60,11 @@ fn values(name: &str, value: toml::Value, action: &ArgAction) -> Result<Vec<Stri
                 | toml::Value::Boolean(_)
                 | toml::Value::Datetime(_)
                 | toml::Value::Array(_)
-                | toml::Value::Table(_) => Err(format!("{name} must be a list of texts")),
+                | toml::Value::Table(_) => Err(format!("{name} must be a list of strings")),
             })
             .collect(),
         (toml::Value::Array(_), _) => Err(format!("{name} takes one value, not a list")),
-        (toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_), _) => Err(format!("{name} must be a text, a number, true or false")),
+        (toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_), _) => Err(format!("{name} must be a string, a number, true or false")),
     }
 }
 

@@ -10,7 +10,7 @@ use super::exit::Failure;
 /// Where a server without settings listens.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8016";
 
-/// Whom the commands talk to, and as whom.
+/// The server and the key that a command uses.
 #[derive(Clone)]
 pub(crate) struct Target {
     /// The server's address without a slash at its end.
@@ -23,7 +23,7 @@ pub(crate) struct Target {
     pub(crate) key: Option<String>,
     /// Where the key is from.
     pub(crate) key_from: From,
-    /// Who calls, for the log.
+    /// The name of the caller, for the log.
     pub(crate) actor: Option<String>,
     /// Certificates that are trusted beside the system's.
     pub(crate) ca_cert: Option<PathBuf>,

@@ -107,7 +107,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let triggers: Answer<Vec<TriggerView>> = call.client.list(&call.path(&["triggers"]), arguments.most()).await?;
     call.output.answer(&triggers, |triggers| {
         if triggers.is_empty() {
-            return format!("{} has no triggers. `ripcord trigger create --help` shows how to make one.", call.environment());
+            return format!("{} has no triggers. To create one, see `ripcord trigger create --help`.", call.environment());
         }
         let rows = triggers.iter().map(|trigger| {
             let (state, mode) = (trigger.state.to_string(), trigger.mode.to_string());

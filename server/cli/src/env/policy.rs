@@ -155,7 +155,7 @@ fn second_person(policy: &Policy) -> String {
 
 fn describe(call: &Context, policy: &Policy) -> String {
     let protection = match policy.protection {
-        Protection::Open => "open: anyone who may edit can raise exposure",
+        Protection::Open => "open: exposure can be raised without a release",
         Protection::Protected => "protected: raising exposure needs a complete release",
     };
     let vouches = match policy.vouch_after_seconds {
@@ -184,7 +184,7 @@ fn describe(call: &Context, policy: &Policy) -> String {
         ("rollouts approved", approvers.to_owned()),
         ("triggers", triggers.to_owned()),
         ("second person", second_person(policy)),
-        ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "each gate says where".to_owned())),
+        ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "set by each gate".to_owned())),
         ("probes", if checks.is_empty() { "none".to_owned() } else { checks.join(", ") }),
     ];
     format!("{}\n{}", call.output.paint().strong(call.environment().as_str()), indented(&facts(&members)))

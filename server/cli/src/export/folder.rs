@@ -1,4 +1,4 @@
-//! Writing an environment back into a folder of flags files: everything into the file that has it, in its place.
+//! Writing an environment back into a folder of flags files: each flag and segment goes into the file that has it, in its place.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::files::Files;
 use crate::input;
 use crate::output::{count, note};
 
-/// Where what no file has goes.
+/// The file for flags and segments that no file has yet.
 const NEW: &str = "flags.yaml";
 
 /// Writes `whole` into the files of `folder`. A file that says the same already is not touched, so that its comments and its

@@ -54,7 +54,7 @@ struct Found {
     unused: Vec<FlagKey>,
     /// Files that were looked into.
     files: usize,
-    /// Whether there was more than can be told.
+    /// Whether there were more usages than shown.
     truncated: bool,
 }
 
@@ -140,7 +140,7 @@ fn places<'k>(path: &Path, keys: &HashMap<&str, &'k FlagKey>) -> std::io::Result
     Ok(places)
 }
 
-/// The keys that stand in a line, each once. A word is what a key can be made of; `flags/checkout.enabled` also holds its parts.
+/// The keys in a line, each once. A word consists of the characters of a key; `flags/checkout.enabled` also holds its parts.
 fn keys_in<'k>(line: &str, keys: &HashMap<&str, &'k FlagKey>) -> Vec<&'k FlagKey> {
     let mut found = Vec::new();
     for word in line.split(|character: char| !character.is_alphanumeric() && !matches!(character, '.' | '_' | '-' | ':' | '/')) {
@@ -172,7 +172,7 @@ fn describe(found: &Found, paint: Paint) -> String {
     }
     let files = count(found.files, "file", "files");
     let flags = count(found.usages.len(), "flag", "flags");
-    let _ = write!(text, "Looked into {files}; {flags} found.");
+    let _ = write!(text, "Searched {files}; {flags} found.");
     if found.truncated {
         text.push_str(" There are more usages than shown: search a smaller folder, or for one --flag.");
     }

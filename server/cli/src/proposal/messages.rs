@@ -28,7 +28,7 @@ pub(super) fn line(proposal: &Proposal, paint: Paint) -> String {
 pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
     let guarded: Vec<_> = proposal.guarded.iter().map(|guarded| guarded.as_str()).collect();
     let mut members = vec![
-        ("asked for by", proposal.by.name.clone()),
+        ("proposed by", proposal.by.name.clone()),
         ("when", moment(proposal.at)),
         ("guarded", guarded.join(", ")),
         ("planned at", proposal.base.to_string()),

@@ -15,11 +15,11 @@ use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::note;
 
-/// How long the server is asked to wait at once.
+/// How long the server may hold one request.
 const AT_ONCE: Duration = Duration::from_secs(20);
-/// How long a server that does not answer is asked again.
+/// How long to keep trying a server that does not answer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long until it is asked again.
+/// How long to pause between two tries.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Wait until a proposal is decided

@@ -110,7 +110,7 @@ fn head(view: &ReleaseView, paint: Paint) -> String {
     format!("{}\n{}", paint.strong(release.name.as_str()), indented(&facts(&members)))
 }
 
-/// What is still to be said before a protected environment lets more people be served its flags.
+/// What the release still needs before a protected environment allows more exposure.
 fn missing(view: &ReleaseView, paint: Paint) -> String {
     if view.missing.is_empty() {
         return String::new();
@@ -164,7 +164,7 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
     text
 }
 
-/// A flag, as it was and as it is.
+/// A flag before and after.
 fn flag(step: &ReleasedFlag, paint: Paint) -> String {
     let head = match (&step.from, &step.to) {
         (None, _) => paint.good(&format!("+ flag {}", step.key)),
@@ -178,7 +178,7 @@ fn flag(step: &ReleasedFlag, paint: Paint) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-/// Who else changed it.
+/// Who else has changed it.
 fn others(text: &mut String, foreign: Option<&Vec<ChangedBy>>, paint: Paint) {
     for by in foreign.into_iter().flatten() {
         let of = by.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a rollback is asked to do, as it is typed.
+//! The arguments of a rollback.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 use crate::duration::Span;
 use crate::exit::Failure;
 
-/// What a rollback is asked to do.
+/// The arguments of a rollback.
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("scope"))]
 pub(super) struct RollbackArgs {

@@ -61,7 +61,7 @@ pub(super) async fn run(call: &Context, command: Execute) -> Result<Exit, Failur
     follow::see(call, answer.value, patience).await
 }
 
-/// What stays as it is in the scope of a rollback.
+/// What a rollback keeps, although it is in its scope.
 pub(super) fn left(rollback: &Rollback) -> Option<String> {
     if rollback.skipped.is_empty() {
         return None;

@@ -19,7 +19,7 @@ const HOLD: Duration = Duration::from_millis(100);
 /// Until when a rollback is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// Its newest commit is confirmed: of a staged one that is a step.
+    /// Its newest commit is confirmed; for a staged rollback, that is one step.
     Commit,
     /// It is confirmed, partial, failed, stopped or undone.
     Settled,

@@ -19,7 +19,7 @@ use crate::signals;
 
 /// How often the state is looked up.
 const EVERY: Duration = Duration::from_millis(250);
-/// How long a server that does not answer is asked again.
+/// How long to keep trying a server that does not answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Wait until a rollout has ended, with a line per event
@@ -150,7 +150,7 @@ impl Shown {
             return;
         }
         let (rollout, paint) = (&answer.value, call.output.paint());
-        // A step comes before what its gates say of it; what a gate says, before what follows from it.
+        // Print a step before the results of its gates, and a gate result before its consequence.
         match rollout.state {
             RolloutState::Scheduled | RolloutState::Holding | RolloutState::Waiting => {
                 self.line(rollout, paint);

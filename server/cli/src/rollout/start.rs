@@ -117,7 +117,7 @@ impl Start {
 }
 
 impl Options {
-    /// The plan as a file would say it: a gate stands in it as it was written.
+    /// The plan in the format of a plan file; gates are copied as given.
     fn plan(&self) -> Result<RolloutPlan, Failure> {
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text).to_string());
         let steps: Vec<Value> = self.steps.iter().map(|text| step(text)).collect();
@@ -153,7 +153,7 @@ impl Options {
     }
 }
 
-/// `10%:1h`, or `50%:2h:oncall`. A segment's name may have colons of its own.
+/// `10%:1h`, or `50%:2h:oncall`. A segment's name may contain colons.
 fn step(text: &str) -> Value {
     let Some((rest, last)) = text.rsplit_once(':') else {
         return json!({"to": text});
@@ -193,7 +193,7 @@ pub(super) async fn run(call: &Context, command: Start) -> Result<Exit, Failure>
     call.output.answer(&answer, |rollout| {
         let wait = call.command(&format!("rollout wait {}", rollout.id));
         format!(
-            "{}\n{}\nFollow it with\n  {wait}",
+            "{}\n{}\nTo follow it:\n  {wait}",
             call.output.paint().strong(rollout.id.as_str()),
             messages::line(rollout, call.output.paint())
         )

@@ -138,7 +138,7 @@ struct ConditionArgs {
     real_traffic: bool,
 }
 
-/// What goes back.
+/// What to roll back.
 #[derive(Debug, Clone)]
 enum What {
     OpenRelease,
