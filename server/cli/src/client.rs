@@ -178,7 +178,7 @@ impl Call {
         Self::new(Method::DELETE, path)
     }
 
-    /// Adds a query parameter, if it has a value.
+    /// With this query parameter, if it has a value.
     pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));
         self

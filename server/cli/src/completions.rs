@@ -21,11 +21,11 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Output, print};
 
-/// How long the server may take; a shell that waits longer is worse than one without candidates.
+/// How long the server may take; a slow shell is worse than one without candidates.
 const PATIENCE: Duration = Duration::from_millis(700);
 /// Candidates at most.
 const MOST: usize = 500;
-/// The variable by which the script says that it asks for candidates.
+/// The variable with which the script requests candidates.
 pub(crate) const VARIABLE: &str = "COMPLETE";
 
 /// Print a completion script for a shell

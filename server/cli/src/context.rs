@@ -19,7 +19,7 @@ pub(crate) struct Context {
     /// Talks to the server.
     pub(crate) client: Client,
     pub(crate) output: Output,
-    /// How long a second person is waited for, where one is needed.
+    /// How long to wait for a second person, if one is needed.
     pub(crate) await_approval: Option<HumanDuration>,
     environments: Vec<EnvironmentKey>,
     environment: EnvironmentKey,
@@ -49,7 +49,7 @@ impl Context {
         })
     }
 
-    /// The environments, where a command takes several.
+    /// The environments, if a command takes several.
     pub(crate) fn environments(&self) -> &[EnvironmentKey] {
         &self.environments
     }

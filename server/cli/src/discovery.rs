@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use ripcord_proto::digest::Digest;
 
-/// What a server says of itself.
+/// What a server announces about itself.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Announced {
     /// Its address: `http://127.0.0.1:8016`.
     pub(crate) address: String,
-    /// A key that it accepts, where one is known.
+    /// A key that it accepts, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
     /// Its data folder.
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Announced {
 /// Why a file cannot be written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    /// There is no place for it.
+    /// No folder for it is known.
     #[error("neither XDG_STATE_HOME nor HOME is set")]
     Homeless,
     /// It can be read by others.
@@ -62,7 +62,7 @@ pub enum Keep {
     WhileRunning,
 }
 
-/// The file of a server that runs. Dropping it says that the server has ended.
+/// The file of a running server. Dropping it announces that the server has ended.
 #[derive(Debug)]
 pub struct Announcement {
     path: PathBuf,
@@ -88,11 +88,11 @@ impl Announcement {
     }
 }
 
-/// Says where a server runs and with which key it can be reached, to its owner alone. `address` has a scheme:
+/// Announces the address of a server and its key, readable by the owner only. `address` has a scheme:
 /// `http://127.0.0.1:8016`. Without a key, the one that the folder's server announced before stays.
 ///
 /// # Errors
-/// The file cannot be written; the server can run all the same, its commands then need `--key`.
+/// The file cannot be written. The server can still run; commands then need `--key`.
 pub(crate) fn announce(address: &str, data_dir: &Path, key: Option<&str>, keep: Keep) -> Result<Announcement, DiscoveryError> {
     let directory = directory().ok_or(DiscoveryError::Homeless)?;
     announce_in(&directory, address, data_dir, key, keep)
@@ -180,7 +180,7 @@ fn exposed(_: &Path) -> std::io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Writes the file beside its place, closed to others from the first byte, locks it, and moves it there.
+/// Writes a temporary file that others cannot read, locks it, and renames it.
 fn write(announced: &Announced, path: &Path) -> std::io::Result<File> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut builder = std::fs::DirBuilder::new();

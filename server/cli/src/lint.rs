@@ -15,7 +15,7 @@ use super::output::{Format, Output, count, print};
 
 /// Check flags files without a server
 ///
-/// It says what would be refused, and what could be better. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
+/// Reports what a server would refuse, and recommendations. Exit code 1 if something would be refused; with --strict, also if there are recommendations.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -78,7 +78,7 @@ where
         .collect()
 }
 
-/// Everything that can be said of a file, for a file that is a part of this program.
+/// All faults and recommendations of a file that is part of this program.
 #[cfg(test)]
 pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
     let mut faults = unmet(file).unwrap_or_default();
@@ -111,7 +111,7 @@ fn kebab(advice: &mut Vec<ValidationError>, path: &str, key: &str) {
     }
 }
 
-/// The words of a key, however they are joined: `newCheckout_v2` → new, checkout, v2.
+/// The words of a key, with any separator: `newCheckout_v2` → new, checkout, v2.
 fn words(key: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();

@@ -22,7 +22,7 @@ pub(crate) async fn with_overlay(client: &Client, environment: &EnvironmentKey) 
     }
 }
 
-/// A snapshot as a flags file. A flag that this version cannot read would be lost in silence: it ends the export.
+/// A snapshot as a flags file. A flag that this version cannot read ends the export; it would be lost silently.
 pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
     let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::ValidationErrors| {
         Failure::Local(format!(

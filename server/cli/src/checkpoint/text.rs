@@ -18,7 +18,7 @@ pub(super) fn taken(view: &CheckpointView, environment: &EnvironmentKey) -> Stri
     )
 }
 
-/// All of them, a line each.
+/// All of them, one per line.
 pub(super) fn list(checkpoints: &[CheckpointView]) -> String {
     table(
         ["checkpoint", "revision", "standing", "flags", "taken", "by", "note"],

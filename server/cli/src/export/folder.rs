@@ -14,7 +14,7 @@ use crate::output::{count, note};
 /// The file for flags and segments that no file has yet.
 const NEW: &str = "flags.yaml";
 
-/// Writes `whole` into the files of `folder`. A file that says the same already is not touched, so that its comments and its
+/// Writes `whole` into the files of `folder`. A file that would not change is not touched, so that its comments and its
 /// layout stay.
 pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;

@@ -1,4 +1,4 @@
-//! What a release says about itself, as arguments.
+//! The description of a release, as arguments.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::duration::Span;
 use crate::exit::Failure;
 use crate::input;
 
-/// What a release says about itself. What is not named stays as it is.
+/// The description of a release. Parts that are not given are kept.
 #[derive(Debug, Args)]
 pub(super) struct Details {
     /// A flag that the release is expected to change; repeat or separate with commas

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::duration::in_words;
 use crate::output::{Paint, count, facts, indented, moment, table};
 
-/// What was begun, and how changes join it.
+/// The new release, and how to add changes to it.
 pub(super) fn begun(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let apply = call.command(&format!("apply -f flags.yaml --release {}", release.name));
@@ -30,7 +30,7 @@ pub(super) fn described(view: &ReleaseView, paint: Paint) -> String {
     format!("{}\n{}", head(view, paint), missing(view, paint))
 }
 
-/// What was finished, and that it can still be rolled back.
+/// The finished release, and how to roll it back.
 pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let commits = usize::try_from(release.commits).unwrap_or(usize::MAX);
@@ -42,7 +42,7 @@ pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
     )
 }
 
-/// All of them, a line each.
+/// All of them, one per line.
 pub(super) fn list(releases: &[ReleaseView]) -> String {
     table(
         ["release", "state", "commits", "begun", "by", "window", "deployed"],
@@ -82,7 +82,7 @@ fn deployed(view: &ReleaseView) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// What it says about itself.
+/// Its description.
 fn head(view: &ReleaseView, paint: Paint) -> String {
     let (release, details) = (&view.release, &view.release.details);
     let mut members = vec![

@@ -137,7 +137,7 @@ async fn cancelled(call: &Context, id: &RolloutId, on_cancel: Option<OnCancel>) 
     Ok(Exit::Refused)
 }
 
-/// What was shown last: only what is new is a line.
+/// What was shown last; only news are printed.
 #[derive(Debug, Default)]
 struct Shown {
     line: String,

@@ -74,7 +74,7 @@ pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
     text
 }
 
-/// What was reported of traffic that does not count.
+/// Reports of traffic that does not count.
 fn aside(rollout: &Rollout, reading: &GateReading) -> String {
     let Some(Figures { aside, .. }) = reading.figures.filter(|figures| figures.aside.served > 0) else {
         return String::new();

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::duration::in_words;
 use crate::output::{facts, indented, moment, table};
 
-/// A trigger that was made, with its secret and how signals are sent.
+/// A new trigger, with its secret and how to send signals.
 pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
     let trigger = &made.trigger;
     let Some(hook) = &trigger.hook else {
@@ -36,7 +36,7 @@ pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
     lines.join("\n")
 }
 
-/// Whether it is on, and what that means.
+/// Its state, and what that means.
 pub(super) fn state(trigger: &TriggerView) -> String {
     let name = &trigger.name;
     match (trigger.state, trigger.mode) {
@@ -102,7 +102,7 @@ pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
     text
 }
 
-/// One firing: what came of it, and what can be done next.
+/// One firing: its result, and what to do next.
 pub(super) fn firing(call: &Context, view: &FiringView) -> String {
     let firing = &view.firing;
     let paint = call.output.paint();
