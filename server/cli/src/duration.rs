@@ -53,7 +53,7 @@ impl After {
     }
 }
 
-/// The value of `--wait` where the server waits, up to a minute: `2s`, `500ms`, `1m`, or a bare number of seconds.
+/// The value of `--wait` if the server waits, up to a minute: `2s`, `500ms`, `1m`, or a bare number of seconds.
 pub(crate) fn wait(text: &str) -> Result<Wait, String> {
     let minutes = text.strip_suffix('m').and_then(|number| number.parse::<u64>().ok());
     let text = match minutes {

@@ -56,7 +56,7 @@ impl FileArgs {
 pub(crate) struct Files {
     /// What they are called in messages.
     pub(crate) name: String,
-    /// The environment that they are meant for, where one says so.
+    /// The environment that they are meant for, if one of them names it.
     pub(crate) environment: Option<EnvironmentKey>,
     /// The set that they name.
     named_set: Option<SetName>,
@@ -177,10 +177,7 @@ fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be read: {error}.", folder.display()));
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(Failure::Usage(format!(
-            "{} is nested too deeply: at most {DEPTH} folders.",
-            folder.display()
-        )));
+        return Err(Failure::Usage(format!("{} is nested too deeply: at most {DEPTH} folders.", folder.display())));
     };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {

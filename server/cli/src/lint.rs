@@ -132,10 +132,7 @@ fn words(key: &str) -> Vec<String> {
 
 fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Timestamp) {
     if flag.owner.is_none() {
-        advice.push(ValidationError::new(
-            path,
-            "has no owner: name one, so that people on call know whom to ask",
-        ));
+        advice.push(ValidationError::new(path, "has no owner: name one, so that people on call know whom to ask"));
     }
     if flag.description.is_none() {
         advice.push(ValidationError::new(path, "has no description"));

@@ -1,7 +1,7 @@
 //! What a command prints: text for people, or with `--json` the API's JSON and nothing else.
 //!
 //! Answers go to the standard output, everything about them (progress, notes, errors) to the standard error. Colours are for
-//! terminals, and only where `NO_COLOR` is not set.
+//! terminals, and only if `NO_COLOR` is not set.
 
 use std::io::{IsTerminal as _, Write as _};
 

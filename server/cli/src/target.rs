@@ -19,7 +19,7 @@ pub(crate) struct Target {
     pub(crate) alternatives: Vec<String>,
     /// Where the address is from.
     pub(crate) server_from: From,
-    /// The key, where there is one.
+    /// The key, if there is one.
     pub(crate) key: Option<String>,
     /// Where the key is from.
     pub(crate) key_from: From,
@@ -121,7 +121,9 @@ impl Target {
         match self.server_from {
             From::Local => "The server that ran on this machine has stopped. Start it again: ripcord serve".to_owned(),
             From::Default => "Set RIPCORD_SERVER or --server to your server's address. To try Ripcord on this machine: ripcord serve".to_owned(),
-            From::CommandLine | From::Variable(_) | From::Profile => format!("The address is from {}. Check the address, and that the server is running.", self.server_from),
+            From::CommandLine | From::Variable(_) | From::Profile => {
+                format!("The address is from {}. Check the address, and that the server is running.", self.server_from)
+            }
         }
     }
 }

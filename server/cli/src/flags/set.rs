@@ -200,7 +200,8 @@ fn put_rollout(flag: &mut Map<String, Value>, percent: Percent) -> Result<(), Fa
     };
     let (Some(on), Some(off)) = (variant(true), variant(false)) else {
         return Err(Failure::Usage(
-            "--percent works only for flags with the values true and false. Define a split of other variants in a file: ripcord flags set FLAG -f FILE.".to_owned(),
+            "--percent works only for flags with the values true and false. Define a split of other variants in a file: ripcord flags set FLAG -f FILE."
+                .to_owned(),
         ));
     };
     let rule = json!({

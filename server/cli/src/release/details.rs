@@ -53,9 +53,7 @@ pub(super) struct Details {
 
 /// `name=text`; an empty text removes the entry.
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("{text:?} is not of the form NAME=TEXT"))?;
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form NAME=TEXT"))?;
     if name.is_empty() {
         return Err(format!("{text:?} has no name; write it as NAME=TEXT"));
     }

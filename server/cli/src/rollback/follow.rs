@@ -173,11 +173,7 @@ fn served(served: &BadExposure) -> String {
 }
 
 fn times(number: u64) -> String {
-    count(
-        usize::try_from(number).unwrap_or(usize::MAX),
-        "bad evaluation",
-        "bad evaluations",
-    )
+    count(usize::try_from(number).unwrap_or(usize::MAX), "bad evaluation", "bad evaluations")
 }
 
 #[cfg(test)]

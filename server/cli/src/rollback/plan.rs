@@ -181,7 +181,10 @@ fn steps(ladder: &PlannedStages, paint: Paint) -> String {
         [after, cap, count(usize::try_from(step.flags).unwrap_or(usize::MAX), "flag", "flags")]
     });
     let mut text = indented(&table(["after", "exposed", "changes"], rows));
-    let named = [("Fully rolled back at the first step", &ladder.whole), ("Rolled back at the last step", &ladder.last)];
+    let named = [
+        ("Fully rolled back at the first step", &ladder.whole),
+        ("Rolled back at the last step", &ladder.last),
+    ];
     for (what, flags) in named.into_iter().filter(|(_, flags)| !flags.is_empty()) {
         let names: Vec<String> = flags.iter().take(LISTED).map(ToString::to_string).collect();
         // Writing to a String cannot fail.

@@ -160,7 +160,9 @@ fn back(text: &str) -> Result<What, String> {
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not a label; write it as severity=page"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not a label; write it as severity=page"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
