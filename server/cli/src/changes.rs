@@ -1,4 +1,4 @@
-//! What changes, before and after: the effect of a plan, in lines that a person can check.
+//! The effect of a plan before and after, in lines that a person can check.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use super::client::{Answer, Call, ClientError};
 use super::context::{Context, path};
 use super::output::{Paint, count};
 
-/// Asks what a commit would do.
+/// Asks the server what a commit would do.
 pub(crate) async fn plan(
     call: &Context,
     environment: &EnvironmentKey,
@@ -241,7 +241,7 @@ fn thing(paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue
     text
 }
 
-/// A member of something new; of a list of objects (rules) each on a line of its own.
+/// A member of something new; objects in a list (rules) each get their own line.
 fn new_member(text: &mut String, member: &str, value: &Value) {
     match value {
         Value::Array(items) if items.iter().any(Value::is_object) => {
@@ -256,7 +256,7 @@ fn new_member(text: &mut String, member: &str, value: &Value) {
     }
 }
 
-/// The members that differ, by path, as deep as both sides have the same shape.
+/// The members that differ, by path, down to where the two sides have different types.
 fn differences(text: &mut String, paint: Paint, path: &str, from: &Value, to: &Value) {
     match (from, to) {
         (Value::Object(before), Value::Object(after)) => {

@@ -1,4 +1,4 @@
-//! The HTTP client of all commands: one call, one answer, as a type and as the text that came.
+//! The HTTP client of all commands: each call returns one answer, as a type and as the received text.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,12 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const URGENT: Duration = Duration::from_secs(5);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How often a call without an answer is made again, under the same `Idempotency-Key`.
+/// How often a call without an answer is repeated, under the same `Idempotency-Key`.
 const REPEATS: u32 = 2;
 /// The characters that need no escape in a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// An answer: as a type, and as the text that came, which is what `--json` prints.
+/// An answer: as a type, and as the received text, which `--json` prints.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer<T> {
     /// What it says.
@@ -47,12 +47,12 @@ pub(crate) struct Proposed {
     pub(crate) difference: DifferenceShown,
 }
 
-/// Whether something was shown already.
+/// Whether the difference was shown already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DifferenceShown {
-    /// It is to be shown.
+    /// Not shown yet.
     NotYet,
-    /// It was.
+    /// Shown already.
     Already,
 }
 
@@ -196,7 +196,7 @@ impl Call {
         self
     }
 
-    /// Under this `Idempotency-Key`, by which it can be made again later.
+    /// With this `Idempotency-Key`, so that the call can be repeated later.
     pub(crate) fn identified(mut self, identity: &str) -> Self {
         self.identity = Some(identity.to_owned());
         self
@@ -262,7 +262,7 @@ impl Client {
         alternative.unwrap_or(&self.target.server)
     }
 
-    /// Turns to the next server; false if there is none left.
+    /// Switches to the next server; false if there is none left.
     fn next_server(&self) -> bool {
         let has_more = |current: usize| (current < self.target.alternatives.len()).then_some(current + 1);
         self.current.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_more).is_ok()

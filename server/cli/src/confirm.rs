@@ -15,14 +15,14 @@ use super::output::{Format, Output, Paint, count, indented, table};
 
 /// How often the state is looked up.
 const EVERY: Duration = Duration::from_millis(50);
-/// When a progress bar appears: what is confirmed sooner needs none.
+/// After how long a progress bar appears.
 const SOON: Duration = Duration::from_millis(150);
 /// How long to keep looking after all applications have confirmed, so that sends to readers that cannot confirm are counted too.
 const SENDING: Duration = Duration::from_millis(250);
 /// Missing instances that are shown by name.
 const NAMED: usize = 10;
 
-/// What is to be confirmed.
+/// What to wait for.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
     /// A revision.
@@ -41,7 +41,7 @@ impl std::fmt::Display for Subject {
 }
 
 /// How a write asks for confirmations: with `--json` the server waits and the answer holds them; if not, they are looked up, so
-/// that they can be seen coming in.
+/// that they can be shown as they arrive.
 pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<String> {
     (output.format() == Format::Json && !patience.is_zero()).then(|| format!("{}ms", patience.as_millis()))
 }
@@ -137,7 +137,7 @@ fn count_of(number: u64, one: &str, several: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), one, several)
 }
 
-/// The same of applications alone.
+/// The same for applications only.
 pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
     let level = &confirmation.applied;
     if level.connected == 0 {

@@ -24,12 +24,12 @@ pub(crate) struct Context {
     environments: Vec<EnvironmentKey>,
     environment: EnvironmentKey,
     environment_from: From,
-    /// As it was given on the command line.
+    /// As given on the command line.
     profile: Option<String>,
 }
 
 impl Context {
-    /// From what every command takes.
+    /// From the global options.
     pub(crate) fn new(global: &Global, output: Output) -> Result<Self, Failure> {
         let profile = config::profile(setting(global.profile.clone(), "RIPCORD_PROFILE").map(|(name, _)| name).as_deref())?.unwrap_or_default();
         let client = Client::new(Target::find(global, &profile)?)?;
@@ -75,7 +75,7 @@ impl Context {
         path(&self.environment, rest)
     }
 
-    /// A command of this program as it must be typed to reach the same server and environment.
+    /// A command line that reaches the same server and environment.
     pub(crate) fn command(&self, command: &str) -> String {
         let environment = Some(&self.environment).filter(|_| self.environment_from == From::CommandLine);
         self.typed(command, environment)

@@ -1,4 +1,4 @@
-//! `ripcord env`: environments.
+//! `ripcord env`: lists, shows, creates, copies and deletes environments.
 
 mod policy;
 
@@ -256,7 +256,7 @@ async fn bucketing(call: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Whether the caller knows what another generation does.
+/// Whether the caller has confirmed that users may get different variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rebuckets {
     Everybody,

@@ -151,7 +151,7 @@ impl Failure {
     }
 }
 
-/// How a command ends that the server refused with this code.
+/// The exit code if the server refused with this code.
 pub(crate) const fn of_code(code: Code) -> Exit {
     match code.exit() {
         CommandExit::Failed => Exit::Failed,
@@ -160,12 +160,12 @@ pub(crate) const fn of_code(code: Code) -> Exit {
 }
 
 fn describe_problem(text: &mut String, problem: &Problem) {
-    // How a header or a member of a body is written is of no use here.
+    // How to write a header or a body member does not help on the command line.
     let of_http = problem.code == Code::ReasonRequired || problem.members.get("key").is_some_and(|key| key == "missing" || key == "malformed");
     if !problem.detail.is_empty() && !of_http {
         let _ = writeln!(text, "  {}", problem.detail);
     }
-    // A problem of one field may say in `detail` what it says of the field.
+    // The detail of a problem with one field may repeat the message of the field.
     for fault in problem.errors.iter().filter(|fault| fault.to_string() != problem.detail) {
         let _ = writeln!(text, "  {fault}");
     }

@@ -1,4 +1,4 @@
-//! Flags files as they lie on the disk: one, or all of a folder, read in a stable order and taken as one.
+//! Flags files on disk: one, or all of a folder, read in a stable order and merged.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,14 +10,14 @@ use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, ValidationError, Validat
 use super::exit::{Failure, Faulty};
 use super::input;
 
-/// Folders within each other, at most.
+/// Nested folders, at most.
 const DEPTH: usize = 32;
 /// Files of a folder, at most.
 const FILES: usize = 10_000;
-/// How the names of flags files end.
+/// The extensions of flags files.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// `FileArgs` files, and how they are taken.
+/// The files, and how to apply them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input
@@ -54,7 +54,7 @@ impl FileArgs {
 /// The flags files of one environment and one set.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// What they are called in messages.
+    /// Their name in messages.
     pub(crate) name: String,
     /// The environment that they are meant for, if one of them names it.
     pub(crate) environment: Option<EnvironmentKey>,
@@ -68,8 +68,8 @@ impl Files {
     /// Reads a file, or the files of a folder and the folders in it. Hidden ones are left out, and links are not followed.
     ///
     /// # Errors
-    /// A file cannot be read or is not valid, a key is in two of them, or they are for two environments or two sets; all of
-    /// that at once.
+    /// A file cannot be read or is not valid, a key is in two of them, or they are for two environments or two sets. The
+    /// error lists all of these.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let name = input::name(path);
         if !path.is_dir() {

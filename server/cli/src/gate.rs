@@ -1,4 +1,4 @@
-//! `ripcord gate replay`: another threshold tried on what was seen.
+//! `ripcord gate replay`: tries another threshold on recorded data.
 
 use clap::{Args, Subcommand};
 use ripcord_proto::RolloutId;

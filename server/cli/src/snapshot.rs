@@ -6,7 +6,7 @@ use ripcord_proto::{EnvironmentKey, FlagsFile, Snapshot};
 use super::client::{Answer, Call, Client};
 use super::exit::Failure;
 
-/// The environment, whole at one revision.
+/// The whole environment at one revision.
 pub(crate) async fn snapshot(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
     Ok(with_overlay(client, environment).await?.0)
 }

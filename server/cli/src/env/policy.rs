@@ -122,7 +122,7 @@ impl Set {
     }
 }
 
-/// What needs a second person, as the command line says it.
+/// What needs a second person, as given on the command line.
 #[derive(Debug, Clone)]
 struct SecondPerson(BTreeSet<GuardedOperation>);
 
