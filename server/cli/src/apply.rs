@@ -1,4 +1,4 @@
-//! `ripcord apply`: makes what a file set owns as its files say, in one atomic commit.
+//! `ripcord apply`: applies flags files to an environment, in one atomic commit.
 
 use clap::Args;
 use ripcord_proto::digest::Digest;

@@ -1,4 +1,4 @@
-//! `ripcord audit`: who changed what, when and why; and the proof that the record is whole.
+//! `ripcord audit`: who changed what, when and why; and the proof that the log is intact.
 
 use clap::{Args, Subcommand};
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
@@ -86,14 +86,14 @@ async fn verify(call: &Context) -> Result<Exit, Failure> {
 
 fn describe(report: &AuditReport, paint: Paint) -> String {
     let rows = report.logs.iter().map(|log| {
-        let state = log.fault.clone().unwrap_or_else(|| "whole".to_owned());
+        let state = log.fault.clone().unwrap_or_else(|| "intact".to_owned());
         [log.log.clone(), log.entries.to_string(), log.head.to_string(), state]
     });
     let logs = table(["log", "entries", "digest of the last", "state"], rows);
     let verdict = if report.whole {
-        paint.good("Every log is whole: each entry follows the one before it. Note the digests elsewhere to prove it later, too.")
+        paint.good("Verified: no entry was changed or removed. Keep these digests elsewhere to verify again later.")
     } else {
-        paint.bad("A log is NOT whole. Keep the data folder as it is, and compare with a backup.")
+        paint.bad("FAILED: a log was changed or damaged. Keep the data folder as it is, and compare it with a backup.")
     };
     format!("{logs}\n\n{verdict}")
 }

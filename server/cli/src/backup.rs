@@ -20,15 +20,15 @@ Examples:
   ripcord backup ripcord-backup
   ripcord serve --restore-backup ripcord-backup      starts from it")]
 pub(crate) struct Backup {
-    /// The file to write; one that is there is not replaced
+    /// The file to write; an existing file is not replaced
     file: PathBuf,
 }
 
-/// Does it. A file that did not come whole is not left behind.
+/// Writes the backup. Deletes the file if it is incomplete.
 pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", command.file.display()));
     if command.file.exists() {
-        return Err(Failure::Usage(format!("{} is there already; name another file.", command.file.display())));
+        return Err(Failure::Usage(format!("{} already exists; choose another file.", command.file.display())));
     }
     let directory = command.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let response = call.client.open(Call::get(["v1", "backup"]), "*/*").await?;
@@ -37,7 +37,7 @@ pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
     let mut size = 0;
     while let Some(chunk) = bytes.next().await {
-        let chunk = chunk.map_err(|error| Failure::Local(format!("The backup did not come whole, and was not kept: {error}.")))?;
+        let chunk = chunk.map_err(|error| Failure::Local(format!("The backup is incomplete and was deleted: {error}.")))?;
         size += chunk.len();
         file.write_all(&chunk).map_err(failed)?;
     }

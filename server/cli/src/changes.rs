@@ -1,4 +1,4 @@
-//! What changes, before and after: the effect of a plan, in lines that a person can check.
+//! The effect of a plan before and after, in lines that a person can check.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use super::client::{Answer, Call, ClientError};
 use super::context::{Context, path};
 use super::output::{Paint, count};
 
-/// Asks what a commit would do.
+/// Asks the server what a commit would do.
 pub(crate) async fn plan(
     call: &Context,
     environment: &EnvironmentKey,
@@ -69,7 +69,7 @@ fn shown_as_plan(diff: &ProposalDiff) -> PlanResponse {
     }
 }
 
-/// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what stays as it is and why, and warnings.
+/// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what is kept and why, and warnings.
 pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
     let mut groups = [("Added", String::new(), 0), ("Changed", String::new(), 0), ("Removed", String::new(), 0)];
     let [added, changed, removed] = &mut groups;
@@ -118,24 +118,24 @@ pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
 fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
     if !kills.is_empty() {
         let ids: Vec<_> = kills.iter().map(ToString::to_string).collect();
-        let stays = format!("    stays killed by {}: it goes on serving its safe variant", ids.join(", "));
+        let stays = format!("    stays killed by {}: it keeps serving its safe variant", ids.join(", "));
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", paint.warn(&stays));
     }
 }
 
-/// How many users would be served otherwise.
+/// How many users would get a different variant.
 fn users(text: &mut String, plan: &PlanResponse, paint: Paint) {
     let Some(users) = &plan.users else { return };
     let of_whom = match users.source {
-        Population::Synthetic => format!("{} made-up users", users.contexts),
-        Population::Sample => format!("{} users of the sample", users.contexts),
+        Population::Synthetic => format!("{} simulated users", users.contexts),
+        Population::Sample => format!("{} users in the sample", users.contexts),
     };
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "{}: {} of {of_whom} would be served otherwise",
-        paint.strong("Users"),
+        "{}: {} of {of_whom} would get a different variant",
+        paint.strong("Impact"),
         percent(users.share)
     );
     for (key, share) in &plan.shares {
@@ -150,14 +150,14 @@ fn percent(share: f64) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// What stays although the files say otherwise, and who changed it last.
+/// What is kept although the files differ, and who changed it last.
 fn kept(text: &mut String, plan: &PlanResponse, paint: Paint) {
     if plan.kept.is_empty() {
         return;
     }
     let (moved, by_hand): (Vec<_>, Vec<_>) = plan.kept.iter().partition(|kept| kept.rollout.is_some());
-    kept_because(text, paint, "moved by a live rollout, which goes on", &moved);
-    kept_because(text, paint, "changed by hand since the last apply, and not by the files", &by_hand);
+    kept_because(text, paint, "changed by a live rollout, which continues", &moved);
+    kept_because(text, paint, "changed by hand since the last apply; the files did not change it", &by_hand);
 }
 
 fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&KeptEdit]) {
@@ -165,19 +165,19 @@ fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&KeptEdit]) {
         return;
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", paint.strong(&format!("Left as it is ({}): {why}", all.len())));
+    let _ = writeln!(text, "{}", paint.strong(&format!("Kept ({}): {why}", all.len())));
     for kept in all {
         let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), shown);
-        let _ = writeln!(text, "  {}: {} stays; the files say {}", kept.path, value(&kept.now), value(&kept.file));
+        let _ = writeln!(text, "  {}: keeps {}; the files say {}", kept.path, value(&kept.now), value(&kept.file));
         if let Some(rollout) = &kept.rollout {
-            let _ = writeln!(text, "{}", paint.faint(&format!("    moved by rollout {rollout}")));
+            let _ = writeln!(text, "{}", paint.faint(&format!("    changed by rollout {rollout}")));
         } else if let Some(last) = &kept.last_change {
             let reason = last.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let by = format!("    changed last in revision {} by {}{reason}", last.revision, last.actor.name);
             let _ = writeln!(text, "{}", paint.faint(&by));
         }
     }
-    let _ = writeln!(text, "  {}\n", paint.faint("Take it into the files, or let them win with --adopt."));
+    let _ = writeln!(text, "  {}\n", paint.faint("Add it to the files, or overwrite it with --adopt."));
 }
 
 fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
@@ -185,9 +185,9 @@ fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
         return;
     }
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", paint.strong(&format!("Taken over ({})", plan.adopted.len())));
+    let _ = writeln!(text, "{}", paint.strong(&format!("Adopted ({})", plan.adopted.len())));
     for AdoptedEntry { path, from } in &plan.adopted {
-        let owner = from.as_ref().map_or_else(|| "nobody".to_owned(), |set| format!("set {set}"));
+        let owner = from.as_ref().map_or_else(|| "no set".to_owned(), |set| format!("set {set}"));
         let _ = writeln!(text, "  {path}, from {owner}");
     }
     text.push('\n');
@@ -241,7 +241,7 @@ fn thing(paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue
     text
 }
 
-/// A member of something new; of a list of objects (rules) each on a line of its own.
+/// A member of something new; objects in a list (rules) each get their own line.
 fn new_member(text: &mut String, member: &str, value: &Value) {
     match value {
         Value::Array(items) if items.iter().any(Value::is_object) => {
@@ -256,7 +256,7 @@ fn new_member(text: &mut String, member: &str, value: &Value) {
     }
 }
 
-/// The members that differ, by path, as deep as both sides have the same shape.
+/// The members that differ, by path, down to where the two sides have different types.
 fn differences(text: &mut String, paint: Paint, path: &str, from: &Value, to: &Value) {
     match (from, to) {
         (Value::Object(before), Value::Object(after)) => {
@@ -297,7 +297,7 @@ fn line(text: &mut String, sign: &str, path: &str, what: &str) {
     let _ = writeln!(text, "  {sign} {path}: {what}");
 }
 
-/// A value on one line, cut where it is long.
+/// A value on one line, cut if it is long.
 fn shown(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= SHOWN {

@@ -90,7 +90,7 @@ enum Action {
 fn figure(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text
         .split_once('=')
-        .ok_or_else(|| format!("{text:?} is no figure; write it as error_rate=0.002"))?;
+        .ok_or_else(|| format!("{text:?} is not a figure; write it as error_rate=0.002"))?;
     if name.is_empty() {
         return Err(format!("{text:?} has no name; write it as error_rate=0.002"));
     }
@@ -117,7 +117,7 @@ async fn create(call: &Context, request: &CheckpointRequest) -> Result<Exit, Fai
     let answer: Answer<CheckpointView> = call.client.call(post).await?;
     call.output.answer(&answer, |taken| {
         let vouch = call.command(&format!("checkpoint vouch {} --evidence \"…\"", taken.checkpoint.name));
-        format!("{}\nVouch for it when it has proven itself:\n  {vouch}", text::taken(taken, call.environment()))
+        format!("{}\nWhen you are sure that it is good:\n  {vouch}", text::taken(taken, call.environment()))
     });
     Ok(Exit::Done)
 }
@@ -127,7 +127,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     call.output.answer(&checkpoints, |checkpoints| {
         if checkpoints.is_empty() {
             let create = call.command("checkpoint create NAME");
-            return format!("{} has no checkpoints. Take one with\n  {create}", call.environment());
+            return format!("{} has no checkpoints. Create one with\n  {create}", call.environment());
         }
         text::list(checkpoints)
     });
@@ -146,12 +146,12 @@ async fn vouch(call: &Context, name: &TargetName, request: &VouchRequest) -> Res
     let answer: Answer<CheckpointView> = call.client.call(post).await?;
     call.output.answer(&answer, |view| {
         let good = if view.last_known_good {
-            "It is last-known-good now."
+            "It is now last-known-good."
         } else {
-            "A newer one stays last-known-good."
+            "A newer checkpoint remains last-known-good."
         };
         format!(
-            "Vouched for checkpoint {} (revision {}). {good}",
+            "Marked checkpoint {} (revision {}) known-good. {good}",
             view.checkpoint.name, view.checkpoint.revision
         )
     });
@@ -164,7 +164,7 @@ async fn doubt(call: &Context, name: &TargetName, request: &DoubtRequest) -> Res
     call.output.answer(&answer, |view| {
         let shown = call.command("checkpoint show last-known-good");
         format!(
-            "Doubted checkpoint {}: it is not known to be good any more. What is now:\n  {shown}",
+            "Checkpoint {} is no longer known-good. To see which one is now:\n  {shown}",
             view.checkpoint.name
         )
     });
@@ -175,7 +175,7 @@ async fn delete(call: &Context, name: &TargetName, reason: Option<&str>) -> Resu
     let delete = Call::delete(call.path(&["checkpoints", &name.to_string()])).query("reason", reason);
     let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
     call.output.answer(&answer, |_| {
-        format!("Deleted checkpoint {name}. Its revision stays in the log, and can be named by its number.")
+        format!("Deleted checkpoint {name}. Its revision stays in the log, and you can still roll back to it by its number.")
     });
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! The HTTP client of all commands: one call, one answer, as a type and as the text that came.
+//! The HTTP client of all commands: each call returns one answer, as a type and as the received text.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,79 +16,79 @@ use serde_json::value::RawValue;
 
 use super::target::Target;
 
-/// How long an answer may take, unless a call says otherwise.
+/// How long an answer may take, unless a call sets another limit.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long an urgent answer may take beyond what the server was asked to wait.
 const URGENT: Duration = Duration::from_secs(5);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How often a call without an answer is made again, under the same `Idempotency-Key`.
+/// How often a call without an answer is repeated, under the same `Idempotency-Key`.
 const REPEATS: u32 = 2;
-/// What may stand in a path unescaped.
+/// The characters that need no escape in a path.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// An answer: as a type, and as the text that came, which is what `--json` prints.
+/// An answer: as a type, and as the received text, which `--json` prints.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer<T> {
     /// What it says.
     pub(crate) value: T,
-    /// As it came.
+    /// The answer as it was received.
     pub(crate) text: String,
     pub(crate) status: StatusCode,
 }
 
-/// A proposal in the place of what was asked.
+/// A proposal, returned instead of the requested result.
 #[derive(Debug)]
 pub(crate) struct Proposed {
     pub(crate) proposal: Proposal,
-    /// The answer as it came.
+    /// The answer as it was received.
     pub(crate) text: String,
     /// Whether the caller has seen what it would change.
     pub(crate) difference: DifferenceShown,
 }
 
-/// Whether something was shown already.
+/// Whether the difference was shown already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DifferenceShown {
-    /// It is to be shown.
+    /// Not shown yet.
     NotYet,
-    /// It was.
+    /// Shown already.
     Already,
 }
 
-/// Why a call has no answer that can be used.
+/// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// The server refused.
     #[error("{}", problem.title)]
     Problem {
         problem: Box<Problem>,
-        /// The document as it came.
+        /// The document as it was received.
         text: String,
     },
     /// It waits for a second person.
-    #[error("this needs a second person; it is proposed as {}", .0.proposal.id)]
+    #[error("this needs approval by a second person: proposal {}", .0.proposal.id)]
     Proposed(Box<Proposed>),
-    /// Nobody answers there.
-    #[error("no server answers at {address}: {why}")]
+    /// No server could be reached.
+    #[error("cannot reach {address}: {why}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address that was tried.
         address: String,
         why: String,
         /// What to do.
         advice: String,
     },
-    /// The answer did not come whole.
-    #[error("{address} did not answer: {why}")]
+    /// There was no answer, or only a part of one.
+    #[error("no answer from {address}: {why}")]
     Silent {
-        /// Who was asked.
+        /// The address that was called.
         address: String,
         why: String,
     },
-    /// Something answers that is no Ripcord, or another version of it.
-    #[error("{address} answered {status} with what is no answer of Ripcord: {why}")]
+    /// The response is not from Ripcord, or is from another version.
+    #[error("{address} returned {status} with a response that is not from Ripcord: {why}")]
     Foreign {
-        /// Who was asked.
+        /// The address that was called.
         address: String,
         /// The status.
         status: StatusCode,
@@ -101,18 +101,18 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
-    /// What to do next, where it can be said.
+    /// What to do next, if known.
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Self::Unreachable { advice, .. } => Some(advice.clone()),
             Self::Silent { .. } => Some(
-                "Whether it was done is not known. Look with `ripcord audit`, or just repeat the command: `ripcord doctor` says what is wrong where."
+                "The command may or may not have taken effect. Check with `ripcord audit`, or run it again. `ripcord doctor` helps to find the cause."
                     .to_owned(),
             ),
             Self::Foreign { address, .. } => Some(format!(
-                "Is {address} the address of a Ripcord server? Give another one with --server or RIPCORD_SERVER."
+                "Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
             )),
-            Self::Proposed(proposed) => Some(format!("Somebody else, with another key, runs `{}`.", proposed.proposal.command())),
+            Self::Proposed(proposed) => Some(format!("A different person, with a different key, runs `{}`.", proposed.proposal.command())),
             Self::Problem { .. } | Self::Usage(_) => None,
         }
     }
@@ -124,7 +124,7 @@ struct ProposalAnswer {
     proposal: Proposal,
 }
 
-/// A call that is about to be made.
+/// A call to make.
 #[derive(Debug)]
 pub(crate) struct Call {
     method: Method,
@@ -153,56 +153,56 @@ impl Call {
         }
     }
 
-    /// A read.
+    /// `GET`: reads a resource.
     pub(crate) fn get<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::GET, path)
     }
 
-    /// Something new, or a question with a body.
+    /// `POST`: creates a resource, or sends a query with a body.
     pub(crate) fn post<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::POST, path)
     }
 
-    /// A thing as it shall be.
+    /// `PUT`: creates or replaces a resource.
     pub(crate) fn put<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::PUT, path)
     }
 
-    /// A part of a thing as it shall be.
+    /// `PATCH`: changes parts of a resource.
     pub(crate) fn patch<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::PATCH, path)
     }
 
-    /// A thing that shall be gone.
+    /// `DELETE`: deletes a resource.
     pub(crate) fn delete<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::DELETE, path)
     }
 
-    /// With a query parameter, where it has a value.
+    /// With this query parameter, if it has a value.
     pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));
         self
     }
 
-    /// With a body.
+    /// With this body.
     pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self, ClientError> {
         self.body = Some(serde_json::to_vec(body).map_err(|error| ClientError::Usage(error.to_string()))?);
         Ok(self)
     }
 
-    /// Must be answered soon, `wait` being what the server may wait for confirmations; else it is asked again.
+    /// Must be answered soon: `wait` is how long the server may wait for confirmations. If no answer arrives, the call is repeated.
     pub(crate) fn urgent(mut self, wait: Duration) -> Self {
         self.patience = wait + URGENT;
         self
     }
 
-    /// Under this `Idempotency-Key`, by which it can be made again later.
+    /// With this `Idempotency-Key`, so that the call can be repeated later.
     pub(crate) fn identified(mut self, identity: &str) -> Self {
         self.identity = Some(identity.to_owned());
         self
     }
 
-    /// Only while the thing is as it was when it was read.
+    /// Only if the resource has not changed since it was read.
     pub(crate) const fn if_match(mut self, position: Position) -> Self {
         self.if_match = Some(position);
         self
@@ -226,7 +226,7 @@ impl Client {
         let mut headers = HeaderMap::new();
         if let Some(key) = &target.key {
             let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-                .map_err(|_| ClientError::Usage("The key has characters that no key has; give it as it was printed.".to_owned()))?;
+                .map_err(|_| ClientError::Usage("The key contains an invalid character. Pass it exactly as it was printed.".to_owned()))?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -242,7 +242,7 @@ impl Client {
         }
         let http = builder
             .build()
-            .map_err(|error| ClientError::Usage(format!("No connection can be set up: {}", root(&error))))?;
+            .map_err(|error| ClientError::Usage(format!("cannot set up a connection: {}", root(&error))))?;
         Ok(Self {
             http,
             target,
@@ -250,7 +250,7 @@ impl Client {
         })
     }
 
-    /// Whom it talks to.
+    /// The target of this client.
     pub(crate) const fn target(&self) -> &Target {
         &self.target
     }
@@ -262,7 +262,7 @@ impl Client {
         alternative.unwrap_or(&self.target.server)
     }
 
-    /// Turns to the next server; false if there is none left.
+    /// Switches to the next server; false if there is none left.
     fn next_server(&self) -> bool {
         let has_more = |current: usize| (current < self.target.alternatives.len()).then_some(current + 1);
         self.current.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_more).is_ok()
@@ -335,7 +335,7 @@ impl Client {
         })
     }
 
-    /// Makes a call whose answer is read as it comes: a stream, a file.
+    /// Makes a call whose answer is read as it arrives: a stream, a file.
     pub(crate) async fn open(&self, call: Call, accept: &'static str) -> Result<reqwest::Response, ClientError> {
         let response = loop {
             let request = self.request(&call, None).header(ACCEPT, accept);
@@ -397,7 +397,7 @@ impl Client {
     fn unanswered(&self, error: &reqwest::Error) -> ClientError {
         let address = self.server().to_owned();
         if error.is_builder() {
-            return ClientError::Usage(format!("{address:?} is no address of a server: it looks like http://127.0.0.1:8016."));
+            return ClientError::Usage(format!("{address:?} is not a server address. Write it like http://127.0.0.1:8016."));
         }
         let why = root(error);
         if error.is_connect() {
@@ -427,12 +427,12 @@ impl Client {
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
-    let refuse = |why: String| ClientError::Usage(format!("{} holds no certificate that can be used: {why}", path.display()));
+    let refuse = |why: String| ClientError::Usage(format!("{} contains no usable certificate: {why}", path.display()));
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(root(&error)))
 }
 
-/// The innermost reason, which is the one that says something.
+/// The innermost cause, which is the most specific one.
 fn root(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

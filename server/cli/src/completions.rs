@@ -21,11 +21,11 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Output, print};
 
-/// How long the server may take; a shell that waits longer is worse than one without candidates.
+/// How long the server may take; a slow shell is worse than one without candidates.
 const PATIENCE: Duration = Duration::from_millis(700);
 /// Candidates at most.
 const MOST: usize = 500;
-/// The variable by which the script says that it asks for candidates.
+/// The variable with which the script requests candidates.
 pub(crate) const VARIABLE: &str = "COMPLETE";
 
 /// Print a completion script for a shell
@@ -72,7 +72,7 @@ pub(crate) fn run(command: &Completions) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What can be asked of the server.
+/// What the server can complete.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Flags,
@@ -106,7 +106,7 @@ fn with_completer(argument: Arg) -> Arg {
     argument.add(ArgValueCompleter::new(move |current: &OsStr| candidates(kind, current)))
 }
 
-/// Silent on every failure: a shell has no place for errors.
+/// Silent on every failure: a shell cannot show errors here.
 fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else { return Vec::new() };
     // Of a list with commas the last item is completed.
@@ -119,7 +119,7 @@ fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// Names, with what is said beside them.
+/// Names, each with an optional description.
 type Names = Vec<(String, Option<String>)>;
 
 fn asked(kind: Kind) -> Option<Names> {

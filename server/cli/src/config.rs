@@ -41,7 +41,7 @@ pub(crate) struct Profile {
     pub(crate) ca_cert: Option<PathBuf>,
 }
 
-/// The profile that is asked for by `--profile` or `RIPCORD_PROFILE`, else the default profile; none if there is no file.
+/// The profile selected by `--profile` or `RIPCORD_PROFILE`, else the default profile; none if there is no file.
 pub(crate) fn profile(name: Option<&str>) -> Result<Option<Profile>, Failure> {
     let Some(path) = path() else {
         return name.map_or(Ok(None), |name| {

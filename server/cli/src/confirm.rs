@@ -1,4 +1,4 @@
-//! Proof: waits for confirmations, shows them coming in, and says who has confirmed.
+//! Waits for confirmations, shows them as they arrive, and reports which applications have confirmed.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -13,16 +13,16 @@ use super::context::path;
 use super::exit::Exit;
 use super::output::{Format, Output, Paint, count, indented, table};
 
-/// How often it is looked up.
+/// How often the state is looked up.
 const EVERY: Duration = Duration::from_millis(50);
-/// When a progress bar appears: what is confirmed sooner needs none.
+/// After how long a progress bar appears.
 const SOON: Duration = Duration::from_millis(150);
-/// How long it is looked up again after all have confirmed, until what is sent to those who cannot is on its way too.
+/// How long to keep looking after all applications have confirmed, so that sends to readers that cannot confirm are counted too.
 const SENDING: Duration = Duration::from_millis(250);
 /// Missing instances that are shown by name.
 const NAMED: usize = 10;
 
-/// What is to be confirmed.
+/// What to wait for.
 #[derive(Debug, Clone)]
 pub(crate) enum Subject {
     /// A revision.
@@ -40,13 +40,13 @@ impl std::fmt::Display for Subject {
     }
 }
 
-/// How a write asks for confirmations: with `--json` the server waits and the answer holds them; else they are looked up, so
-/// that they can be seen coming in.
+/// How a write asks for confirmations: with `--json` the server waits and the answer holds them; if not, they are looked up, so
+/// that they can be shown as they arrive.
 pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<String> {
     (output.format() == Format::Json && !patience.is_zero()).then(|| format!("{}ms", patience.as_millis()))
 }
 
-/// Waits until `subject` is confirmed or the time is up, and answers with what is known then.
+/// Waits until `subject` is confirmed or the time is up, and returns what is known then.
 pub(crate) async fn follow(
     client: &Client,
     environment: &EnvironmentKey,
@@ -75,7 +75,7 @@ pub(crate) async fn follow(
     Ok(newest)
 }
 
-/// Whether nothing more is to be waited for.
+/// Whether there is nothing left to wait for.
 fn is_settled(confirmation: &Confirmation, waited: Duration) -> bool {
     let is_sent = confirmation.sent.confirmed >= confirmation.sent.connected;
     confirmation.complete && (is_sent || waited >= SENDING)
@@ -97,7 +97,7 @@ pub(crate) fn show(bar: &mut Option<ProgressBar>, confirmation: &Confirmation, e
     bar.set_position(confirmation.applied.confirmed);
 }
 
-/// 0 where it is confirmed or nobody waited, 4 where it is not.
+/// 0 if it is confirmed or the caller did not wait, 4 if not.
 pub(crate) fn exit(confirmation: Option<&Confirmation>, patience: Duration) -> Exit {
     match confirmation {
         Some(confirmation) if !confirmation.complete && !patience.is_zero() => Exit::Unconfirmed,
@@ -105,7 +105,7 @@ pub(crate) fn exit(confirmation: Option<&Confirmation>, patience: Duration) -> E
     }
 }
 
-/// Who has confirmed, in words.
+/// Which applications have confirmed, in words.
 pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
     let mut text = applied(confirmation, patience, paint);
     // Writing to a String cannot fail.
@@ -124,7 +124,7 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
         let _ = write!(
             text,
             "\n{}",
-            paint.warn(&format!("Nodes not reached, their applications not counted: {nodes}."))
+            paint.warn(&format!("Not counted are the applications of nodes that could not be reached: {nodes}."))
         );
     }
     if !confirmation.applied.missing.is_empty() {
@@ -137,11 +137,11 @@ fn count_of(number: u64, one: &str, several: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), one, several)
 }
 
-/// The same of applications alone.
+/// The same for applications only.
 pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
     let level = &confirmation.applied;
     if level.connected == 0 {
-        return "No application is connected that could confirm it.".to_owned();
+        return "No application is connected, so none has confirmed it.".to_owned();
     }
     let noun = if level.connected == 1 { "application" } else { "applications" };
     let applications = format!("{} of {} {noun}", level.confirmed, level.connected);
@@ -177,7 +177,7 @@ fn missing(level: &LevelCounts) -> String {
         .unwrap_or(usize::MAX)
         .saturating_sub(level.missing.len().min(NAMED));
     if unnamed > 0 {
-        let _ = write!(text, "\nand {} more", count(unnamed, "application", "applications"));
+        let _ = write!(text, "\nand {}", count(unnamed, "more application", "more applications"));
     }
     text
 }

@@ -19,17 +19,17 @@ pub(crate) struct Context {
     /// Talks to the server.
     pub(crate) client: Client,
     pub(crate) output: Output,
-    /// How long a second person is waited for, where one is needed.
+    /// How long to wait for a second person, if one is needed.
     pub(crate) await_approval: Option<HumanDuration>,
     environments: Vec<EnvironmentKey>,
     environment: EnvironmentKey,
     environment_from: From,
-    /// As it was given on the command line.
+    /// As given on the command line.
     profile: Option<String>,
 }
 
 impl Context {
-    /// From what every command takes.
+    /// From the global options.
     pub(crate) fn new(global: &Global, output: Output) -> Result<Self, Failure> {
         let profile = config::profile(setting(global.profile.clone(), "RIPCORD_PROFILE").map(|(name, _)| name).as_deref())?.unwrap_or_default();
         let client = Client::new(Target::find(global, &profile)?)?;
@@ -49,7 +49,7 @@ impl Context {
         })
     }
 
-    /// The environments, where a command takes several.
+    /// The environments, if a command takes several.
     pub(crate) fn environments(&self) -> &[EnvironmentKey] {
         &self.environments
     }
@@ -58,13 +58,13 @@ impl Context {
         &self.environment
     }
 
-    /// The same call of the environment that a flags file names. One that was named otherwise must be the same.
+    /// The same call of the environment that a flags file names. If one was also named elsewhere, it must be the same.
     pub(crate) fn for_file(&self, file: &str, named: Option<&EnvironmentKey>) -> Result<EnvironmentKey, Failure> {
         match named {
             None => Ok(self.environment.clone()),
             Some(named) if self.environment_from == From::Default || *named == self.environment => Ok(named.clone()),
             Some(named) => Err(Failure::Usage(format!(
-                "{file} is for environment {named}, and {} says {}. Leave one of them out: a file without `environment` can be applied anywhere.",
+                "{file} is for environment {named}, but {} says {}. Remove one of them: a file without `environment` can be applied anywhere.",
                 self.environment_from, self.environment
             ))),
         }
@@ -75,13 +75,13 @@ impl Context {
         path(&self.environment, rest)
     }
 
-    /// A command of this program as it must be typed to reach the same server and environment.
+    /// A command line that reaches the same server and environment.
     pub(crate) fn command(&self, command: &str) -> String {
         let environment = Some(&self.environment).filter(|_| self.environment_from == From::CommandLine);
         self.typed(command, environment)
     }
 
-    /// The same for somebody else, who may have another environment in mind.
+    /// The same for another person, who may use a different environment.
     pub(crate) fn command_in(&self, environment: &EnvironmentKey, command: &str) -> String {
         self.typed(command, Some(environment))
     }

@@ -1,4 +1,4 @@
-//! How a newcomer's first command finds the server on this machine: a file that only its owner can read.
+//! How the commands find the server on this machine without settings: a file that only its owner can read.
 //!
 //! Each data folder's server has a file of its own, which it writes when it starts and locks while it runs. It names the
 //! server's address and an admin key. The key is made once, at the first start, so the file stays when the server ends: the
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use ripcord_proto::digest::Digest;
 
-/// What a server says of itself.
+/// What a server announces about itself.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Announced {
     /// Its address: `http://127.0.0.1:8016`.
     pub(crate) address: String,
-    /// A key that it accepts, where one is known.
+    /// A key that it accepts, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
     /// Its data folder.
@@ -35,12 +35,12 @@ impl std::fmt::Debug for Announced {
 /// Why a file cannot be written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    /// There is no place for it.
+    /// No folder for it is known.
     #[error("neither XDG_STATE_HOME nor HOME is set")]
     Homeless,
     /// It can be read by others.
     #[error(
-        "{} holds an admin key and can be read by others (mode {mode:o}). Take that away with `chmod 600 {}`, or restart the server.",
+        "{} holds an admin key and can be read by others (mode {mode:o}). Fix it with `chmod 600 {}`, or restart the server.",
         path.display(), path.display()
     )]
     Exposed {
@@ -53,16 +53,16 @@ pub enum DiscoveryError {
     File { path: PathBuf, source: std::io::Error },
 }
 
-/// What becomes of the file when the server ends.
+/// What happens to the file when the server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// It stays: the next start over the same data folder needs the key.
     ForNextStart,
-    /// It goes: the data folder goes too.
+    /// It is deleted, like the data folder.
     WhileRunning,
 }
 
-/// The file of a server that runs. Dropping it says that the server has ended.
+/// The file of a running server. Dropping it announces that the server has ended.
 #[derive(Debug)]
 pub struct Announcement {
     path: PathBuf,
@@ -88,11 +88,11 @@ impl Announcement {
     }
 }
 
-/// Says where a server runs and with which key it can be reached, to its owner alone. `address` has a scheme:
+/// Announces the address of a server and its key, readable by the owner only. `address` has a scheme:
 /// `http://127.0.0.1:8016`. Without a key, the one that the folder's server announced before stays.
 ///
 /// # Errors
-/// The file cannot be written; the server can run all the same, its commands then need `--key`.
+/// The file cannot be written. The server can still run; commands then need `--key`.
 pub(crate) fn announce(address: &str, data_dir: &Path, key: Option<&str>, keep: Keep) -> Result<Announcement, DiscoveryError> {
     let directory = directory().ok_or(DiscoveryError::Homeless)?;
     announce_in(&directory, address, data_dir, key, keep)
@@ -116,13 +116,13 @@ fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&st
 impl Drop for Announcement {
     fn drop(&mut self) {
         if self.keep == Keep::WhileRunning {
-            // Nobody is left to be told; a file that stays names a server that does not run.
+            // There is no one left to tell; a file that remains names a server that is not running.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// The server on this machine: one that runs, else the last one that did.
+/// The server on this machine: a running one, or the last one that ran.
 pub(crate) fn find() -> Result<Option<Announced>, DiscoveryError> {
     directory().map_or(Ok(None), |directory| find_in(&directory))
 }
@@ -164,7 +164,7 @@ fn read(path: &Path) -> Result<Option<Announced>, DiscoveryError> {
     if let Some(mode) = exposed(path).map_err(failed)? {
         return Err(DiscoveryError::Exposed { path: path.to_owned(), mode });
     }
-    // One that cannot be read was made by another version, and is as good as none.
+    // An unreadable file was written by another version; ignore it.
     Ok(serde_json::from_str(&text).ok())
 }
 
@@ -180,7 +180,7 @@ fn exposed(_: &Path) -> std::io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Writes the file beside its place, closed to others from the first byte, locks it, and moves it there.
+/// Writes a temporary file that others cannot read, locks it, and renames it.
 fn write(announced: &Announced, path: &Path) -> std::io::Result<File> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut builder = std::fs::DirBuilder::new();

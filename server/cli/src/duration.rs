@@ -24,7 +24,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("{text:?} is no span of time; write 30s, 30m, 2h or 3d");
+        let refuse = || format!("{text:?} is not a duration; write 30s, 30m, 2h or 3d");
         let unit = text.chars().last().and_then(|last| UNITS.into_iter().find(|(unit, _)| *unit == last));
         let (unit, seconds) = unit.ok_or_else(refuse)?;
         let number: u64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(refuse)?;
@@ -44,7 +44,7 @@ impl FromStr for After {
 }
 
 impl After {
-    /// The seconds, where there are any.
+    /// The seconds, if any.
     pub(crate) const fn seconds(self) -> Option<u64> {
         match self {
             Self::Never => None,
@@ -53,7 +53,7 @@ impl After {
     }
 }
 
-/// The value of `--wait` where the server waits, up to a minute: `2s`, `500ms`, `1m`, or a bare number of seconds.
+/// The value of `--wait` if the server waits, up to a minute: `2s`, `500ms`, `1m`, or a bare number of seconds.
 pub(crate) fn wait(text: &str) -> Result<Wait, String> {
     let minutes = text.strip_suffix('m').and_then(|number| number.parse::<u64>().ok());
     let text = match minutes {
@@ -63,7 +63,7 @@ pub(crate) fn wait(text: &str) -> Result<Wait, String> {
     text.parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
 }
 
-/// The value of `--wait` where the command itself waits, for as long as it takes: `30m`, `2h`, or a bare number of seconds.
+/// The value of `--wait` if the command itself waits, as long as needed: `30m`, `2h`, or a bare number of seconds.
 pub(crate) fn long_wait(text: &str) -> Result<HumanDuration, String> {
     with_unit(text).parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
 }

@@ -1,4 +1,4 @@
-//! `ripcord env`: environments.
+//! `ripcord env`: lists, shows, creates, copies and deletes environments.
 
 mod policy;
 
@@ -211,19 +211,19 @@ async fn show(call: &Context, name: &EnvironmentKey) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-const NOTHING_GOOD: &str = "nothing: nobody has vouched for a state (`ripcord checkpoint vouch`)";
+const NOTHING_GOOD: &str = "none: no state has been vouched for (`ripcord checkpoint vouch`)";
 
 async fn create(call: &Context, request: &EnvironmentRequest) -> Result<Exit, Failure> {
     let answer: Answer<EnvironmentResponse> = call.client.call(Call::post(["v1", "environments"]).json(request)?).await?;
     call.output.answer(&answer, |made| {
-        let mut text = format!("Made environment {}", made.key);
+        let mut text = format!("Created environment {}", made.key);
         // Writing to a String cannot fail.
         if let Some(from) = &request.copy_of {
             let _ = write!(text, " from {from}");
         }
         let _ = write!(
             text,
-            ".\nMake a key for its applications with\n  ripcord keys create NAME --role sdk --env {}",
+            ".\nCreate a key for its applications with\n  ripcord keys create NAME --role sdk --env {}",
             made.key
         );
         text
@@ -256,7 +256,7 @@ async fn bucketing(call: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Whether the caller knows what another generation does.
+/// Whether the caller has confirmed that users may get different variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rebuckets {
     Everybody,
@@ -267,8 +267,8 @@ async fn set_bucketing(call: &Context, generation: Generation, rebuckets: Rebuck
     let present: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
     if present.value.settings.bucketing != Bucketing::from(generation) && rebuckets == Rebuckets::Unaware {
         return Err(Failure::Usage(format!(
-            "nothing was changed. Another bucketing generation gives most users of every split in {} another variant, at once.\n  \
-             If that is meant, say so with --rebuckets-everybody.",
+            "nothing was changed. Another bucketing generation gives most users of every split in {} a different variant, at once.\n  \
+             If you want that, add --rebuckets-everybody.",
             call.environment()
         )));
     }

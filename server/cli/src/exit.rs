@@ -1,4 +1,4 @@
-//! How a command ends: the exit code, and what is said where it did not go well.
+//! How a command ends: the exit code, and the error message.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -42,32 +42,32 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The command line asks for something that cannot be.
+    /// The command line is not valid.
     #[error("{0}")]
     Usage(String),
-    /// The server refused, or could not be asked.
+    /// The server refused the call, or could not be reached.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A file holds what is not valid; the faults' paths begin with the file's.
+    /// A file is not valid; the paths of the faults begin with the file's.
     #[error("{file} is not valid; nothing was changed")]
     File {
-        /// The file as it was named.
+        /// The file name as given.
         file: String,
-        /// Every problem in it.
+        /// All problems in it.
         faults: ValidationErrors,
     },
-    /// Files of a folder hold what is not valid.
+    /// Files of a folder are not valid.
     #[error("{name} is not valid; nothing was changed")]
     Files {
-        /// The folder as it was named.
+        /// The folder name as given.
         name: String,
         /// The files, each with every problem in it.
         faulty: Vec<Faulty>,
     },
-    /// Something on this machine went wrong: what, and what to do.
+    /// A problem on this machine: what failed, and what to do.
     #[error("{0}")]
     Local(String),
 }
@@ -81,7 +81,7 @@ pub(crate) struct Faulty {
 }
 
 impl Failure {
-    /// The exit code that tells it.
+    /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Client(ClientError::Usage(_)) => Exit::Usage,
@@ -91,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// What is said of it on the terminal.
+    /// The message for the terminal.
     pub(crate) fn describe(&self, paint: Paint) -> String {
         let mut text = String::new();
         let head = match self {
@@ -125,7 +125,7 @@ impl Failure {
         text
     }
 
-    /// The problem document as it came, for `--json`.
+    /// The problem document as it was received, for `--json`.
     pub(crate) fn json(&self) -> String {
         match self {
             Self::Client(ClientError::Problem { text, .. }) => text.trim_end().to_owned(),
@@ -151,7 +151,7 @@ impl Failure {
     }
 }
 
-/// How a command ends that the server refused with this code.
+/// The exit code if the server refused with this code.
 pub(crate) const fn of_code(code: Code) -> Exit {
     match code.exit() {
         CommandExit::Failed => Exit::Failed,
@@ -160,12 +160,12 @@ pub(crate) const fn of_code(code: Code) -> Exit {
 }
 
 fn describe_problem(text: &mut String, problem: &Problem) {
-    // How a header or a member of a body is written is of no use here.
+    // How to write a header or a body member does not help on the command line.
     let of_http = problem.code == Code::ReasonRequired || problem.members.get("key").is_some_and(|key| key == "missing" || key == "malformed");
     if !problem.detail.is_empty() && !of_http {
         let _ = writeln!(text, "  {}", problem.detail);
     }
-    // A problem of one field may say in `detail` what it says of the field.
+    // The detail of a problem with one field may repeat the message of the field.
     for fault in problem.errors.iter().filter(|fault| fault.to_string() != problem.detail) {
         let _ = writeln!(text, "  {fault}");
     }
@@ -183,14 +183,14 @@ fn describe_problem(text: &mut String, problem: &Problem) {
 const NEXT_STEPS: &[(Code, &str)] = &[
     (
         Code::Unauthenticated,
-        "Set RIPCORD_KEY or pass --key. An admin makes a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.",
+        "Set RIPCORD_KEY or pass --key. An admin creates a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.",
     ),
     (
         Code::EnvironmentNotFound,
         "`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV.",
     ),
     (Code::ReasonRequired, "Give a reason with --reason \"…\"; it is recorded in the audit log."),
-    (Code::OtherOwner, "Leave it out of the files, or take it over with --adopt."),
+    (Code::OtherOwner, "Remove it from the files, or take it over with --adopt."),
 ];
 
 fn next_step(code: Code) -> Option<&'static str> {

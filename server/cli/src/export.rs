@@ -96,7 +96,7 @@ pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// Whether a path is a folder's: one that is there, or one that is written as such.
+/// Whether a path names a folder: an existing one, or one written with a trailing slash.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
 }
@@ -111,9 +111,9 @@ async fn narrow(call: &Context, file: &mut FlagsFile, set: &SetName) -> Result<(
     let Some(view) = sets.value.iter().find(|view| view.set == *set) else {
         let names: Vec<_> = sets.value.iter().map(|view| view.set.as_str()).collect();
         let there_are = if names.is_empty() {
-            "none was ever applied".to_owned()
+            "no set was ever applied".to_owned()
         } else {
-            format!("there are {}", names.join(", "))
+            format!("it has {}", names.join(", "))
         };
         return Err(Failure::Usage(format!("{} has no file set {set}; {there_are}.", call.environment())));
     };

@@ -1,4 +1,4 @@
-//! Flags files as they lie on the disk: one, or all of a folder, read in a stable order and taken as one.
+//! Flags files on disk: one, or all of a folder, read in a stable order and merged.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,14 +10,14 @@ use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, ValidationError, Validat
 use super::exit::{Failure, Faulty};
 use super::input;
 
-/// Folders within each other, at most.
+/// Nested folders, at most.
 const DEPTH: usize = 32;
 /// Files of a folder, at most.
 const FILES: usize = 10_000;
-/// How the names of flags files end.
+/// The extensions of flags files.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// `FileArgs` files, and how they are taken.
+/// The files, and how to apply them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input
@@ -35,7 +35,7 @@ pub(crate) struct FileArgs {
 }
 
 impl FileArgs {
-    /// As it is typed.
+    /// As typed on the command line.
     pub(crate) fn options(&self) -> String {
         let mut text = format!("-f {}", self.file.display());
         if let Some(set) = &self.set {
@@ -54,9 +54,9 @@ impl FileArgs {
 /// The flags files of one environment and one set.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// What they are called in messages.
+    /// Their name in messages.
     pub(crate) name: String,
-    /// The environment that they are meant for, where one says so.
+    /// The environment that they are meant for, if one of them names it.
     pub(crate) environment: Option<EnvironmentKey>,
     /// The set that they name.
     named_set: Option<SetName>,
@@ -68,8 +68,8 @@ impl Files {
     /// Reads a file, or the files of a folder and the folders in it. Hidden ones are left out, and links are not followed.
     ///
     /// # Errors
-    /// A file cannot be read or is not valid, a key stands in two of them, or they are for two environments or two sets; all of
-    /// that at once.
+    /// A file cannot be read or is not valid, a key is in two of them, or they are for two environments or two sets. The
+    /// error lists all of these.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let name = input::name(path);
         if !path.is_dir() {
@@ -79,7 +79,7 @@ impl Files {
         find(path, DEPTH, &mut paths)?;
         if paths.is_empty() {
             return Err(Failure::Usage(format!(
-                "{name} holds no flags file: none of its files ends in .yaml, .yml or .json."
+                "{name} contains no flags files: no file name ends in .yaml, .yml or .json."
             )));
         }
         let (mut each, mut faulty) = (Vec::new(), Vec::new());
@@ -109,11 +109,11 @@ impl Files {
         }
     }
 
-    /// The set that they are. One that was named otherwise must be the same.
+    /// The set that they are. If one was also named elsewhere, it must be the same.
     pub(crate) fn set(&self, asked: Option<&SetName>) -> Result<SetName, Failure> {
         match (asked, &self.named_set) {
             (Some(asked), Some(named)) if asked != named => Err(Failure::Usage(format!(
-                "{} is set {named}, and --set says {asked}. Leave one of them out.",
+                "{} names the set {named}, but --set says {asked}. Remove one of them.",
                 self.name
             ))),
             (Some(set), _) | (None, Some(set)) => Ok(set.clone()),
@@ -136,7 +136,7 @@ impl Files {
     }
 }
 
-/// What stands in two files, or differs between them and must not.
+/// Keys that are in two files, and settings that must not differ between files.
 fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
     let mut first: BTreeMap<String, &Path> = BTreeMap::new();
     let mut faulty = Vec::new();
@@ -146,7 +146,7 @@ fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
         let mut faults: Vec<ValidationError> = Vec::new();
         for thing in things {
             match first.get(&thing) {
-                Some(other) => faults.push(ValidationError::new(thing, format!("stands in {} too; keep one of them", other.display()))),
+                Some(other) => faults.push(ValidationError::new(thing, format!("is also in {}; keep one of them", other.display()))),
                 None => drop(first.insert(thing, path)),
             }
         }
@@ -162,7 +162,7 @@ fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
     faulty
 }
 
-/// Whether a file names something otherwise than the first one that names it.
+/// Whether a file names something differently than the first one that names it.
 fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl Fn(&FlagsFile) -> Option<String>) -> Option<ValidationError> {
     let own = each.iter().find(|(other, _)| other == path).and_then(|(_, file)| named(file))?;
     let (first, theirs) = each.iter().find_map(|(other, file)| Some((other, named(file)?)))?;
@@ -177,10 +177,7 @@ fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be read: {error}.", folder.display()));
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(Failure::Usage(format!(
-            "{} lies too deep: folders may stand {DEPTH} within each other.",
-            folder.display()
-        )));
+        return Err(Failure::Usage(format!("{} is nested too deeply: at most {DEPTH} folders.", folder.display())));
     };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {

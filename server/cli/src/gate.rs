@@ -1,4 +1,4 @@
-//! `ripcord gate replay`: another threshold tried on what was seen.
+//! `ripcord gate replay`: tries another threshold on recorded data.
 
 use clap::{Args, Subcommand};
 use ripcord_proto::RolloutId;
@@ -81,7 +81,7 @@ pub(crate) async fn run(call: &Context, command: GateCommand) -> Result<Exit, Fa
 
 fn describe(replay: &Replay, paint: Paint) -> String {
     if replay.steps.is_empty() {
-        return format!("No step is over yet, so nothing was kept of gate {}.", replay.gate);
+        return format!("No step has ended yet, so there is no data for gate {}.", replay.gate);
     }
     let rows = replay.steps.iter().map(|step| {
         let was = step.recorded.map_or("(not read)", GateVerdict::as_str);

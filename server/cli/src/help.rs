@@ -146,7 +146,7 @@ fn with_examples(command: Command, path: &str) -> Command {
     })
 }
 
-/// A global option is not shown in the help of a command that calls no server; clap adds one only where there is none of its id.
+/// A global option is not shown in the help of a command that calls no server; clap adds one only if no argument has its id.
 fn without_globals_where_offline(mut command: Command) -> Command {
     let globals: Vec<_> = command
         .get_arguments()

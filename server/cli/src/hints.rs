@@ -1,4 +1,4 @@
-//! What a wrong command line is answered with beyond what clap says: commands that have another name, and old spellings.
+//! Hints for a wrong command line, in addition to clap's message: commands that have another name, and old spellings.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -49,7 +49,7 @@ const OPTIONS: &[(&str, &str)] = &[
 /// Commands whose file was once given without `-f`.
 const FILES: &[&str] = &["rollout start", "import flagd", "trigger test"];
 
-/// A line for people, if there is more to say than clap says. `line` is the command line.
+/// A hint, if there is more to say than clap does. `line` is the command line.
 pub(crate) fn hint(error: &clap::Error, line: &[String]) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -74,7 +74,7 @@ pub(crate) fn hint(error: &clap::Error, line: &[String]) -> Option<String> {
     (takes_file && !given.starts_with("--")).then(|| format!("The file is now given with -f: -f {given}"))
 }
 
-/// Whether the name that clap suggests is worse than none.
+/// Whether the command that clap suggests is misleading.
 pub(crate) fn replaces_suggestion(error: &clap::Error) -> bool {
     error.kind() == ErrorKind::InvalidSubcommand
 }

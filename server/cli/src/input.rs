@@ -1,4 +1,4 @@
-//! What several commands take: files, the standard input, the limit of a list.
+//! Arguments that several commands share: files, the standard input, the limit of a list.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use ripcord_proto::{FlagsFile, ValidationErrors, flagd};
 use super::exit::Failure;
 use super::output::note;
 
-/// What every `list` takes.
+/// The arguments of every `list`.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ListArgs {
     /// List at most this many [default: all]
@@ -37,7 +37,7 @@ pub(crate) fn text(file: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The lines of a document as the value of a member that stands two levels deep.
+/// The lines of a document as the value of a member that is nested two levels deep.
 pub(crate) fn nested(document: &str) -> String {
     document.lines().flat_map(|line| ["    ", line, "\n"]).collect()
 }
@@ -56,7 +56,7 @@ pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
     Ok(either(file)?.map_err(|faults| Failure::File { file: name(file), faults })?.into_file())
 }
 
-/// The same, told apart, with its problems for whoever collects those of many files. What is passed over is told.
+/// The same, as one of both formats, with its problems, for callers that collect those of many files. Prints a warning for what is ignored.
 pub(crate) fn either(file: &Path) -> Result<Result<ImportedFile, ValidationErrors>, Failure> {
     let read = flagd::parse_either(&text(file)?);
     if let Ok(read) = &read {

@@ -1,4 +1,4 @@
-//! `ripcord keys`: who may call.
+//! `ripcord keys`: creates, lists and revokes keys.
 
 use clap::{Args, Subcommand};
 use ripcord_proto::EnvironmentKey;
@@ -88,13 +88,13 @@ async fn create(call: &Context, request: &KeyRequest) -> Result<Exit, Failure> {
         };
         match &made.key {
             Some(key) => format!(
-                "Made key {} ({}) for {reach}. It is shown this once:\n\n  {}",
+                "Created key {} ({}) for {reach}. It is shown only this once:\n\n  {}",
                 made.id,
                 request.role,
                 call.output.paint().strong(key)
             ),
             None => format!(
-                "Key {} was made, but the answer that showed it was lost. Revoke it and make another: ripcord keys revoke {}",
+                "Key {} was created, but the answer that showed it was lost. Revoke it and create another: ripcord keys revoke {}",
                 made.id, made.id
             ),
         }
@@ -106,7 +106,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let keys: Answer<Vec<KeyView>> = call.client.list(&["v1", "keys"], arguments.most()).await?;
     call.output.answer(&keys, |keys| {
         if keys.is_empty() {
-            return "There is no key but the admin key that the server was started with.".to_owned();
+            return "The only key is the admin key that the server was started with.".to_owned();
         }
         table(
             ["key", "role", "environments", "created", "name"],

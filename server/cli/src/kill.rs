@@ -1,4 +1,4 @@
-//! `ripcord kill`: forces flags to their safe variant, and says with proof how far it got.
+//! `ripcord kill`: forces flags to their safe variant, and shows which applications have confirmed it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::input::ListArgs;
 use super::output::{Format, Paint, count, indented, moment, note, print, table};
 use ripcord_proto::rest::wait::Wait;
 
-/// Flags that are listed one by one; of more the number is told.
+/// Flags that are listed one by one; of more, only the number is shown.
 const LISTED: usize = 20;
 
 /// Force flags to their safe variant, now
@@ -72,7 +72,7 @@ enum Action {
 }
 
 impl KillCommand {
-    /// What is to be killed: each flag and each tag is a kill of its own.
+    /// What to kill: each flag and each tag is a separate kill.
     fn scopes(&self) -> Vec<KillScope> {
         let flags = self.flags.iter().chain(&self.named).cloned().map(KillScope::Flag);
         let tags = self.tags.iter().cloned().map(KillScope::Tag);
@@ -128,7 +128,7 @@ async fn kill(call: &Context, scope: KillScope, reason: Option<&str>, patience: 
         give_reason(call, &answer.value, reason).await?;
         answer.value.reason = reason.map(str::to_owned);
         answer.value.reason_missing = false;
-        print("Its reason is recorded now.");
+        print("The reason is recorded now.");
     }
     let kill = &answer.value;
     let subject = kill.revision.map_or_else(|| Subject::Kill(kill.id.clone()), Subject::Revision);
@@ -153,7 +153,7 @@ fn headline(call: &Context, kill: &KillResponse, existed: bool) -> String {
 }
 
 fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint) -> String {
-    let verb = if existed { "Killed already:" } else { "Killed" };
+    let verb = if existed { "Already killed:" } else { "Killed" };
     let mut text = format!("{} in {environment}", paint.strong(&format!("{verb} {}", kill.scope)));
     // Writing to a String cannot fail.
     if let Some(revision) = kill.revision {
@@ -174,7 +174,7 @@ fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint)
         text.push_str(&indented(&served(&kill.flags, kill.flags_total)));
         text.push('\n');
     }
-    // Of a provisional kill and of one that covers nothing more has been said than the API says.
+    // A provisional kill and one that covers nothing have their own message, which says more than the warnings.
     for warning in kill.warnings.iter().filter(|_| !kill.provisional && kill.flags_total > 0) {
         let _ = writeln!(text, "{}", paint.warn(warning));
     }
@@ -183,24 +183,24 @@ fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint)
 
 const fn provisional(kill: &KillResponse) -> &'static str {
     if kill.lost_on_restart {
-        "PROVISIONAL AND NOT ON DISK: the store cannot be reached, and this node's journal cannot be written.\n\
-         It is in force on every node that could be reached, and would be lost if this node restarted. Free its disk, and keep it running."
+        "PROVISIONAL AND NOT ON DISK: the store cannot be reached, and this node cannot write its journal.\n\
+         The kill is active on every reachable node, and is lost if this node restarts. Free disk space, and do not stop this node."
     } else {
-        "PROVISIONAL: the store cannot be reached. It is in force on every node that could be reached, and on this node's disk;\n\
-         it gets its revision when the store is back."
+        "PROVISIONAL: the store cannot be reached. The kill is active on every reachable node and saved on this node's disk;\n\
+         it gets its revision when the store returns."
     }
 }
 
 fn nothing_covered(scope: &KillScope) -> String {
     match scope {
         KillScope::Tag(tag) => format!(
-            "WARNING: no flag has the tag {tag}, so nothing serves anything else than before. A flag that is given the tag is killed then.\n\
-             Was another tag meant? `ripcord flags list` shows them."
+            "WARNING: no flag has the tag {tag}, so nothing changes now. A flag that gets this tag later will be killed.\n\
+             Did you mean another tag? `ripcord flags list` shows the tags."
         ),
         KillScope::Flag(flag) => {
-            format!("WARNING: there is no flag {flag} now, so nothing serves anything else than before. `ripcord flags list` shows the flags.")
+            format!("WARNING: flag {flag} does not exist now, so nothing changes. `ripcord flags list` shows the flags.")
         }
-        KillScope::All(_) => "WARNING: the environment has no flags now, so nothing serves anything else than before.".to_owned(),
+        KillScope::All(_) => "WARNING: the environment has no flags now, so nothing changes.".to_owned(),
     }
 }
 
@@ -218,12 +218,12 @@ fn serves(served: &ServedFlag) -> String {
     served.serves.as_ref().map_or_else(|| "the caller's default".to_owned(), ToString::to_string)
 }
 
-/// How to say why, and how to undo it.
+/// How to add a reason, and how to undo it.
 fn afterwards(call: &Context, kill: &KillResponse) -> String {
     let mut text = String::new();
     if kill.reason_missing {
         let again = call.command(&format!("kill {} --reason \"…\"", arguments(&kill.scope)));
-        let _ = writeln!(text, "\nNobody has said why yet. Say it with\n  {again}");
+        let _ = writeln!(text, "\nNo reason given yet. Add one with\n  {again}");
     }
     let undo = call.command(&format!("restore {} --reason \"…\"", kill.id));
     let _ = write!(text, "\nUndo it with\n  {}", call.output.paint().strong(&undo));
@@ -248,7 +248,7 @@ async fn list(call: &Context, most: usize) -> Result<Exit, Failure> {
         table(
             ["kill", "scope", "flags", "since", "by", "reason"],
             kills.iter().map(|view| {
-                let reason = view.kill.reason.clone().unwrap_or_else(|| "(nobody has said)".to_owned());
+                let reason = view.kill.reason.clone().unwrap_or_else(|| "(no reason given)".to_owned());
                 let reason = if view.provisional { format!("{reason} [provisional]") } else { reason };
                 let kill = &view.kill;
                 [

@@ -113,10 +113,10 @@ struct Arguments<S: Server> {
     command: Command<S>,
 }
 
-/// What every command that calls a server takes. Each can come from the command line, a variable or a profile, in this order.
+/// The options of every command that calls a server. Each can come from the command line, a variable or a profile, in this order.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
-#[expect(clippy::doc_markdown, reason = "these comments are the help, which is no markdown")]
+#[expect(clippy::doc_markdown, reason = "these comments are the help, which is not Markdown")]
 pub(crate) struct Global {
     /// The server; separate several with commas, the next is tried if one is down [env: RIPCORD_SERVER] [default: the server on this
     /// machine]
@@ -197,7 +197,7 @@ pub fn reference<S: Server>() -> String {
     reference::markdown(command::<S>())
 }
 
-/// Reads the command line, does what it says, and answers with the exit code.
+/// Reads and runs the command line, and returns the exit code.
 pub fn run<S: Server>() -> ExitCode {
     // Printed by the shell's script, which reads nothing else.
     if std::env::var_os(completions::VARIABLE).is_some() {
@@ -257,7 +257,7 @@ fn parsed<S: Server>(line: impl IntoIterator<Item = OsString> + Clone) -> Result
     Arguments::from_arg_matches(&matches).map_err(Unparsed::Clap)
 }
 
-/// Says what is wrong with a command line; help that was asked for comes by the same way and is no error.
+/// Says what is wrong with a command line; help that was asked for arrives the same way and is not an error.
 fn wrong(error: &clap::Error, line: &[String]) -> ExitCode {
     match hints::hint(error, line) {
         Some(hint) if hints::replaces_suggestion(error) => {
@@ -290,7 +290,7 @@ fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, 
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
-                .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
+                .map_err(|error| Failure::Local(format!("cannot start the runtime: {error}")))?;
             let call = Context::new(&arguments.global, output)?;
             if call.environments().len() > 1 && !matches!(command, Remote::Keys(_)) {
                 return Err(Failure::Usage("--env takes one environment here".to_owned()));

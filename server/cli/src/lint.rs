@@ -15,7 +15,7 @@ use super::output::{Format, Output, count, print};
 
 /// Check flags files without a server
 ///
-/// It says what would be refused, and what is better done otherwise. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
+/// Reports what a server would refuse, and recommendations. Exit code 1 if something would be refused; with --strict, also if there are recommendations.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -78,7 +78,7 @@ where
         .collect()
 }
 
-/// Everything that can be said of a file, for a file that is a part of this program.
+/// All faults and recommendations of a file that is part of this program.
 #[cfg(test)]
 pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
     let mut faults = unmet(file).unwrap_or_default();
@@ -86,7 +86,7 @@ pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
     faults
 }
 
-/// What is better done otherwise.
+/// What could be better.
 fn advise(file: &FlagsFile, now: Timestamp) -> Vec<ValidationError> {
     let mut advice = Vec::new();
     for key in file.segments.keys() {
@@ -106,12 +106,12 @@ fn kebab(advice: &mut Vec<ValidationError>, path: &str, key: &str) {
         let words: Vec<_> = words(key);
         advice.push(ValidationError::new(
             path,
-            format!("kebab-case is read alike everywhere; consider {:?}", words.join("-")),
+            format!("use kebab-case, which works everywhere; consider {:?}", words.join("-")),
         ));
     }
 }
 
-/// The words of a key, however they are joined: `newCheckout_v2` → new, checkout, v2.
+/// The words of a key, with any separator: `newCheckout_v2` → new, checkout, v2.
 fn words(key: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
@@ -132,10 +132,7 @@ fn words(key: &str) -> Vec<String> {
 
 fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Timestamp) {
     if flag.owner.is_none() {
-        advice.push(ValidationError::new(
-            path,
-            "has no owner: when it misbehaves at night, nobody knows whom to ask",
-        ));
+        advice.push(ValidationError::new(path, "has no owner: name one, so that people on call know whom to ask"));
     }
     if flag.description.is_none() {
         advice.push(ValidationError::new(path, "has no description"));
@@ -158,7 +155,7 @@ fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Time
         if ends && index < last {
             advice.push(ValidationError::new(
                 format!("{path}.rules[{index}]"),
-                "always serves, so that the rules after it never do",
+                "always matches, so the rules after it never apply",
             ));
             break;
         }

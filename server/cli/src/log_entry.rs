@@ -2,7 +2,7 @@
 
 use ripcord_proto::rest::log::LogEntry;
 
-/// Who asked for it, and the second person where there was one.
+/// Who asked for it, and who approved it.
 pub(crate) fn who(entry: &LogEntry) -> String {
     match &entry.approved {
         Some(approved) => format!("{}, approved by {}", entry.actor.name, approved.by.name),
@@ -19,7 +19,7 @@ pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
         .map(|change| format!("{} {}", verb(&change.change), change.subject))
         .collect();
     if shown.is_empty() {
-        return "nothing; an answer is kept for a repeated call".to_owned();
+        return "no change (the answer is kept for a repeated call)".to_owned();
     }
     let more = entry.changes_total.saturating_sub(shown.len());
     let shown = shown.join(", ");
@@ -33,8 +33,8 @@ fn verb(change: &str) -> String {
         "put_segment" => "set segment".to_owned(),
         "put_settings" => "set settings".to_owned(),
         "put_kill" => "kill".to_owned(),
-        "put_environment" => "make environment".to_owned(),
-        "put_key" => "make key".to_owned(),
+        "put_environment" => "create environment".to_owned(),
+        "put_key" => "create key".to_owned(),
         other => other.replace('_', " "),
     }
 }

@@ -1,7 +1,7 @@
 //! What a command prints: text for people, or with `--json` the API's JSON and nothing else.
 //!
 //! Answers go to the standard output, everything about them (progress, notes, errors) to the standard error. Colours are for
-//! terminals, and only where `NO_COLOR` is not set.
+//! terminals, and only if `NO_COLOR` is not set.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -58,7 +58,7 @@ impl Output {
         self.error_paint
     }
 
-    /// Shows an answer: its JSON as it came, or what `text` makes of it.
+    /// Shows an answer: its JSON as received, or as `text` formats it.
     pub(crate) fn answer<T>(self, answer: &Answer<T>, text: impl FnOnce(&T) -> String) {
         match self.format {
             Format::Json => print(&answer.text),
@@ -74,14 +74,14 @@ impl Output {
     }
 }
 
-/// Prints to the standard output and ends the line. A reader that has gone (`| head`) is no error.
+/// Prints to the standard output and ends the line. It is not an error if the reader has gone (`| head`).
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
     let _ = out.flush();
 }
 
-/// Says something beside the answer, on the standard error.
+/// Prints a note about the answer to the standard error.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }
@@ -103,27 +103,27 @@ impl Paint {
         }
     }
 
-    /// What went well, or is added.
+    /// Success, or something added.
     pub fn good(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    /// What went wrong, or is taken away.
+    /// Failure, or something removed.
     pub fn bad(self, text: &str) -> String {
         self.with("31", text)
     }
 
-    /// What wants attention, or changes.
+    /// A warning, or something changed.
     pub fn warn(self, text: &str) -> String {
         self.with("33", text)
     }
 
-    /// What stands out.
+    /// Emphasis.
     pub fn strong(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    /// What stands back.
+    /// Less important text.
     pub fn faint(self, text: &str) -> String {
         self.with("2", text)
     }

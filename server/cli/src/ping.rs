@@ -74,7 +74,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let pings: Answer<Vec<PingView>> = call.client.list(&call.path(&["pings"]), arguments.most()).await?;
     call.output.answer(&pings, |pings| {
         if pings.is_empty() {
-            return format!("{} was never pinged. `{}` measures it.", call.environment(), call.command("ping"));
+            return format!("{} was never pinged. To ping it: `{}`", call.environment(), call.command("ping"));
         }
         let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), milliseconds);
         table(

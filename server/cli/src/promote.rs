@@ -55,7 +55,7 @@ pub(crate) struct Promote {
 /// What is brought, and what would have been but stays.
 struct Promotion {
     request: CommitRequest,
-    /// Segments that are otherwise in the target, and stay so.
+    /// Segments that differ in the target, and are kept.
     differing: Vec<SegmentKey>,
 }
 
@@ -101,7 +101,7 @@ fn promotion(command: &Promote, source: &FlagsFile, target: &Snapshot) -> Result
     for key in &command.flags {
         let Some(flag) = source.flags.get(key) else {
             return Err(Failure::Usage(format!(
-                "{} has no flag {key}; `ripcord flags list --env {}` shows those that it has.",
+                "{} has no flag {key}; `ripcord flags list --env {}` shows its flags.",
                 command.from, command.from
             )));
         };
@@ -155,14 +155,14 @@ fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, ca
     let mut text = changes::describe(plan, paint);
     for key in differing {
         let warning = format!(
-            "! segment {key} is otherwise in {}, and stays so: the flags may match other users there. --with-segments brings it too.",
+            "! segment {key} differs in {} and is kept: the flags may match other users there. To overwrite it, add --with-segments.",
             command.to
         );
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", paint.warn(&warning));
     }
     if changes::total(plan) == 0 {
-        let _ = write!(text, "Nothing would change: {} has these flags as they are in {}.", command.to, command.from);
+        let _ = write!(text, "Nothing would change: {} already has the same flags as {}.", command.to, command.from);
         return text;
     }
     let flags: Vec<_> = command.flags.iter().map(FlagKey::as_str).collect();
@@ -176,7 +176,7 @@ fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, ca
     );
     let _ = write!(
         text,
-        "\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {}",
+        "\nWould change {} of {}, planned at revision {}. Nothing is changed yet. To do exactly this:\n  {}",
         changes::summary(plan),
         command.to,
         plan.revision,

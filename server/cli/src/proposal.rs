@@ -87,7 +87,7 @@ pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit
     }
 }
 
-/// Tells of a proposal that was made in the place of what was asked. It is not done: a script must not go on as if it were, unless it
+/// Reports a proposal that was made instead of the requested change. The change is not done: a script must not continue, unless it
 /// waits for the second person and hears that it is.
 pub(crate) async fn made(call: &Context, proposed: Proposed) -> Result<Exit, Failure> {
     let (environment, id) = (proposed.proposal.environment.clone(), proposed.proposal.id.clone());
@@ -106,7 +106,7 @@ async fn tell(call: &Context, proposed: Proposed) {
     if proposed.difference == DifferenceShown::Already {
         return print(&messages::made(&proposed.proposal, call));
     }
-    // The figures take a look of their own; without them the rest is told all the same.
+    // The figures take a call of their own; if it fails, the rest is still shown.
     let own = path(&proposed.proposal.environment, &["proposals", proposed.proposal.id.as_str()]);
     let asked: Result<Answer<Proposal>, _> = call.client.call(Call::get(own)).await;
     let proposal = asked.map_or(proposed.proposal, |answer| answer.value);
@@ -124,7 +124,7 @@ async fn list(call: &Context, limit: usize, waiting: bool) -> Result<Exit, Failu
     let proposals: Answer<Vec<Proposal>> = call.client.list_with(&call.path(&["proposals"]), query, limit).await?;
     call.output.answer(&proposals, |proposals| {
         if proposals.is_empty() {
-            return format!("Nothing waits for a second person in {}.", call.environment());
+            return format!("Nothing waits for approval in {}.", call.environment());
         }
         let rows = proposals.iter().map(|proposal| {
             [

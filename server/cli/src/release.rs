@@ -1,4 +1,4 @@
-//! `ripcord release`: what one deployment changes, as one thing that can be taken back.
+//! `ripcord release`: what one deployment changes, as one unit that can be rolled back.
 
 mod details;
 mod text;
@@ -107,7 +107,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     call.output.answer(&releases, |releases| {
         if releases.is_empty() {
             let begin = call.command("release begin NAME");
-            return format!("{} has no releases. Begin one with\n  {begin}", call.environment());
+            return format!("{} has no releases. To begin one:\n  {begin}", call.environment());
         }
         text::list(releases)
     });

@@ -57,14 +57,14 @@ pub(crate) async fn run(call: &Context, command: Restore) -> Result<Exit, Failur
 
 fn describe(restored: &RestoreResponse) -> String {
     let mut text = match restored.revision {
-        Some(revision) => format!("Restored: kill {} is lifted, revision {revision}.", restored.id),
-        None if restored.withdrawn => format!("Withdrawn: kill {} is lifted. It had not reached the log yet.", restored.id),
-        None => format!("Restored: kill {} is lifted. The log gets it when the store is back.", restored.id),
+        Some(revision) => format!("Lifted kill {}, revision {revision}.", restored.id),
+        None if restored.withdrawn => format!("Lifted kill {} before it reached the log.", restored.id),
+        None => format!("Lifted kill {}. This is written to the log when the store returns.", restored.id),
     };
     if !restored.still_killed.is_empty() {
         let flags: Vec<_> = restored.still_killed.iter().map(ToString::to_string).collect();
         // Writing to a String cannot fail.
-        let _ = write!(text, "\nStill killed by other kills (`ripcord kill list`): {}.", flags.join(", "));
+        let _ = write!(text, "\nOther kills (`ripcord kill list`) still cover: {}.", flags.join(", "));
     }
     text
 }

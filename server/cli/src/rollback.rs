@@ -1,4 +1,4 @@
-//! `ripcord rollback`: puts flags back to a known state in one commit, and says with proof how far it got.
+//! `ripcord rollback`: puts flags back to a known state in one commit, and shows which applications have confirmed it.
 
 mod args;
 mod execute;

@@ -79,7 +79,7 @@ async fn list(call: &Context, limit: usize) -> Result<Exit, Failure> {
     let rollouts: Answer<Vec<Rollout>> = call.client.list(&call.path(&["rollouts"]), limit).await?;
     call.output.answer(&rollouts, |rollouts| {
         if rollouts.is_empty() {
-            return format!("No rollout was started in {}. `ripcord rollout start -f FILE` starts one.", call.environment());
+            return format!("{} has no rollouts. To start one: `ripcord rollout start -f FILE`", call.environment());
         }
         let rows = rollouts.iter().map(|rollout| {
             let step = format!("{}/{}", rollout.step, rollout.plan.last());

@@ -17,7 +17,7 @@ pub trait Server {
     /// Runs `ripcord serve` until a signal ends it.
     ///
     /// # Errors
-    /// The settings cannot be used, or the server failed.
+    /// The settings are not valid, or the server failed.
     fn serve(arguments: Self::Arguments, output: Output) -> Result<(), ServerError>;
 
     /// Runs a server that ignores the settings of this machine's own server, until `stop` fires. Calls `started` once it
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Started {
 /// Why a server did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Its settings cannot be used: exit code 2.
+    /// Its settings are not valid: exit code 2.
     #[error("{0}")]
     Usage(String),
     /// It failed: exit code 1.
@@ -107,7 +107,7 @@ impl Started {
 pub(crate) mod tests {
     use super::*;
 
-    /// Stands for the server that the program brings.
+    /// A stand-in for the server of the program.
     pub(crate) struct NoServer;
 
     /// `ripcord serve` without settings.

@@ -12,7 +12,7 @@ use super::config;
 /// The command, with the defaults that the file gives.
 ///
 /// # Errors
-/// The file cannot be read, or names an option that does not exist: what, in which file and where.
+/// The file cannot be read, or names an option that does not exist; the message names the file and the line.
 pub(crate) fn with_defaults(command: Command, path: &Path) -> Result<Command, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     from_text(command, path, &text)
@@ -36,7 +36,7 @@ fn from_text(mut command: Command, path: &Path, text: &str) -> Result<Command, S
     Ok(command)
 }
 
-/// ` :LINE` of a top-level member, where it can be found.
+/// ` :LINE` of a top-level member, if it can be found.
 fn line_of(text: &str, name: &str) -> String {
     let found = text
         .lines()
@@ -60,11 +60,11 @@ fn values(name: &str, value: toml::Value, action: &ArgAction) -> Result<Vec<Stri
                 | toml::Value::Boolean(_)
                 | toml::Value::Datetime(_)
                 | toml::Value::Array(_)
-                | toml::Value::Table(_) => Err(format!("{name} must be a list of texts")),
+                | toml::Value::Table(_) => Err(format!("{name} must be a list of strings")),
             })
             .collect(),
         (toml::Value::Array(_), _) => Err(format!("{name} takes one value, not a list")),
-        (toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_), _) => Err(format!("{name} must be a text, a number, true or false")),
+        (toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_), _) => Err(format!("{name} must be a string, a number, true or false")),
     }
 }
 

@@ -6,7 +6,7 @@ use ripcord_proto::{EnvironmentKey, FlagsFile, Snapshot};
 use super::client::{Answer, Call, Client};
 use super::exit::Failure;
 
-/// The environment, whole at one revision.
+/// The whole environment at one revision.
 pub(crate) async fn snapshot(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
     Ok(with_overlay(client, environment).await?.0)
 }
@@ -22,7 +22,7 @@ pub(crate) async fn with_overlay(client: &Client, environment: &EnvironmentKey) 
     }
 }
 
-/// A snapshot as a flags file. A flag that this version cannot read would be lost in silence: it ends the export.
+/// A snapshot as a flags file. A flag that this version cannot read ends the export; it would be lost silently.
 pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
     let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::ValidationErrors| {
         Failure::Local(format!(

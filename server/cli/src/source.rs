@@ -1,4 +1,4 @@
-//! What an apply or an import puts into an environment, and how: the plan is shown, then exactly that is committed.
+//! What an apply or an import writes to an environment: it shows the plan, then commits exactly that.
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
@@ -16,7 +16,7 @@ use super::files::{FileArgs, Files};
 use super::output::{Format, note};
 use super::write::{WriteArgs, wait_for_confirmations};
 
-/// How often the plan is made again when somebody else changed the same flags in between.
+/// How often the plan is made again if someone else changes the same flags in between.
 const TRIES: u32 = 3;
 
 /// What is to be applied, to which environment.
@@ -112,12 +112,12 @@ pub(crate) async fn show_plan(call: &Context, source: &FlagsSource, which: &File
     call.output.answer(&answer, |plan| {
         let told = changes::describe(plan, call.output.paint());
         if changes::total(plan) == 0 {
-            return format!("{told}Nothing would change in what {} answers.", source.environment);
+            return format!("{told}Nothing would change for the users of {}.", source.environment);
         }
         let option = release.map(|release| format!(" --release {release}")).unwrap_or_default();
         let apply = call.command(&format!("apply {}{option} --plan {}", which.options(), plan.hash));
         format!(
-            "{}\n\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
+            "{}\n\nWould change {} of {}, planned at revision {}. Nothing is changed yet. To do exactly this:\n  {apply}",
             told.trim_end(),
             changes::summary(plan),
             source.environment,
@@ -127,9 +127,9 @@ pub(crate) async fn show_plan(call: &Context, source: &FlagsSource, which: &File
     Ok(Exit::Done)
 }
 
-/// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.
+/// Shows the plan, then commits exactly that. A caller without a plan hash is shown a new plan if the environment changes.
 ///
-/// A plan that changes no flag is committed too: the set may own more than before, and its files may say otherwise than they did.
+/// A plan that changes no flag is committed too: the set may own more than before, and its files may have changed.
 async fn commit(
     call: &Context,
     source: &FlagsSource,
@@ -153,7 +153,7 @@ async fn commit(
         match call.client.call(post).await {
             Ok(written) => return Ok(written),
             Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && tries > 0 => {
-                note("Somebody else changed some of it meanwhile; looking again.");
+                note("Someone else changed the same flags or segments; making a new plan.");
                 request.plan = None;
             }
             // The plan that was shown just now is what waits.
@@ -171,7 +171,7 @@ fn describe(written: &WriteResponse, source: &FlagsSource) -> String {
     let mut text = if written.changed {
         format!("Applied {} to {}{revision}.", source.name, source.environment)
     } else {
-        format!("Nothing to change: {} is as {} says.", source.environment, source.name)
+        format!("Nothing to change: {} already matches {}.", source.environment, source.name)
     };
     for warning in &written.warnings {
         text.push_str("\nWarning: ");

@@ -10,7 +10,7 @@ use super::exit::Failure;
 /// Where a server without settings listens.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8016";
 
-/// Whom the commands talk to, and as whom.
+/// The server and the key that a command uses.
 #[derive(Clone)]
 pub(crate) struct Target {
     /// The server's address without a slash at its end.
@@ -19,11 +19,11 @@ pub(crate) struct Target {
     pub(crate) alternatives: Vec<String>,
     /// Where the address is from.
     pub(crate) server_from: From,
-    /// The key, where there is one.
+    /// The key, if there is one.
     pub(crate) key: Option<String>,
     /// Where the key is from.
     pub(crate) key_from: From,
-    /// Who calls, for the log.
+    /// The name of the caller, for the log.
     pub(crate) actor: Option<String>,
     /// Certificates that are trusted beside the system's.
     pub(crate) ca_cert: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub(crate) enum From {
     Profile,
     /// The file that a server on this machine wrote.
     Local,
-    /// Nobody said.
+    /// Not set.
     Default,
 }
 
@@ -116,12 +116,14 @@ impl Target {
         })
     }
 
-    /// What to do when nobody answers there.
+    /// What to do if the server cannot be reached.
     pub(crate) fn advice(&self) -> String {
         match self.server_from {
             From::Local => "The server that ran on this machine has stopped. Start it again: ripcord serve".to_owned(),
-            From::Default => "Start a server with `ripcord serve`, or name one with --server or RIPCORD_SERVER.".to_owned(),
-            From::CommandLine | From::Variable(_) | From::Profile => format!("The address is from {}; is it right, and does the server run?", self.server_from),
+            From::Default => "Set RIPCORD_SERVER or --server to your server's address. To try Ripcord on this machine: ripcord serve".to_owned(),
+            From::CommandLine | From::Variable(_) | From::Profile => {
+                format!("The address is from {}. Check the address, and that the server is running.", self.server_from)
+            }
         }
     }
 }

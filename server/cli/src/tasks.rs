@@ -1,4 +1,4 @@
-//! The background tasks of a command: whoever spawns one keeps the set, and ends it.
+//! The background tasks of a command: the code that spawns one keeps the set, and ends it.
 
 use std::future::Future;
 

@@ -107,7 +107,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let triggers: Answer<Vec<TriggerView>> = call.client.list(&call.path(&["triggers"]), arguments.most()).await?;
     call.output.answer(&triggers, |triggers| {
         if triggers.is_empty() {
-            return format!("{} has no triggers. `ripcord trigger create --help` shows how to make one.", call.environment());
+            return format!("{} has no triggers. To create one, see `ripcord trigger create --help`.", call.environment());
         }
         let rows = triggers.iter().map(|trigger| {
             let (state, mode) = (trigger.state.to_string(), trigger.mode.to_string());
@@ -153,7 +153,7 @@ async fn delete(call: &Context, switch: &Switch) -> Result<Exit, Failure> {
     let delete = Call::delete(call.path(&["triggers", switch.name.as_str()])).query("reason", switch.reason.as_ref());
     let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
     call.output
-        .answer(&answer, |_| format!("Deleted trigger {}. Its hook takes nothing any more.", switch.name));
+        .answer(&answer, |_| format!("Deleted trigger {}. Its hook no longer accepts signals.", switch.name));
     Ok(Exit::Done)
 }
 

@@ -14,7 +14,7 @@ use super::duration;
 use super::exit::{Exit, Failure};
 use super::output::{Format, print};
 
-/// What every write takes.
+/// The arguments of every write.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WriteArgs {
     /// Reason, recorded in the audit log
@@ -32,7 +32,7 @@ pub(crate) struct WriteArgs {
 }
 
 impl WriteArgs {
-    /// How long to wait; not at all unless it was asked for.
+    /// How long to wait; not at all by default.
     pub(crate) fn patience(&self) -> Duration {
         self.wait.map_or(Duration::ZERO, |Wait(wait)| wait)
     }
@@ -54,7 +54,7 @@ fn describe(call: &Context, written: &WriteResponse, done: &str) -> String {
     let mut text = if written.changed {
         format!("{done} in {}{revision}.", call.environment())
     } else {
-        format!("Nothing to change in {}: it is so already{revision}.", call.environment())
+        format!("Nothing changed in {}: it is already in this state{revision}.", call.environment())
     };
     for warning in &written.warnings {
         text.push('\n');
@@ -63,7 +63,7 @@ fn describe(call: &Context, written: &WriteResponse, done: &str) -> String {
     text
 }
 
-/// Waits for the confirmations of a write, says who has confirmed, and makes the exit code of it.
+/// Waits for the confirmations of a write, shows which applications have confirmed, and returns the exit code.
 pub(crate) async fn wait_for_confirmations(call: &Context, environment: &EnvironmentKey, written: &WriteResponse, write: &WriteArgs) -> Result<Exit, Failure> {
     let patience = write.patience();
     let mut confirmation = written.confirmation.clone();

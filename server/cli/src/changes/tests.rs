@@ -42,24 +42,24 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
     ~ flag checkout-v2
       ~ default: "off" -> "on"
       + tags: ["checkout"]
-        stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e: it goes on serving its safe variant
+        stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e: it keeps serving its safe variant
 
     Removed (1)
     - flag old-search
 
     Unchanged (7)
 
-    Users: 12.5 % of 10000 made-up users would be served otherwise
+    Impact: 12.5 % of 10000 simulated users would get a different variant
       checkout-v2: 12.5 %
 
-    Left as it is (1): changed by hand since the last apply, and not by the files
-      flags.search.enabled: false stays; the files say true
+    Kept (1): changed by hand since the last apply; the files did not change it
+      flags.search.enabled: keeps false; the files say true
         changed last in revision 41 by anna: too slow
-      Take it into the files, or let them win with --adopt.
+      Add it to the files, or overwrite it with --adopt.
 
-    Taken over (2)
+    Adopted (2)
       flags.ranking, from set search
-      flags.theme, from nobody
+      flags.theme, from no set
 
     ! old-search is required by nothing.
     "#);

@@ -6,19 +6,19 @@ use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, StateDr
 
 use crate::output::{Paint, count, facts, indented, moment, table};
 
-/// What was taken.
+/// The new checkpoint.
 pub(super) fn taken(view: &CheckpointView, environment: &EnvironmentKey) -> String {
     let checkpoint = &view.checkpoint;
     let flags = usize::try_from(checkpoint.flags).unwrap_or(usize::MAX);
     format!(
-        "Took checkpoint {} of {environment} at revision {} ({}).",
+        "Created checkpoint {} of {environment} at revision {} ({}).",
         checkpoint.name,
         checkpoint.revision,
         count(flags, "flag", "flags")
     )
 }
 
-/// All of them, a line each.
+/// All of them, one per line.
 pub(super) fn list(checkpoints: &[CheckpointView]) -> String {
     table(
         ["checkpoint", "revision", "standing", "flags", "taken", "by", "note"],
@@ -41,7 +41,7 @@ fn standing(view: &CheckpointView) -> String {
     match view.standing {
         CheckpointState::KnownGood if view.last_known_good => "last-known-good".to_owned(),
         CheckpointState::KnownGood => "known-good".to_owned(),
-        CheckpointState::Unvouched => "nobody has vouched".to_owned(),
+        CheckpointState::Unvouched => "not vouched for".to_owned(),
         CheckpointState::Doubted => "doubted".to_owned(),
     }
 }
@@ -50,9 +50,9 @@ fn standing(view: &CheckpointView) -> String {
 pub(super) fn detail(detail: &CheckpointDetail, paint: Paint) -> String {
     let (view, checkpoint) = (&detail.view, &detail.view.checkpoint);
     let proof = if detail.proven {
-        paint.good("read back whole; its hash is the one that it was taken with")
+        paint.good("verified: the hash of the state matches")
     } else {
-        paint.bad("NOT the one that the checkpoint was taken of; use another one")
+        paint.bad("NOT the state that the checkpoint was created from; use another checkpoint")
     };
     let mut members = vec![
         ("standing", standing(view)),
@@ -73,12 +73,12 @@ pub(super) fn detail(detail: &CheckpointDetail, paint: Paint) -> String {
     text
 }
 
-/// How far the environment has moved, in words.
+/// What has changed since the checkpoint, in words.
 fn moved(moved: &StateDrift) -> String {
     if moved.flags == 0 && moved.segments == 0 && !moved.settings {
         return match moved.revisions {
             0 => "nothing has changed".to_owned(),
-            _ => format!("everything is as it was, at revision {}", moved.now.revision),
+            _ => format!("everything is the same again, at revision {}", moved.now.revision),
         };
     }
     let mut parts = vec![format!("{} differ", count(moved.flags, "flag", "flags"))];

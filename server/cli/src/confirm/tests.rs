@@ -45,7 +45,7 @@ fn all_confirmed_is_told_with_the_slowest_and_the_median() {
 
 #[test]
 fn nobody_connected_is_told_as_such() {
-    insta::assert_snapshot!(describe(&confirmation(0, 0), PATIENCE, Paint::Plain), @"No application is connected that could confirm it.");
+    insta::assert_snapshot!(describe(&confirmation(0, 0), PATIENCE, Paint::Plain), @"No application is connected, so none has confirmed it.");
 }
 
 #[test]
@@ -58,11 +58,11 @@ fn the_missing_are_named_and_nodes_that_were_not_reached_too() {
     insta::assert_snapshot!(describe(&confirmation, PATIENCE, Paint::Plain), @r"
     Confirmed by 2 of 5 applications after 2 s.
     Sent to 1 of 1 reader that cannot confirm.
-    Nodes not reached, their applications not counted: b.
+    Not counted are the applications of nodes that could not be reached: b.
       missing        last at                       node
       checkout-7f9c  revision 41  connected        a
       checkout-1b2d  revision 41  connection lost  a
-      and 1 application more
+      and 1 more application
     ");
 }
 

@@ -1,4 +1,4 @@
-//! `ripcord env policy`: what an environment asks of those who change it, and what it does by itself.
+//! `ripcord env policy`: the protection and automation of an environment.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -122,7 +122,7 @@ impl Set {
     }
 }
 
-/// What needs a second person, as the command line says it.
+/// What needs a second person, as given on the command line.
 #[derive(Debug, Clone)]
 struct SecondPerson(BTreeSet<GuardedOperation>);
 
@@ -147,7 +147,7 @@ fn second_person(policy: &Policy) -> String {
     }
     let guarded: Vec<_> = policy.second_person.iter().map(|guarded| guarded.as_str()).collect();
     format!(
-        "for {}; proposals lapse after {}",
+        "for {}; proposals expire after {}",
         guarded.join(", "),
         in_words(policy.proposals_expire_seconds())
     )
@@ -155,24 +155,24 @@ fn second_person(policy: &Policy) -> String {
 
 fn describe(call: &Context, policy: &Policy) -> String {
     let protection = match policy.protection {
-        Protection::Open => "open: exposure is raised freely",
-        Protection::Protected => "protected: more people are served a flag only by a complete release",
+        Protection::Open => "open: exposure can be raised without a release",
+        Protection::Protected => "protected: raising exposure needs a complete release",
     };
     let vouches = match policy.vouch_after_seconds {
-        Some(seconds) => format!("by itself, after {} without a change and all probes green", in_words(seconds)),
+        Some(seconds) => format!("automatic, after {} without a change and with all probes passing", in_words(seconds)),
         None => "only people and pipelines".to_owned(),
     };
     let pings = policy
         .ping_every_seconds
-        .map_or_else(|| "none by itself".to_owned(), |seconds| format!("every {}", in_words(seconds)));
+        .map_or_else(|| "not automatic".to_owned(), |seconds| format!("every {}", in_words(seconds)));
     let approvers = match policy.approvers() {
-        Approvers::Anybody => "by whoever has the role",
-        Approvers::NotTheStarter => "by another than the one who started it",
+        Approvers::Anybody => "by anyone with the role",
+        Approvers::NotTheStarter => "by anyone with the role except the person who started it",
     };
     let triggers = match policy.triggers() {
-        TriggerMode::Automatic => "automatic: they act by themselves",
-        TriggerMode::Ask => "ask: a person is asked, and nothing is done before",
-        TriggerMode::Off => "off: it is recorded that they fired",
+        TriggerMode::Automatic => "automatic: they act without asking",
+        TriggerMode::Ask => "ask: nothing is done until a person confirms",
+        TriggerMode::Off => "off: they only record that they fired",
     };
     let checks: Vec<_> = policy.checks.iter().map(|check| format!("{} ({})", check.name, check.url)).collect();
     let members = [
@@ -184,7 +184,7 @@ fn describe(call: &Context, policy: &Policy) -> String {
         ("rollouts approved", approvers.to_owned()),
         ("triggers", triggers.to_owned()),
         ("second person", second_person(policy)),
-        ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "each gate says where".to_owned())),
+        ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "set by each gate".to_owned())),
         ("probes", if checks.is_empty() { "none".to_owned() } else { checks.join(", ") }),
     ];
     format!("{}\n{}", call.output.paint().strong(call.environment().as_str()), indented(&facts(&members)))

@@ -60,7 +60,7 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
     insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
     error: A valid key is required (UNAUTHENTICATED)
       What happened.
-      Set RIPCORD_KEY or pass --key. An admin makes a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
+      Set RIPCORD_KEY or pass --key. An admin creates a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
     ");
 }
 
@@ -73,7 +73,7 @@ fn a_server_that_is_not_there_is_told_with_how_to_start_one() {
     });
     assert_eq!(failure.exit(), Exit::Failed);
     insta::assert_snapshot!(failure.describe(Paint::Plain), @r"
-    error: no server answers at http://127.0.0.1:8016: Connection refused
+    error: cannot reach http://127.0.0.1:8016: Connection refused
       Start a server with `ripcord serve`.
     ");
 }

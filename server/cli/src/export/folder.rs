@@ -1,4 +1,4 @@
-//! Writing an environment back into a folder of flags files: everything into the file that has it, in its place.
+//! Writing an environment back into a folder of flags files: each flag and segment goes into the file that has it, in its place.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::files::Files;
 use crate::input;
 use crate::output::{count, note};
 
-/// Where what no file has goes.
+/// The file for flags and segments that no file has yet.
 const NEW: &str = "flags.yaml";
 
-/// Writes `whole` into the files of `folder`. A file that says the same already is not touched, so that its comments and its
+/// Writes `whole` into the files of `folder`. A file that would not change is not touched, so that its comments and its
 /// layout stay.
 pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;
@@ -45,7 +45,7 @@ pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The files as they shall be.
+/// The files as they should be.
 fn spread(folder: &Path, each: &[(PathBuf, FlagsFile)], whole: &FlagsFile) -> Vec<(PathBuf, FlagsFile)> {
     let mut rest = whole.clone();
     let mut written: Vec<(PathBuf, FlagsFile)> = Vec::new();

@@ -43,7 +43,7 @@ fn a_folder_is_read_in_order_of_its_paths_without_what_is_hidden() {
 fn a_key_in_two_files_is_refused_naming_both() {
     insta::assert_snapshot!(refused(&[("a.yaml", &flag("same")), ("b.yaml", &flag("same"))]), @r"
     error: FOLDER is not valid; nothing was changed
-      FOLDER/b.yaml: flags.same: stands in FOLDER/a.yaml too; keep one of them
+      FOLDER/b.yaml: flags.same: is also in FOLDER/a.yaml; keep one of them
     ");
 }
 
@@ -66,7 +66,7 @@ fn the_problems_of_all_files_are_told_at_once() {
 
 #[test]
 fn a_folder_without_flags_files_is_a_mistake() {
-    assert!(refused(&[("README.md", "")]).contains("holds no flags file"));
+    assert!(refused(&[("README.md", "")]).contains("contains no flags file"));
 }
 
 #[test]

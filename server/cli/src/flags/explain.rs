@@ -44,7 +44,7 @@ impl std::str::FromStr for Attribute {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no attribute; write NAME=VALUE"))?;
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not an attribute; write NAME=VALUE"))?;
         if name.is_empty() {
             return Err(format!("{text:?} has no name before the ="));
         }
@@ -67,7 +67,7 @@ fn context(command: &Explain) -> Result<Map<String, Value>, Failure> {
     let mut context = match &command.context {
         Some(file) => {
             let text = input::text(file)?;
-            serde_json::from_str(&text).map_err(|error| Failure::Usage(format!("{} holds no JSON object: {error}.", input::name(file))))?
+            serde_json::from_str(&text).map_err(|error| Failure::Usage(format!("{} does not contain a JSON object: {error}.", input::name(file))))?
         }
         None => Map::new(),
     };
@@ -120,7 +120,7 @@ fn step(step: &Value) -> [String; 3] {
             let seen: Vec<_> = seen.into_iter().flatten().collect();
             [format!("rule {name}"), ended(step.get("matches"), "matches", "no"), seen.join("; ")]
         }
-        "default" => ["default".to_owned(), "serves".to_owned(), "no rule did".to_owned()],
+        "default" => ["default".to_owned(), "serves".to_owned(), "no rule matched".to_owned()],
         other => [other.to_owned(), String::new(), step.to_string()],
     }
 }
@@ -129,7 +129,7 @@ fn ended(value: Option<&Value>, yes: &str, no: &str) -> String {
     match value.and_then(Value::as_bool) {
         Some(true) => yes.to_owned(),
         Some(false) => no.to_owned(),
-        None => "cannot be told".to_owned(),
+        None => "unknown".to_owned(),
     }
 }
 
@@ -151,7 +151,7 @@ fn saw(condition: &Value) -> Option<String> {
 fn bucket(bucket: &Value) -> Option<String> {
     let map = bucket.as_object()?;
     let text = |member: &str| map.get(member).map(plain).unwrap_or_default();
-    Some(format!("{} {} falls on {} of {}", text("by"), text("saw"), text("place"), text("of")))
+    Some(format!("{} {} is in bucket {} of {}", text("by"), text("saw"), text("place"), text("of")))
 }
 
 /// A value without the quotes of a text.

@@ -19,7 +19,7 @@ pub(super) async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Fa
     call.output.answer(&flags, |flags| {
         if flags.is_empty() {
             let set = call.command("flags set checkout-v2 --boolean --reason \"first flag\"");
-            return format!("{} has no flags. Make one with\n  {set}", call.environment());
+            return format!("{} has no flags. Create one with\n  {set}", call.environment());
         }
         list_table(flags)
     });
@@ -88,7 +88,7 @@ fn describe(view: &FlagView, flag: &Flag, paint: Paint) -> String {
     text.push_str(&indented(&facts(&members(view, flag))));
     // Writing to a String cannot fail.
     for kill in &view.kills {
-        let reason = kill.reason.as_deref().unwrap_or("nobody has said why");
+        let reason = kill.reason.as_deref().unwrap_or("no reason given");
         let provisional = if kill.provisional { ", provisional" } else { "" };
         let _ = write!(text, "\n  {}", paint.bad(&format!("killed by {}{provisional}: {reason}", kill.id)));
     }

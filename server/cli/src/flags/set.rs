@@ -66,7 +66,7 @@ impl std::str::FromStr for Percent {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("{text:?} is no percentage; write a number from 0 to 100, to a thousandth at most");
+        let refuse = || format!("{text:?} is not a percentage; write a number from 0 to 100, to a thousandth at most");
         let number = text.strip_suffix('%').unwrap_or(text);
         let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
         if part.is_empty() || part.len() > 3 || !(whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit())) {
@@ -123,7 +123,7 @@ fn read(key: &FlagKey, file: &std::path::Path) -> Result<Flag, Failure> {
     };
     let parsed = FlagsFile::parse(&whole).map_err(|faults| Failure::File { file: name.clone(), faults })?;
     let flag = parsed.flags.into_iter().next().map(|(_, flag)| flag);
-    flag.ok_or_else(|| Failure::Usage(format!("{name} holds no flag.")))
+    flag.ok_or_else(|| Failure::Usage(format!("{name} contains no flag.")))
 }
 
 async fn existing(call: &Context, key: &FlagKey) -> Result<Option<FlagView>, ClientError> {
@@ -145,7 +145,7 @@ fn edited(set: &Set, existing: Option<&str>) -> Result<Value, Failure> {
         None if set.boolean => new_boolean(),
         None => {
             return Err(Failure::Usage(format!(
-                "There is no flag {0} yet. Make it with the variants on and off: ripcord flags set {0} --boolean; or give the whole of it with -f FILE.",
+                "Flag {0} does not exist. To create it with the variants on and off: ripcord flags set {0} --boolean. From a file: ripcord flags set {0} -f FILE",
                 set.flag
             )));
         }
@@ -192,7 +192,7 @@ fn add_tags(flag: &mut Map<String, Value>, tags: &[Tag]) {
 }
 
 /// Puts the rule that `--percent` means in its place, or behind the other rules. The order of its variants never changes, so
-/// that raising the percentage takes the feature from nobody.
+/// that no user loses the feature when the percentage is raised.
 fn put_rollout(flag: &mut Map<String, Value>, percent: Percent) -> Result<(), Failure> {
     let variant = |wanted: bool| {
         let variants = flag.get("variants").and_then(Value::as_object)?;
@@ -200,7 +200,8 @@ fn put_rollout(flag: &mut Map<String, Value>, percent: Percent) -> Result<(), Fa
     };
     let (Some(on), Some(off)) = (variant(true), variant(false)) else {
         return Err(Failure::Usage(
-            "--percent is for flags with the values true and false; give a split of other variants in a file: ripcord flags set FLAG -f FILE.".to_owned(),
+            "--percent works only for flags with the values true and false. Define a split of other variants in a file: ripcord flags set FLAG -f FILE."
+                .to_owned(),
         ));
     };
     let rule = json!({

@@ -1,4 +1,4 @@
-//! `ripcord flags stale`: flags that may have had their day, with the evidence.
+//! `ripcord flags stale`: flags that look unused, with the evidence.
 
 use jiff::{SpanRound, Timestamp, Unit};
 use ripcord_proto::rest::stale_flags::{StaleFlag, StaleFlags, StaleReason};
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Paint, count, moment, table};
 
-/// Seconds that a node should have counted before that nobody evaluates a flag says much.
+/// Seconds that a node should have counted before an unused flag counts as evidence.
 const A_DAY: i64 = 24 * 60 * 60;
 
 pub(super) async fn run(call: &Context) -> Result<Exit, Failure> {
@@ -38,15 +38,15 @@ fn describe(stale: &StaleFlags, environment: &str, now: Timestamp, paint: Paint)
                 flag.owner.clone().unwrap_or_default(),
             ]
         });
-        let stale_flags = count(stale.items.len(), "flag may have had its day", "flags may have had their day");
+        let stale_flags = count(stale.items.len(), "flag looks unused", "flags look unused");
         format!(
-            "{}\n\n{stale_flags}. {evidence}\nWhere their keys stand: ripcord flags usages DIR",
+            "{}\n\n{stale_flags}. {evidence}\nTo find their keys in the code: ripcord flags usages DIR",
             table(["flag", "why", "evaluations", "owner"], rows)
         )
     };
     if counted < A_DAY {
         text.push('\n');
-        text.push_str(&paint.warn("That is less than a day: a flag that nobody has asked for in it may still be needed."));
+        text.push_str(&paint.warn("That is less than a day of data: wait longer before you delete a flag."));
     }
     text
 }
@@ -57,8 +57,8 @@ fn reasons(flag: &StaleFlag) -> String {
         .iter()
         .map(|reason| match reason {
             StaleReason::NeverEvaluated => "never evaluated".to_owned(),
-            StaleReason::OneVariant(variant) => format!("serves {variant} to everybody"),
-            StaleReason::Expired(at) => format!("should have been gone by {}", at.strftime("%Y-%m-%d")),
+            StaleReason::OneVariant(variant) => format!("serves {variant} to all users"),
+            StaleReason::Expired(at) => format!("expired on {}", at.strftime("%Y-%m-%d")),
         })
         .collect();
     told.join(", ")
@@ -91,13 +91,13 @@ mod tests {
             {"key": "won", "revision": 8, "reasons": [{"one_variant": "on"}], "served": {"on": 120}, "evaluations": 140},
         ]}));
         insta::assert_snapshot!(told, @r"
-        flag  why                                                   evaluations  owner
-        old   never evaluated, should have been gone by 2025-06-01  0            search
-        won   serves on to everybody                                140
+        flag  why                                     evaluations  owner
+        old   never evaluated, expired on 2025-06-01  0            search
+        won   serves on to all users                  140
 
-        2 flags may have had their day. Counted by node a since MOMENT, for 3h.
-        Where their keys stand: ripcord flags usages DIR
-        That is less than a day: a flag that nobody has asked for in it may still be needed.
+        2 flags look unused. Counted by node a since MOMENT, for 3h.
+        To find their keys in the code: ripcord flags usages DIR
+        That is less than a day of data: wait longer before you delete a flag.
         ");
     }
 }

@@ -1,4 +1,4 @@
-//! `ripcord flags usages`: where the keys of flags stand in a source tree.
+//! `ripcord flags usages`: finds flag keys in a source tree.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -20,9 +20,9 @@ use crate::output::{Format, Paint, count, print};
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Files that are looked into, at most.
 const FILES: usize = 500_000;
-/// Usages that are told, at most.
+/// Usages that are shown, at most.
 const USAGES: usize = 20_000;
-/// Bytes at a file's beginning in which a zero byte says that it is no text.
+/// Bytes at a file's beginning in which a zero byte marks a binary file.
 const HEAD: usize = 8 * 1024;
 
 /// Find flag keys in a source tree
@@ -54,7 +54,7 @@ struct Found {
     unused: Vec<FlagKey>,
     /// Files that were looked into.
     files: usize,
-    /// Whether there was more than can be told.
+    /// Whether there were more usages than shown.
     truncated: bool,
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn run(call: &Context, command: Usages) -> Result<Exit, Failure
 
 fn walk(directory: &Path, exclude: &[String]) -> Result<Walk, Failure> {
     if !directory.is_dir() {
-        return Err(Failure::Usage(format!("{} is no folder.", directory.display())));
+        return Err(Failure::Usage(format!("{} is not a folder.", directory.display())));
     }
     let mut overrides = OverrideBuilder::new(directory);
     for pattern in exclude {
@@ -104,7 +104,7 @@ fn search(directory: &Path, exclude: &[String], keys: &[FlagKey]) -> Result<Foun
     let by_text: HashMap<&str, &FlagKey> = keys.iter().map(|key| (key.as_str(), key)).collect();
     let mut found = Found::default();
     let mut told = 0;
-    // A folder that may not be read is no reason to tell nothing of the others.
+    // An unreadable folder does not hide what the others contain.
     for entry in walk(directory, exclude)?.flatten() {
         if !entry.file_type().is_some_and(|kind| kind.is_file()) {
             continue;
@@ -124,7 +124,7 @@ fn search(directory: &Path, exclude: &[String], keys: &[FlagKey]) -> Result<Foun
     Ok(found)
 }
 
-/// The lines of a text file on which keys stand; none where it is no text.
+/// The lines of a text file that contain keys; none for a binary file.
 fn places<'k>(path: &Path, keys: &HashMap<&str, &'k FlagKey>) -> std::io::Result<Vec<(usize, &'k FlagKey)>> {
     let mut file = BufReader::with_capacity(HEAD, std::fs::File::open(path)?);
     if file.fill_buf()?.contains(&0) {
@@ -140,7 +140,7 @@ fn places<'k>(path: &Path, keys: &HashMap<&str, &'k FlagKey>) -> std::io::Result
     Ok(places)
 }
 
-/// The keys that stand in a line, each once. A word is what a key can be made of; `flags/checkout.enabled` also holds its parts.
+/// The keys in a line, each once. A word consists of the characters of a key; `flags/checkout.enabled` also holds its parts.
 fn keys_in<'k>(line: &str, keys: &HashMap<&str, &'k FlagKey>) -> Vec<&'k FlagKey> {
     let mut found = Vec::new();
     for word in line.split(|character: char| !character.is_alphanumeric() && !matches!(character, '.' | '_' | '-' | ':' | '/')) {
@@ -172,9 +172,9 @@ fn describe(found: &Found, paint: Paint) -> String {
     }
     let files = count(found.files, "file", "files");
     let flags = count(found.usages.len(), "flag", "flags");
-    let _ = write!(text, "Looked into {files}; {flags} found.");
+    let _ = write!(text, "Searched {files}; {flags} found.");
     if found.truncated {
-        text.push_str(" There is more than can be told: look into a smaller folder, or for one --flag.");
+        text.push_str(" There are more usages than shown: search a smaller folder, or for one --flag.");
     }
     text
 }

@@ -63,15 +63,15 @@ fn a_flag_without_a_safe_variant_serves_the_callers_default() {
 fn a_kill_that_exists_says_so() {
     let killed = answer(flag("checkout-v2"), &[("checkout-v2", Some("off"))]);
     let text = describe(&killed, true, "production", Paint::Plain);
-    assert!(text.starts_with("Killed already: flag checkout-v2 in production"), "{text}");
+    assert!(text.starts_with("Already killed: flag checkout-v2 in production"), "{text}");
 }
 
 #[test]
 fn a_kill_that_covers_nothing_warns_loudly() {
     insta::assert_snapshot!(described(&answer(tag("paymnets"), &[])), @r"
     Killed tag paymnets in production, revision 42: 5xx spike
-    WARNING: no flag has the tag paymnets, so nothing serves anything else than before. A flag that is given the tag is killed then.
-    Was another tag meant? `ripcord flags list` shows them.
+    WARNING: no flag has the tag paymnets, so nothing changes now. A flag that gets this tag later will be killed.
+    Did you mean another tag? `ripcord flags list` shows the tags.
     ");
 }
 
@@ -83,8 +83,8 @@ fn a_provisional_kill_says_so_and_one_that_is_not_on_disk_too() {
     killed.reason = None;
     insta::assert_snapshot!(described(&killed), @r"
     Killed flag checkout-v2 in production
-    PROVISIONAL: the store cannot be reached. It is in force on every node that could be reached, and on this node's disk;
-    it gets its revision when the store is back.
+    PROVISIONAL: the store cannot be reached. The kill is active on every reachable node and saved on this node's disk;
+    it gets its revision when the store returns.
       flag         serves
       checkout-v2  off
     ");

@@ -39,13 +39,13 @@ flags:
       - { when: { segment: Beta_Users }, serve: off }
 ";
     insta::assert_snapshot!(advice(text).join("\n"), @r#"
-    segments.Beta_Users: kebab-case is read alike everywhere; consider "beta-users"
-    flags.newCheckout: kebab-case is read alike everywhere; consider "new-checkout"
-    flags.newCheckout: has no owner: when it misbehaves at night, nobody knows whom to ask
+    segments.Beta_Users: use kebab-case, which works everywhere; consider "beta-users"
+    flags.newCheckout: use kebab-case, which works everywhere; consider "new-checkout"
+    flags.newCheckout: has no owner: name one, so that people on call know whom to ask
     flags.newCheckout: has no description
     flags.newCheckout.safe: is null: a kill serves each caller's own default, which may differ from one application to the next
     flags.newCheckout.expires_at: was 2025-06-01T00:00:00Z: clean it up, or give it more time
-    flags.newCheckout.rules[0]: always serves, so that the rules after it never do
+    flags.newCheckout.rules[0]: always matches, so the rules after it never apply
     "#);
 }
 

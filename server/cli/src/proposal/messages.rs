@@ -8,7 +8,7 @@ use crate::changes;
 use crate::context::Context;
 use crate::output::{Paint, facts, indented, moment};
 
-/// How one stands, in a line.
+/// The state of a proposal, in one line.
 pub(super) fn line(proposal: &Proposal, paint: Paint) -> String {
     let state = proposal.state.as_str();
     let state = match proposal.state {
@@ -24,11 +24,11 @@ pub(super) fn line(proposal: &Proposal, paint: Paint) -> String {
     )
 }
 
-/// All of one.
+/// All details of a proposal.
 pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
     let guarded: Vec<_> = proposal.guarded.iter().map(|guarded| guarded.as_str()).collect();
     let mut members = vec![
-        ("asked for by", proposal.by.name.clone()),
+        ("proposed by", proposal.by.name.clone()),
         ("when", moment(proposal.at)),
         ("guarded", guarded.join(", ")),
         ("planned at", proposal.base.to_string()),
@@ -42,7 +42,7 @@ pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
     if let Some(word) = &proposal.decided {
         members.push(("decided by", word.by.name.clone()));
     } else {
-        members.push(("lapses", moment(proposal.expires)));
+        members.push(("expires", moment(proposal.expires)));
     }
     format!(
         "{}\n{}\n\n{}",
@@ -52,25 +52,25 @@ pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
     )
 }
 
-/// What somebody is told whose write waits, with the command for the second person.
+/// The message for a caller whose write waits, with the command for the second person.
 pub(super) fn made(proposal: &Proposal, call: &Context) -> String {
     let paint = call.output.paint();
     let mut text = String::new();
-    let head = paint.warn("Not done yet: this needs a second person.");
+    let head = paint.warn("Waiting for approval by a second person.");
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "{head} It is proposed as {} and lapses {}.",
+        "{head} Proposal {} expires {}.",
         paint.strong(proposal.id.as_str()),
         moment(proposal.expires)
     );
-    let _ = writeln!(text, "Somebody else, with another key, runs");
+    let _ = writeln!(text, "A different person, with a different key, runs");
     let _ = writeln!(
         text,
         "  {}",
         call.command_in(&proposal.environment, &format!("proposal approve {}", proposal.id))
     );
-    let _ = writeln!(text, "A script waits for it with");
+    let _ = writeln!(text, "A script can wait for it with");
     let _ = writeln!(
         text,
         "  {}",

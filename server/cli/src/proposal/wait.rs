@@ -15,11 +15,11 @@ use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::note;
 
-/// How long the server is asked to wait at once.
+/// How long the server may hold one request.
 const AT_ONCE: Duration = Duration::from_secs(20);
-/// How long a server that does not answer is asked again.
+/// How long to keep trying a server that does not answer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long until it is asked again.
+/// How long to pause between two tries.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Wait until a proposal is decided
@@ -49,13 +49,13 @@ pub(super) async fn decided(call: &Context, environment: &EnvironmentKey, id: &P
                 return Ok(exit(answer.value.state));
             }
             Ok(_) => heard = Instant::now(),
-            // A node that restarts is no reason to lose sight of a proposal.
+            // Keep following the proposal while a node restarts.
             Err(ClientError::Unreachable { .. } | ClientError::Silent { .. }) if heard.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
             Err(error) => return Err(error.into()),
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             let again = call.command_in(environment, &format!("proposal wait {id}"));
-            note(&format!("The time is up, and nobody has decided on proposal {id}. `{again}` waits again."));
+            note(&format!("Timed out: no one has decided on proposal {id} yet. To wait again: `{again}`"));
             return Ok(Exit::Unconfirmed);
         }
     }

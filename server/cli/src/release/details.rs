@@ -1,4 +1,4 @@
-//! What a release says about itself, as arguments.
+//! The description of a release, as arguments.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::duration::Span;
 use crate::exit::Failure;
 use crate::input;
 
-/// What a release says about itself. What is not named stays as it is.
+/// The description of a release. Parts that are not given are kept.
 #[derive(Debug, Args)]
 pub(super) struct Details {
     /// A flag that the release is expected to change; repeat or separate with commas
@@ -51,11 +51,9 @@ pub(super) struct Details {
     reason: Option<String>,
 }
 
-/// `name=text`; an empty text takes back what was said.
+/// `name=text`; an empty text removes the entry.
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("{text:?} says not what of whom; write it as NAME=TEXT"))?;
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form NAME=TEXT"))?;
     if name.is_empty() {
         return Err(format!("{text:?} has no name; write it as NAME=TEXT"));
     }

@@ -12,12 +12,12 @@ use crate::context::Context;
 use crate::duration::in_words;
 use crate::output::{Paint, count, facts, indented, moment, table};
 
-/// What was begun, and how changes join it.
+/// The new release, and how to add changes to it.
 pub(super) fn begun(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let apply = call.command(&format!("apply -f flags.yaml --release {}", release.name));
     format!(
-        "Began release {} of {}; checkpoint {} is its baseline.\n{}Changes join it with\n  {apply}",
+        "Began release {} of {}; checkpoint {} is its baseline.\n{}To add changes to it:\n  {apply}",
         release.name,
         call.environment(),
         release.baseline,
@@ -30,19 +30,19 @@ pub(super) fn described(view: &ReleaseView, paint: Paint) -> String {
     format!("{}\n{}", head(view, paint), missing(view, paint))
 }
 
-/// What was finished, and that it can still be taken back.
+/// The finished release, and how to roll it back.
 pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let commits = usize::try_from(release.commits).unwrap_or(usize::MAX);
     let back = call.command(&format!("rollback plan --release {}", release.name));
     format!(
-        "Finished release {} ({}). It can still be taken back:\n  {back}",
+        "Finished release {} ({}). You can still roll it back:\n  {back}",
         release.name,
         count(commits, "commit", "commits")
     )
 }
 
-/// All of them, a line each.
+/// All of them, one per line.
 pub(super) fn list(releases: &[ReleaseView]) -> String {
     table(
         ["release", "state", "commits", "begun", "by", "window", "deployed"],
@@ -82,7 +82,7 @@ fn deployed(view: &ReleaseView) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// What it says about itself.
+/// Its description.
 fn head(view: &ReleaseView, paint: Paint) -> String {
     let (release, details) = (&view.release, &view.release.details);
     let mut members = vec![
@@ -110,12 +110,12 @@ fn head(view: &ReleaseView, paint: Paint) -> String {
     format!("{}\n{}", paint.strong(release.name.as_str()), indented(&facts(&members)))
 }
 
-/// What is still to be said before a protected environment lets more people be served its flags.
+/// What the release still needs before a protected environment allows more exposure.
 fn missing(view: &ReleaseView, paint: Paint) -> String {
     if view.missing.is_empty() {
         return String::new();
     }
-    let mut text = paint.warn("The environment is protected; before more people may be served its flags it must also say:");
+    let mut text = paint.warn("The environment is protected; before exposure is raised, the release also needs:");
     text.push('\n');
     for fault in &view.missing {
         // Writing to a String cannot fail.
@@ -133,7 +133,7 @@ pub(super) fn detail(call: &Context, detail: &ReleaseDetail) -> String {
     if !detail.diff.flags.is_empty() || !detail.diff.segments.is_empty() {
         let back = call.command(&format!("rollback plan --release {}", view.release.name));
         // Writing to a String cannot fail.
-        let _ = write!(text, "See what taking it back would do with\n  {back}");
+        let _ = write!(text, "To see what a rollback of it would do:\n  {back}");
     }
     text
 }
@@ -143,7 +143,7 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
         let back = if diff.back.is_empty() {
             "It has changed nothing yet."
         } else {
-            "Everything that it changed is as it was again."
+            "Everything that it changed is back to its earlier state."
         };
         return format!("{back}\n");
     }
@@ -159,12 +159,12 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
     let back: Vec<_> = diff.back.iter().map(FlagKey::as_str).collect();
     if !back.is_empty() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "As they were again: {}", back.join(", "));
+        let _ = writeln!(text, "Back to their earlier state: {}", back.join(", "));
     }
     text
 }
 
-/// A flag, as it was and as it is.
+/// A flag before and after.
 fn flag(step: &ReleasedFlag, paint: Paint) -> String {
     let head = match (&step.from, &step.to) {
         (None, _) => paint.good(&format!("+ flag {}", step.key)),
@@ -178,7 +178,7 @@ fn flag(step: &ReleasedFlag, paint: Paint) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-/// Who else changed it.
+/// Who else has changed it.
 fn others(text: &mut String, foreign: Option<&Vec<ChangedBy>>, paint: Paint) {
     for by in foreign.into_iter().flatten() {
         let of = by.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a rollback is asked to do, as it is typed.
+//! The arguments of a rollback.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 use crate::duration::Span;
 use crate::exit::Failure;
 
-/// What a rollback is asked to do.
+/// The arguments of a rollback.
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("scope"))]
 pub(super) struct RollbackArgs {
@@ -66,7 +66,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
             .map_err(|error| error.to_string());
     }
     text.parse()
-        .map_err(|_| format!("{text:?} is neither an instant (2026-11-24T14:02:00Z) nor how long ago it was (90s, 10m, 2h)"))
+        .map_err(|_| format!("{text:?} is neither a time (2026-11-24T14:02:00Z) nor a duration (90s, 10m, 2h)"))
 }
 
 impl RollbackArgs {
@@ -92,7 +92,7 @@ impl RollbackArgs {
         }
     }
 
-    /// Refuses what the server would refuse too, before it is asked.
+    /// Refuses here what the server would refuse.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let falls = self.steps.windows(2).all(|pair| matches!(pair, [before, after] if after < before));
         if falls {
@@ -101,7 +101,7 @@ impl RollbackArgs {
         Err(Failure::Usage("--steps must fall from step to step, as in --steps 50,25,5,0.".to_owned()))
     }
 
-    /// The arguments with which `plan` is done: what was asked, and what the plan showed that has to be said.
+    /// The arguments that execute `plan`: those that were given, and those that the plan requires.
     pub(super) fn arguments(&self, plan: &RollbackPlan) -> String {
         let mut text = String::from("rollback");
         let mut argument = |name: &str, value: Option<String>| {

@@ -1,4 +1,4 @@
-//! The rollback itself: asked for, waited for, told.
+//! Executes a rollback, waits for it, and shows the result.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Format, print};
 use ripcord_proto::rest::wait::Wait;
 
-/// How long a person waits who did not say.
+/// How long to wait if --wait is not given.
 const WAIT: Duration = Duration::from_secs(30);
-/// Flags that are named; of more the number is told.
+/// Flags that are named; of more, only the number is shown.
 const NAMED: usize = 20;
 
-/// A rollback that is to be done.
+/// A rollback to execute.
 #[derive(Debug, Args)]
 pub(super) struct Execute {
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub(super) async fn run(call: &Context, command: Execute) -> Result<Exit, Failur
     follow::see(call, answer.value, patience).await
 }
 
-/// What stays as it is in the scope of a rollback.
+/// What a rollback keeps, although it is in its scope.
 pub(super) fn left(rollback: &Rollback) -> Option<String> {
     if rollback.skipped.is_empty() {
         return None;
@@ -69,5 +69,5 @@ pub(super) fn left(rollback: &Rollback) -> Option<String> {
     let named: Vec<String> = rollback.skipped.iter().take(NAMED).map(ToString::to_string).collect();
     let more = rollback.skipped.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Some(format!("Left as they are, because others have changed them: {}{more}.", named.join(", ")))
+    Some(format!("Kept as they are, because others changed them: {}{more}.", named.join(", ")))
 }

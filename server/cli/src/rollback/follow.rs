@@ -1,4 +1,4 @@
-//! The live view of a rollback: confirmations while they come in, then what came of it, with the proof.
+//! The live view of a rollback: confirmations as they arrive, then the result with its evidence.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -19,20 +19,20 @@ const HOLD: Duration = Duration::from_millis(100);
 /// Until when a rollback is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// Its newest commit is confirmed: of a staged one that is a step.
+    /// Its newest commit is confirmed; for a staged rollback, that is one step.
     Commit,
     /// It is confirmed, partial, failed, stopped or undone.
     Settled,
 }
 
-/// Follows a rollback that was just committed, shows what came of it and how to undo it, and answers with the exit code.
+/// Follows a rollback that was just committed, shows its result and how to undo it, and returns the exit code.
 pub(crate) async fn see(call: &Context, rollback: Rollback, patience: Duration) -> Result<Exit, Failure> {
     let rollback = follow(call, &rollback.id, Until::Commit, patience).await?;
     print(&describe(call, &rollback));
     Ok(exit(&rollback, patience))
 }
 
-/// Waits until it has come so far or the time is up, with a progress bar, and answers with how it stands then.
+/// Waits until the rollback has come this far or the time is up, with a progress bar, and returns its state.
 pub(crate) async fn follow(call: &Context, id: &RollbackId, until: Until, patience: Duration) -> Result<Rollback, Failure> {
     let began = Instant::now();
     let mut bar = None;
@@ -72,7 +72,7 @@ pub(crate) fn exit(rollback: &Rollback, patience: Duration) -> Exit {
     }
 }
 
-/// All that is known of it, and the command that undoes it.
+/// Everything known about the rollback, and the command that undoes it.
 pub(crate) fn describe(call: &Context, rollback: &Rollback) -> String {
     let undo = call.command(&format!("rollback undo {}", rollback.id));
     shown(rollback, call.environment().as_str(), &undo, call.output.paint())
@@ -82,7 +82,7 @@ fn shown(rollback: &Rollback, environment: &str, undo: &str, paint: Paint) -> St
     let mut text = paint.strong(&format!("Rolled {environment} back to {}", target(rollback)));
     // Writing to a String cannot fail.
     let flags = count(rollback.flags.len(), "flag", "flags");
-    let _ = write!(text, ": {flags}, revision {}\n{}", rollback.revision, rollback.id);
+    let _ = write!(text, ": {flags}, revision {}\nRollback id: {}", rollback.revision, rollback.id);
     if let Some(confirmation) = &rollback.confirmation {
         let _ = write!(text, "\n{}", confirm::describe(confirmation, Duration::ZERO, paint));
     }
@@ -153,17 +153,17 @@ fn checks(checks: &[CheckOutcome], paint: Paint) -> String {
 
 fn served(served: &BadExposure) -> String {
     if *served == BadExposure::default() {
-        return "No evaluation of the bad state was reported between its onset and the confirmation.".to_owned();
+        return "No bad evaluations were reported between onset and confirmation.".to_owned();
     }
     let mut text = format!(
-        "Between onset and confirmation {} were reported to users, {} of them with an error",
+        "Between onset and confirmation, {} were reported for users, {} of them with an error",
         times(served.real),
         served.errors_real
     );
     if served.synthetic > 0 {
         let _ = write!(
             text,
-            "; {} to probes and tests, {} with an error",
+            "; {} for probes and tests, {} with an error",
             times(served.synthetic),
             served.errors_synthetic
         );
@@ -173,11 +173,7 @@ fn served(served: &BadExposure) -> String {
 }
 
 fn times(number: u64) -> String {
-    count(
-        usize::try_from(number).unwrap_or(usize::MAX),
-        "evaluation of the bad state",
-        "evaluations of the bad state",
-    )
+    count(usize::try_from(number).unwrap_or(usize::MAX), "bad evaluation", "bad evaluations")
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let rollbacks: Answer<Vec<Rollback>> = call.client.list(&call.path(&["rollbacks"]), arguments.most()).await?;
     call.output.answer(&rollbacks, |rollbacks| {
         if rollbacks.is_empty() {
-            return format!("{} was never rolled back.", call.environment());
+            return format!("{} has no rollbacks.", call.environment());
         }
         listed(rollbacks, Timestamp::now())
     });
@@ -276,6 +276,6 @@ async fn review(call: &Context, id: &RollbackId, note: String) -> Result<Exit, F
     let post = Call::post(call.path(&["rollbacks", id.as_str(), "review"])).json(&ReviewRequest { note })?;
     let answer: Answer<Rollback> = call.client.call(post).await?;
     call.output
-        .answer(&answer, |rollback| format!("The review of rollback {} is noted.", rollback.id));
+        .answer(&answer, |rollback| format!("Recorded the review of rollback {}.", rollback.id));
     Ok(Exit::Done)
 }

@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::{Paint, count, indented, moment, table};
 
-/// Flags that are listed one by one; of more the number is told.
+/// Flags that are listed one by one; of more, only the number is shown.
 const LISTED: usize = 40;
 
 /// Show what a rollback would change, who is affected, and what prevents it
@@ -51,7 +51,7 @@ pub(super) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> 
     show(call, &command.args, sample, command.population).await
 }
 
-/// Asks for the plan and shows it.
+/// Requests the plan and shows it.
 pub(super) async fn show(call: &Context, args: &RollbackArgs, sample: Option<Vec<Map<String, Value>>>, population: Option<u64>) -> Result<Exit, Failure> {
     args.check()?;
     let request = PlanRequest {
@@ -80,12 +80,12 @@ fn sample(file: &Path) -> Result<Vec<Map<String, Value>>, Failure> {
 
 fn wrong(file: &Path, error: &serde_json::Error) -> Failure {
     Failure::Usage(format!(
-        "{} holds no contexts: {error}. Give a JSON list of objects, or an object a line: {{\"targetingKey\": \"user-1\", \"plan\": \"beta\"}}.",
+        "{} contains no contexts: {error}. Write a JSON list of objects, or one object per line: {{\"targetingKey\": \"user-1\", \"plan\": \"beta\"}}.",
         input::name(file)
     ))
 }
 
-/// The plan for a person, and the command that does it.
+/// The plan in words, and the command that executes it.
 pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint: Paint) -> String {
     let mut text = headline(plan, environment, paint);
     // Writing to a String cannot fail.
@@ -93,19 +93,19 @@ pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint
         let _ = writeln!(text, "\n{}", indented(&flags(&plan.flags)));
     }
     for step in &plan.segments {
-        let what = if step.from.is_none() { "comes back" } else { "goes back" };
+        let what = if step.from.is_none() { "is restored" } else { "is rolled back" };
         let _ = writeln!(text, "{} segment {} {what}", paint.warn("~"), step.key);
     }
     if plan.settings.is_some() {
-        let _ = writeln!(text, "{} the settings go back", paint.warn("~"));
+        let _ = writeln!(text, "{} the settings are rolled back", paint.warn("~"));
     }
     if let Some(ladder) = &plan.steps {
         let _ = writeln!(text, "\n{}", steps(ladder, paint));
     }
     if !plan.conflicts.is_empty() {
-        let _ = writeln!(text, "\n{}", paint.warn("Left as they are, because others have changed them:"));
+        let _ = writeln!(text, "\n{}", paint.warn("Kept as they are, because others changed them:"));
         let _ = writeln!(text, "{}", indented(&conflicts(&plan.conflicts)));
-        let _ = writeln!(text, "--include-conflicts puts these flags back too, --with-segments these segments.");
+        let _ = writeln!(text, "To roll these back too, add --include-conflicts (flags) or --with-segments (segments).");
     }
     text.push_str(&kills(plan, paint));
     for warning in &plan.warnings {
@@ -118,9 +118,9 @@ pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint
     let _ = writeln!(text, "\n{}", whom(plan));
     let refused = plan.flags.is_empty() && !plan.conflicts.is_empty() || !plan.breaks.is_empty() || !plan.cannot.is_empty();
     if refused {
-        let _ = write!(text, "\nAs it stands it would be refused.");
+        let _ = write!(text, "\nThis rollback would be refused.");
     } else {
-        let _ = write!(text, "\nDo exactly this with\n  {}", paint.strong(next));
+        let _ = write!(text, "\nTo do exactly this:\n  {}", paint.strong(next));
     }
     text
 }
@@ -181,7 +181,10 @@ fn steps(ladder: &PlannedStages, paint: Paint) -> String {
         [after, cap, count(usize::try_from(step.flags).unwrap_or(usize::MAX), "flag", "flags")]
     });
     let mut text = indented(&table(["after", "exposed", "changes"], rows));
-    let named = [("Whole at the first step", &ladder.whole), ("At the last step", &ladder.last)];
+    let named = [
+        ("Fully rolled back at the first step", &ladder.whole),
+        ("Rolled back at the last step", &ladder.last),
+    ];
     for (what, flags) in named.into_iter().filter(|(_, flags)| !flags.is_empty()) {
         let names: Vec<String> = flags.iter().take(LISTED).map(ToString::to_string).collect();
         // Writing to a String cannot fail.
@@ -210,7 +213,7 @@ fn kills(plan: &RollbackPlan, paint: Paint) -> String {
     for killed in plan.kills.iter().take(LISTED) {
         let ids: Vec<String> = killed.kills.iter().map(ToString::to_string).collect();
         let changes = if killed.needs_allow_killed_edit {
-            "; what it serves meanwhile would change, which needs --allow-killed-edit"
+            "; the variant that it serves while killed would change, which needs --allow-killed-edit"
         } else {
             ""
         };
@@ -224,7 +227,7 @@ fn kills(plan: &RollbackPlan, paint: Paint) -> String {
     text
 }
 
-/// What stands in the way.
+/// What prevents the rollback.
 fn obstacles(plan: &RollbackPlan) -> Vec<String> {
     let doors = plan.one_way.iter().filter(|door| !door.acknowledged).map(|door| {
         let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();
@@ -233,7 +236,7 @@ fn obstacles(plan: &RollbackPlan) -> Vec<String> {
     let cannot = plan
         .cannot
         .iter()
-        .map(|cannot| format!("rules cannot say it for {}: {}", cannot.flag, cannot.why));
+        .map(|cannot| format!("rules cannot express the target for {}: {}", cannot.flag, cannot.why));
     let breaks = plan.breaks.iter().map(|fault| format!("it would break {fault}"));
     let busy = plan.under_way.iter().map(|id| format!("rollback {id} of some of these flags is under way"));
     doors.chain(cannot).chain(breaks).chain(busy).collect()
@@ -241,11 +244,11 @@ fn obstacles(plan: &RollbackPlan) -> Vec<String> {
 
 fn whom(plan: &RollbackPlan) -> String {
     let who = match plan.users.source {
-        Population::Synthetic => "made-up users",
-        Population::Sample => "users of the sample",
+        Population::Synthetic => "simulated users",
+        Population::Sample => "users in the sample",
     };
     format!(
-        "{} of {} {who} are served another variant of at least one flag ({}).",
+        "{} of {} {who} would get a different variant of at least one flag ({}).",
         plan.users.changed,
         plan.users.contexts,
         percent(plan.users.share)

@@ -37,9 +37,9 @@ fn a_plan_shows_each_flag_now_and_then_and_ends_with_the_command() {
       flag         now              then             users  changed last
       checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1%
 
-    6012 of 10000 made-up users are served another variant of at least one flag (60.1%).
+    6012 of 10000 simulated users would get a different variant of at least one flag (60.1%).
 
-    Do exactly this with
+    To do exactly this:
       ripcord rollback --to quiet --plan 1111
     ");
 }
@@ -63,19 +63,19 @@ fn what_stands_in_the_way_is_said_before_the_command() {
       after    exposed       changes
       at once  at most 50 %  1 flag
       2 min    the target    0 flags
-    At the last step: banner
+    Rolled back at the last step: banner
 
-    Left as they are, because others have changed them:
+    Kept as they are, because others changed them:
       what    why                      commit
       search  changed by others since
-    --include-conflicts puts these flags back too, --with-segments these segments.
-    ! checkout-v2 stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e; what it serves meanwhile would change, which needs --allow-killed-edit
+    To roll these back too, add --include-conflicts (flags) or --with-segments (segments).
+    ! checkout-v2 stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e; the variant that it serves while killed would change, which needs --allow-killed-edit
     ✗ one-way door: checkout-v2 serves on: new format (data: backup job 118)
-    ✗ rules cannot say it for cart: it was deleted since
+    ✗ rules cannot express the target for cart: it was deleted since
 
-    6012 of 10000 made-up users are served another variant of at least one flag (60.1%).
+    6012 of 10000 simulated users would get a different variant of at least one flag (60.1%).
 
-    As it stands it would be refused.
+    This rollback would be refused.
     ");
 }
 
@@ -128,5 +128,5 @@ fn what_was_left_as_it_is_is_named() {
         "phases": {}, "review": {"due": "2026-11-27T14:00:00Z"}
     });
     let rollback = serde_json::from_value(record).unwrap();
-    assert_eq!(execute::left(&rollback).unwrap(), "Left as they are, because others have changed them: search.");
+    assert_eq!(execute::left(&rollback).unwrap(), "Kept as they are, because others changed them: search.");
 }

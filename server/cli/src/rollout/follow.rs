@@ -17,9 +17,9 @@ use crate::exit::{Exit, Failure};
 use crate::output::{Format, Paint, note, print};
 use crate::signals;
 
-/// How often it is looked up.
+/// How often the state is looked up.
 const EVERY: Duration = Duration::from_millis(250);
-/// How long a server that does not answer is asked again.
+/// How long to keep trying a server that does not answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Wait until a rollout has ended, with a line per event
@@ -43,12 +43,12 @@ pub(crate) struct Wait {
     on_cancel: Option<OnCancel>,
 }
 
-/// What becomes of a rollout whose pipeline is cancelled.
+/// What happens to a rollout whose pipeline is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnCancel {
-    /// It is held where it is.
+    /// It is paused at its current step.
     Hold,
-    /// What it moved is put back.
+    /// Its changes are rolled back.
     Rollback,
 }
 
@@ -82,7 +82,7 @@ async fn follow(call: &Context, id: &RolloutId, deadline: Option<Instant>, on_ca
                     return Ok(finish(call, &answer));
                 }
             }
-            // A node that restarts is no reason to lose sight of a rollout.
+            // Keep following the rollout while a node restarts.
             Err(Failure::Client(ClientError::Unreachable { .. } | ClientError::Silent { .. })) if heard.elapsed() < PATIENCE => {}
             Err(failure) => return Err(failure),
         }
@@ -93,7 +93,7 @@ async fn follow(call: &Context, id: &RolloutId, deadline: Option<Instant>, on_ca
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             note(&format!(
-                "Time is up; rollout {id} continues. `{}` waits again.",
+                "Timed out; rollout {id} continues. To wait again: `{}`",
                 call.command(&format!("rollout wait {id}"))
             ));
             return Ok(Exit::Unconfirmed);
@@ -112,24 +112,24 @@ fn finish(call: &Context, answer: &Answer<Rollout>) -> Exit {
     }
 }
 
-/// This command was told to end: the rollout is left in a condition that is stated.
+/// The command was interrupted: leaves the rollout in the chosen state, and says which.
 async fn cancelled(call: &Context, id: &RolloutId, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
     let reason = Some("the pipeline that waited for it was cancelled".to_owned());
     match on_cancel {
         None => {
             note(&format!(
-                "Cancelled. Rollout {id} goes on by itself; `{}` ends it.",
+                "Cancelled. Rollout {id} continues without this command. To end it: `{}`",
                 call.command(&format!("rollout abort {id}"))
             ));
         }
         Some(OnCancel::Hold) => {
             let answer = actions::post(call, "pause", id, reason).await?;
-            note(&format!("Cancelled, and rollout {id} is held: {}", messages::line(&answer.value, Paint::Plain)));
+            note(&format!("Cancelled; rollout {id} is paused: {}", messages::line(&answer.value, Paint::Plain)));
         }
         Some(OnCancel::Rollback) => {
             let answer = actions::post(call, "rollback", id, reason).await?;
             note(&format!(
-                "Cancelled, and rollout {id} is taken back: {}",
+                "Cancelled; rollout {id} is rolled back: {}",
                 messages::line(&answer.value, Paint::Plain)
             ));
         }
@@ -137,7 +137,7 @@ async fn cancelled(call: &Context, id: &RolloutId, on_cancel: Option<OnCancel>) 
     Ok(Exit::Refused)
 }
 
-/// What was shown last: only what is new is a line.
+/// What was shown last; only news are printed.
 #[derive(Debug, Default)]
 struct Shown {
     line: String,
@@ -150,7 +150,7 @@ impl Shown {
             return;
         }
         let (rollout, paint) = (&answer.value, call.output.paint());
-        // A step comes before what its gates say of it; what a gate says, before what follows from it.
+        // Print a step before the results of its gates, and a gate result before its consequence.
         match rollout.state {
             RolloutState::Scheduled | RolloutState::Holding | RolloutState::Waiting => {
                 self.line(rollout, paint);

@@ -74,7 +74,7 @@ pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
     text
 }
 
-/// What was reported of traffic that does not count.
+/// Reports of traffic that does not count.
 fn aside(rollout: &Rollout, reading: &GateReading) -> String {
     let Some(Figures { aside, .. }) = reading.figures.filter(|figures| figures.aside.served > 0) else {
         return String::new();
@@ -89,7 +89,7 @@ fn aside(rollout: &Rollout, reading: &GateReading) -> String {
         Traffic::Synthetic => "real",
     };
     format!(
-        "\n  beside that, and not counted, {other} traffic: {} served, {} of them wrong",
+        "\n  not counted: {other} traffic, {} served, {} of them with errors",
         aside.served, aside.errors
     )
 }
@@ -105,7 +105,7 @@ fn steps(rollout: &Rollout) -> String {
         };
         let approve = step.approve.map(|role| match rollout.approval(number) {
             Some(approval) => format!("approved by {}", approval.word.by.name),
-            None => format!("asks {role}"),
+            None => format!("needs {role}"),
         });
         Some([
             number.to_string(),

@@ -117,7 +117,7 @@ impl Start {
 }
 
 impl Options {
-    /// The plan as a file would say it: a gate stands in it as it was written.
+    /// The plan in the format of a plan file; gates are copied as given.
     fn plan(&self) -> Result<RolloutPlan, Failure> {
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text).to_string());
         let steps: Vec<Value> = self.steps.iter().map(|text| step(text)).collect();
@@ -153,7 +153,7 @@ impl Options {
     }
 }
 
-/// `10%:1h`, or `50%:2h:oncall`. A segment's name may have colons of its own.
+/// `10%:1h`, or `50%:2h:oncall`. A segment's name may contain colons.
 fn step(text: &str) -> Value {
     let Some((rest, last)) = text.rsplit_once(':') else {
         return json!({"to": text});
@@ -170,7 +170,7 @@ fn window(text: &str) -> Result<Value, Failure> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let &[days, hours, zone] = words.as_slice() else {
         return Err(Failure::Usage(format!(
-            "{text:?} is no window; write it as \"mon-thu 09:00-16:00 Europe/Amsterdam\""
+            "{text:?} is not a time window; write it as \"mon-thu 09:00-16:00 Europe/Amsterdam\""
         )));
     };
     let place = |day: &str| WEEK.iter().position(|own| *own == day);
@@ -193,7 +193,7 @@ pub(super) async fn run(call: &Context, command: Start) -> Result<Exit, Failure>
     call.output.answer(&answer, |rollout| {
         let wait = call.command(&format!("rollout wait {}", rollout.id));
         format!(
-            "{}\n{}\nFollow it with\n  {wait}",
+            "{}\n{}\nTo follow it:\n  {wait}",
             call.output.paint().strong(rollout.id.as_str()),
             messages::line(rollout, call.output.paint())
         )
@@ -264,7 +264,7 @@ mod tests {
         let refused = plan(&["--step", "120%:1h", "--no-gates"]).unwrap_err();
         assert!(refused.contains("steps[0].to: is 120%; a step goes to 100% at most"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "someday"]).unwrap_err();
-        assert!(refused.contains("is no window"), "{refused}");
+        assert!(refused.contains("is not a time window"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "mon-xyz 09:00-10:00 UTC"]).unwrap_err();
         assert!(refused.contains("\"mon-xyz\" is no day"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--gate", "{name: slow, outcome: latency"]).unwrap_err();

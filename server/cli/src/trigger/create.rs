@@ -138,7 +138,7 @@ struct ConditionArgs {
     real_traffic: bool,
 }
 
-/// What goes back.
+/// What to roll back.
 #[derive(Debug, Clone)]
 enum What {
     OpenRelease,
@@ -160,7 +160,9 @@ fn back(text: &str) -> Result<What, String> {
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no label; write it as severity=page"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not a label; write it as severity=page"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -212,7 +214,7 @@ impl SourceArgs {
                 });
                 let comparison = equals.or(self.above.map(BodyComparison::Above)).or(self.below.map(BodyComparison::Below));
                 let (Some(comparison), Some(pointer)) = (comparison, self.pointer.clone()) else {
-                    let detail = "Say when something is wrong: --pointer /error_rate --above 0.05, or --below, or --equals.";
+                    let detail = "Set a condition: --pointer /error_rate --above 0.05, or --below, or --equals.";
                     return Err(Failure::Usage(detail.to_owned()));
                 };
                 Ok(SignalSource::Json(BodyCheck { pointer, comparison }))
@@ -229,10 +231,10 @@ impl ActionArgs {
             return Ok(if self.kill { TriggerAction::Kill(names) } else { TriggerAction::Hold(names) });
         };
         let scope = match what {
-            What::Flags if flags.is_empty() => return Err(Failure::Usage("Name the flags that go back: --rollback flags --flag checkout-v2.".to_owned())),
+            What::Flags if flags.is_empty() => return Err(Failure::Usage("Name the flags to roll back: --rollback flags --flag checkout-v2.".to_owned())),
             What::Flags => TriggerRollbackScope::Flags(flags),
             What::OpenRelease | What::Environment | What::Release(_) if !flags.is_empty() => {
-                return Err(Failure::Usage("--flag goes with --rollback flags, --kill and --hold.".to_owned()));
+                return Err(Failure::Usage("--flag needs --rollback flags, --kill or --hold.".to_owned()));
             }
             What::OpenRelease => TriggerRollbackScope::OpenRelease,
             What::Environment => TriggerRollbackScope::Environment,

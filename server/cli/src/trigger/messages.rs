@@ -1,4 +1,4 @@
-//! Triggers and firings in words, for people who are woken by them.
+//! Triggers and firings in words, for people on call.
 
 use ripcord_proto::rest::triggers::{FiringView, TriggerCreated, TriggerDetail, TriggerTestResponse, TriggerView};
 use ripcord_proto::trigger::{ActivePeriod, FlagTransition, TrafficFilter, TriggerMode, TriggerState};
@@ -7,19 +7,19 @@ use crate::context::Context;
 use crate::duration::in_words;
 use crate::output::{facts, indented, moment, table};
 
-/// A trigger that was made, with its secret and how signals are sent.
+/// A new trigger, with its secret and how to send signals.
 pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
     let trigger = &made.trigger;
     let Some(hook) = &trigger.hook else {
         return format!(
-            "Made trigger {}: when a gate fails, it will {}.\n{}",
+            "Created trigger {}: when a gate fails, it will {}.\n{}",
             trigger.name,
             trigger.message,
             state(trigger)
         );
     };
     let mut lines = vec![
-        format!("Made trigger {}: it will {}.", trigger.name, trigger.message),
+        format!("Created trigger {}: it will {}.", trigger.name, trigger.message),
         state(trigger),
         format!("Send signals to\n  {}{hook}", call.client.target().server),
     ];
@@ -36,14 +36,14 @@ pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
     lines.join("\n")
 }
 
-/// Whether it is on, and what that means.
+/// Its state, and what that means.
 pub(super) fn state(trigger: &TriggerView) -> String {
     let name = &trigger.name;
     match (trigger.state, trigger.mode) {
-        (TriggerState::Disarmed, _) => format!("{name} is disarmed: its signals come to nothing. `ripcord trigger arm {name}` arms it."),
-        (TriggerState::DryRun, _) => format!("{name} is on a dry run: it records what it would do. `ripcord trigger arm {name}` arms it."),
-        (TriggerState::Armed, TriggerMode::Automatic) => format!("{name} is armed and acts by itself."),
-        (TriggerState::Armed, TriggerMode::Ask) => format!("{name} is armed and asks before it acts. `ripcord trigger firings` shows what it asks."),
+        (TriggerState::Disarmed, _) => format!("{name} is disarmed: its signals are ignored. To arm it: `ripcord trigger arm {name}`"),
+        (TriggerState::DryRun, _) => format!("{name} is in a dry run: it only records what it would do. To arm it: `ripcord trigger arm {name}`"),
+        (TriggerState::Armed, TriggerMode::Automatic) => format!("{name} is armed and acts without asking."),
+        (TriggerState::Armed, TriggerMode::Ask) => format!("{name} is armed and asks before it acts. To see what waits for you: `ripcord trigger firings`"),
         (TriggerState::Armed, TriggerMode::Off) => format!("{name} is armed, and only records that it fired: the mode is off."),
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn detail(call: &Context, detail: &TriggerDetail) -> String {
         ("does", trigger.message.clone()),
         ("mode", trigger.mode.to_string()),
         ("source", trigger.source.kind().to_owned()),
-        ("hook", trigger.hook.clone().unwrap_or_else(|| "none: it hears gates".to_owned())),
+        ("hook", trigger.hook.clone().unwrap_or_else(|| "none: it reacts to gates".to_owned())),
         ("proof", trigger.credential.clone()),
         ("counts", if conditions.is_empty() { "always".to_owned() } else { conditions.join(", ") }),
         ("cooldown", trigger.cooldown.to_string()),
@@ -74,7 +74,7 @@ pub(super) fn detail(call: &Context, detail: &TriggerDetail) -> String {
     format!("{}{note}\n{}\n\n{}", state(trigger), indented(&facts(&members)), firings(call, &detail.firings))
 }
 
-/// A list of firings; what waits for somebody comes with the command.
+/// A list of firings; each that waits for a person comes with the command that confirms it.
 pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
     if firings.is_empty() {
         return "No trigger has fired.".to_owned();
@@ -82,7 +82,7 @@ pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
     let rows = firings.iter().map(|view| {
         let (firing, ago) = (&view.firing, format!("{} ago", in_words(view.age_seconds)));
         let repeats = if firing.repeats > 0 {
-            format!(" (told {} times)", firing.repeats + 1)
+            format!(" (received {} times)", firing.repeats + 1)
         } else {
             String::new()
         };
@@ -102,7 +102,7 @@ pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
     text
 }
 
-/// One firing: what came of it, and what can be done next.
+/// One firing: its result, and what to do next.
 pub(super) fn firing(call: &Context, view: &FiringView) -> String {
     let firing = &view.firing;
     let paint = call.output.paint();
@@ -115,12 +115,12 @@ pub(super) fn firing(call: &Context, view: &FiringView) -> String {
     );
     let head = if view.can_be_confirmed { paint.warn(&head) } else { paint.strong(&head) };
     let until = firing.answer_by.filter(|_| view.can_be_confirmed);
-    let until = until.map(|until| format!("\nIt can be answered until {}.", moment(until))).unwrap_or_default();
+    let until = until.map(|until| format!("\nYou can answer it until {}.", moment(until))).unwrap_or_default();
     let flags = moves(&firing.effects.flags);
     format!("{head}\n{}.{until}{flags}", firing.message)
 }
 
-/// What a signal would come to.
+/// What a signal would do.
 pub(super) fn tried(answer: &TriggerTestResponse) -> String {
     format!("{}.{}", answer.message, moves(&answer.flags))
 }

@@ -35,7 +35,7 @@ fn an_explanation_tells_each_step() {
       enabled                yes
       requires payments-api  met      wants on, serves on
       rule staff             no       not: {"attribute":"email","ends_with":"@example.com"} saw null
-      rule rules[1]          matches  targetingKey u-17 falls on 3 of 100
+      rule rules[1]          matches  targetingKey u-17 is in bucket 3 of 100
     "#);
 }
 

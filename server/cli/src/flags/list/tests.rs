@@ -43,7 +43,7 @@ fn a_flag_is_shown_with_its_rules_and_its_kills() {
       tags         checkout, risky
       requires     payments-api = on
       lease        {"seconds":300}
-      killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e, provisional: nobody has said why
+      killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e, provisional: no reason given
 
       rule      serves               when
       staff     on                   {"attribute":"email","ends_with":"@example.com"}

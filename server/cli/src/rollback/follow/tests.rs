@@ -29,7 +29,7 @@ fn what_came_of_it_is_shown_with_the_proof_and_the_way_forward_again() {
         "Confirmed by 12 of 12 applications",
         "4.2 ms p50, 9.8 ms p99, 11 ms last",
         "200 in 12 ms",
-        "1200 evaluations of the bad state were reported to users, 30 of them with an error.",
+        "1200 bad evaluations were reported for users, 30 of them with an error.",
         "Confirmed. All is well.",
         "Undo it with\n  ripcord rollback undo rb_x",
     ] {
