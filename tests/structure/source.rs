@@ -71,7 +71,9 @@ impl Source {
                 at += 1;
                 continue;
             }
-            let is_start = is_name(&tokens[at]) && (at == 0 || !["::", "."].contains(&tokens[at - 1].as_str()));
+            // `pub(in crate::room)` says who may see an item; it imports nothing.
+            let is_visibility = at > 2 && tokens[at - 1] == "in" && tokens[at - 2] == "(" && tokens[at - 3] == "pub";
+            let is_start = is_name(&tokens[at]) && !is_visibility && (at == 0 || !["::", "."].contains(&tokens[at - 1].as_str()));
             let is_local = ["crate", "super", "self"].contains(&tokens[at].as_str()) || self.children.contains(&tokens[at]);
             if is_start && is_local && tokens.get(at + 1).is_some_and(|token| token == "::") {
                 let mut path = vec![tokens[at].clone()];

@@ -15,10 +15,10 @@ use ripcord_proto::rest::releases::ReleaseView;
 use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::rest::triggers::TriggerView;
 
-use super::Global;
 use super::client::{Answer, ClientError};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::global::Global;
 use super::output::{Format, Output, print};
 
 /// How long the server may take; a slow shell is worse than one without candidates.

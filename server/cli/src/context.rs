@@ -3,10 +3,10 @@
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::duration::HumanDuration;
 
-use super::Global;
 use super::client::Client;
 use super::config::{self, Profile};
 use super::exit::Failure;
+use super::global::Global;
 use super::output::Output;
 use super::target::{From, Target, setting};
 

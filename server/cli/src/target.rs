@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Global;
 use super::config::{self, Profile};
 use super::discovery;
 use super::exit::Failure;
+use super::global::Global;
 
 /// Where a server without settings listens.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8016";
