@@ -35,7 +35,7 @@ impl Checks {
             .connect_timeout(CONNECT)
             .user_agent(concat!("ripcord-check/", env!("CARGO_PKG_VERSION")))
             .build();
-        let http = http.inspect_err(|error| tracing::error!(%error, "checks cannot be asked: every one of them counts as failed"));
+        let http = http.inspect_err(|error| tracing::error!(%error, "checks cannot run; all of them count as failed"));
         Self { http: http.ok(), clock }
     }
 
@@ -49,7 +49,7 @@ impl Checks {
     async fn ask(&self, probe: &ScopedCheck, when: CheckPhase) -> CheckOutcome {
         let asked = match &self.http {
             Some(http) => probe::ask(http, &probe.check).await,
-            None => Err("this node cannot ask: its HTTP client could not be made; its log says why".to_owned()),
+            None => Err("this node cannot run checks because its HTTP client could not be created; see its log".to_owned()),
         };
         let outcome = CheckOutcome {
             name: probe.check.name.clone(),

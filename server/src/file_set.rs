@@ -222,7 +222,7 @@ impl<'a> FileSetDecider<'a> {
             Owner::Nobody => {
                 self.foreign.push(ValidationError::new(
                     path,
-                    "is there already and belongs to no set; take it over, or leave it out of the files",
+                    "already exists and belongs to no set; adopt it, or remove it from the files",
                 ));
                 Ok(())
             }
@@ -337,14 +337,14 @@ impl<'a> FileSetDecider<'a> {
     fn end(self) -> Result<FileSetDecision, CommitError> {
         if !self.foreign.is_empty() {
             let detail = format!(
-                "Nothing was changed: set {} would change what is not its own; each is listed in errors. With \"takeover\": \"adopt\" it takes all of it over.",
+                "Nothing was changed: set {} does not own everything that it would change; errors lists each. To take all of it over, set \"takeover\": \"adopt\".",
                 self.set.set
             );
             return Err(CommitError::Refused(Box::new(Problem::new(Code::OtherOwner, detail).with_errors(self.foreign))));
         }
         if !self.unfit.is_empty() {
-            let detail = "Nothing was changed: what was changed by hand since the last apply does not fit what the files say now; each problem is listed \
-                in errors. Take it into the files, or let them win with \"takeover\": \"adopt\".";
+            let detail = "Nothing was changed: manual changes since the last apply conflict with the files; errors lists each. Add them to the files, \
+                or overwrite them with \"takeover\": \"adopt\".";
             return Err(CommitError::Refused(Box::new(Problem::new(Code::Invalid, detail).with_errors(self.unfit))));
         }
         Ok(self.decision)

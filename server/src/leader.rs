@@ -84,7 +84,7 @@ impl LeaderLease {
                 if others.contains(&driver.id) {
                     return None;
                 }
-                tracing::info!(env = %environment, node = driver.node, "the node that drove this environment is gone; this one goes on");
+                tracing::info!(env = %environment, node = driver.node, "the previous leader of this environment is gone; this node takes over");
                 self.claim(environment, Some(driver)).await
             }
             None => self.claim(environment, None).await,
@@ -121,14 +121,14 @@ impl LeaderLease {
         };
         let entry = Entry::new(SingletonKey, driver, Position::START).ok()?;
         let draft = Draft {
-            reason: Some(format!("node {} drives what goes on by itself here", self.node)),
+            reason: Some(format!("node {} now leads the background work of this environment", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
         };
         match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),
             Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
             Err(error) => {
-                tracing::debug!(env = %environment, %error, "this node could not become the driver");
+                tracing::debug!(env = %environment, %error, "this node could not become the leader");
                 None
             }
         }

@@ -140,7 +140,7 @@ impl Pings {
             let mut asks = vec![Operation::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
             asks.extend(oldest.map(|key| Operation::DeleteRecord(key, Expected::Anything)));
             let draft = Draft {
-                reason: Some("what a ping measured".to_owned()),
+                reason: Some("ping result".to_owned()),
                 operations: asks,
                 call: None,
                 renderer: Renderer::default(),
@@ -148,7 +148,7 @@ impl Pings {
             };
             match self.environments.commit(draft).await {
                 Ok(_) => return,
-                Err(error) => tracing::warn!(env = %order.environment, ping = %entry.key(), %error, "what a ping measured could not be kept yet"),
+                Err(error) => tracing::warn!(env = %order.environment, ping = %entry.key(), %error, "ping result not recorded yet; retrying"),
             }
             tokio::time::sleep(APART).await;
         }

@@ -37,7 +37,7 @@ pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogRepo
                     if entry.commit.sequence != expected || computed != entry.digest {
                         let found = entry.commit.sequence;
                         report.fault = Some(format!(
-                            "entry {expected} does not follow the one before it: found is entry {found} with digest {}, its contents give {computed}",
+                            "entry {expected} does not follow the entry before it: found entry {found} with digest {}, but its contents give {computed}",
                             entry.digest
                         ));
                         return report;
@@ -53,7 +53,7 @@ pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogRepo
         }
     }
     if report.entries < head.0 {
-        report.fault = Some(format!("the log ends after entry {}; memory knows {head}", report.entries));
+        report.fault = Some(format!("the log ends after entry {}, but this node has already seen entry {head}", report.entries));
     }
     report
 }

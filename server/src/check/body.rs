@@ -8,7 +8,7 @@ const SHOWN: usize = 80;
 
 /// Judges a body: what was found, in words, or what is wrong with it.
 pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String> {
-    let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is no JSON".to_owned())?;
+    let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is not JSON".to_owned())?;
     match compare(expected, &body)? {
         BodyMatch::Matches(found) => Ok(found),
         BodyMatch::Differs(found) => Err(found),
@@ -29,9 +29,9 @@ pub(crate) fn compare(expected: &BodyCheck, body: &Value) -> Result<BodyMatch, S
     let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
     let found = body
         .pointer(&expected.pointer)
-        .ok_or_else(|| format!("there is nothing at {place} in the body"))?;
+        .ok_or_else(|| format!("the body has nothing at {place}"))?;
     let shown = shortened(found);
-    let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is no number"));
+    let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is not a number"));
     let (holds, wanted) = match &expected.comparison {
         BodyComparison::Equals(value) => (is_same(found, value), shortened(value)),
         BodyComparison::Below(limit) => (number()? < *limit, format!("below {limit}")),

@@ -39,7 +39,7 @@ async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable_because(&error))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > BODY {
-            return Err(format!("the body is longer than {} KiB, which is as much as is read", BODY / 1024));
+            return Err(format!("the body is longer than {} KiB, the most that is read", BODY / 1024));
         }
     }
     Ok(bytes)

@@ -74,7 +74,7 @@ async fn a_check_that_fails_says_what_came_and_what_was_expected() {
     let nothing = one(json!({"pointer": "/gone", "equals": 1}), WELL).await;
     assert_eq!(says(nothing), "there is nothing at /gone in the body");
     let page = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
-    assert_eq!(says(one(json!({"pointer": "/a", "equals": 1}), page).await), "the body is no JSON");
+    assert_eq!(says(one(json!({"pointer": "/a", "equals": 1}), page).await), "the body is not JSON");
     let down = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     assert_eq!(says(one(json!({}), down).await), "503, expected 200");
 }

@@ -86,7 +86,7 @@ impl AutoVouch {
             Ok(Some(found)) => found,
             Ok(None) => return SoakCheck::Settled,
             Err(error) => {
-                tracing::debug!(env = %environment, %error, "it cannot be told how long the state has soaked");
+                tracing::debug!(env = %environment, %error, "cannot find out how long the state has soaked");
                 return SoakCheck::Again(ASIDE);
             }
         };
@@ -114,7 +114,7 @@ impl AutoVouch {
         });
         let outcomes = self.checks.run(&probes.collect::<Vec<_>>(), CheckPhase::After).await;
         if let Some(failed) = outcomes.iter().find(|outcome| !outcome.passed) {
-            tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "the environment does not vouch for its state: a probe is not green");
+            tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "not marking the state known-good: a probe fails");
             return SoakCheck::Again(RETRY);
         }
         let position = state.head.position();
@@ -135,11 +135,11 @@ impl AutoVouch {
         };
         match self.environments.commit(draft).await {
             Ok(_) => {
-                tracing::info!(env = %environment, revision = position.revision.0, "the environment vouches for its state");
+                tracing::info!(env = %environment, revision = position.revision.0, "marked the state known-good");
                 SoakCheck::Settled
             }
             Err(error) => {
-                tracing::debug!(env = %environment, %error, "the environment could not vouch for its state");
+                tracing::debug!(env = %environment, %error, "could not mark the state known-good");
                 SoakCheck::Again(RETRY)
             }
         }
@@ -149,7 +149,7 @@ impl AutoVouch {
     fn draft(&self, environment: &EnvironmentKey, position: Position, (evidence, figures): (String, Map<String, Value>), token: LeaderToken) -> Option<Draft> {
         let (author, at) = (self.drivers.author(), self.environments.clock().now());
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
-        let reason = format!("vouched for checkpoint {name} by itself: {evidence}");
+        let reason = format!("marked checkpoint {name} known-good automatically: {evidence}");
         let judgement = Judgement {
             verdict: CheckpointVerdict::Vouched,
             by: author.actor.clone(),
@@ -159,7 +159,7 @@ impl AutoVouch {
         };
         let taking = NewCheckpoint {
             name,
-            note: Some("taken by the environment itself, as its policy asks".to_owned()),
+            note: Some("created automatically by the environment's policy".to_owned()),
             by: author.actor.clone(),
             at,
             judgement: Some(judgement),

@@ -77,7 +77,7 @@ pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
         if let Some(release) = releases.find(|release| release.baseline == checkpoint.name) {
             return Err(CommitError::InUse {
                 what: format!("checkpoint {}", checkpoint.name),
-                by: format!("release {}, which goes back to it; it stays as long as the release is known", release.name),
+                by: format!("release {}, which rolls back to it; it is kept as long as the release", release.name),
             });
         }
         let key = RecordKey::Checkpoint(checkpoint.name.clone());
@@ -105,7 +105,7 @@ fn find<'a>(state: &'a EnvironmentState, name: &TargetName) -> Result<&'a Checkp
         }
         TargetName::Revision(_) | TargetName::Position(_) => Err(refuse(Problem::new(
             Code::NotFound,
-            format!("{name} is a revision, no checkpoint; `ripcord checkpoint list` shows the checkpoints."),
+            format!("{name} is a revision, not a checkpoint. See the checkpoints: `ripcord checkpoint list`."),
         ))),
     }
 }

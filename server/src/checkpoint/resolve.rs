@@ -31,7 +31,7 @@ pub enum ResolveError {
     #[error("{}", .0.detail)]
     NotFound(Box<Problem>),
     /// A state that is still to come.
-    #[error("{named} lies ahead of {newest}")]
+    #[error("{named} is newer than the newest revision, {newest}")]
     Ahead {
         /// As it was named.
         named: TargetName,
@@ -39,7 +39,7 @@ pub enum ResolveError {
         newest: Position,
     },
     /// A position at which this log never was.
-    #[error("there never was a revision {named}")]
+    #[error("revision {named} does not exist")]
     NoRevision {
         /// As it was named.
         named: TargetName,
@@ -47,7 +47,7 @@ pub enum ResolveError {
         newest: Position,
     },
     /// The log gives another state than the one that the checkpoint was taken of.
-    #[error("checkpoint {name} was taken of a state with the hash {stated}; the log gives {computed}")]
+    #[error("checkpoint {name} has the content hash {stated}, but the log gives {computed}")]
     Altered {
         /// The checkpoint.
         name: CheckpointName,
@@ -126,8 +126,8 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
 /// `last-known-good`, and nobody has vouched for anything.
 pub(super) fn no_known_good(environment: &EnvironmentKey) -> Problem {
     let detail = format!(
-        "Nobody has vouched for a state of {environment} yet. Take a checkpoint of a state that is known to work (`ripcord checkpoint create NAME`) \
-         and vouch for it (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
+        "{environment} has no known-good checkpoint yet. Create one (`ripcord checkpoint create NAME`) and mark it known-good \
+         (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
     );
     Problem::new(Code::NoKnownGood, detail)
 }
@@ -138,9 +138,9 @@ pub(super) fn no_checkpoint(name: &CheckpointName, records: &Records) -> Problem
     names.sort_by_key(|other| strsim::osa_distance(name.as_str(), other));
     names.truncate(NEAREST);
     let others = if names.is_empty() {
-        "none has been taken yet; `ripcord checkpoint create NAME` takes one".to_owned()
+        "there are none yet. Create one: `ripcord checkpoint create NAME`".to_owned()
     } else {
-        format!("the nearest are {}; `ripcord checkpoint list` shows all", names.join(", "))
+        format!("the nearest names are {}. See all: `ripcord checkpoint list`", names.join(", "))
     };
     Problem::new(Code::NotFound, format!("There is no checkpoint {name}: {others}."))
 }

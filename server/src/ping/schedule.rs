@@ -41,7 +41,7 @@ impl Pings {
                     let order = PingRequest {
                         environment: environment.clone(),
                         author: self.drivers.author(),
-                        reason: Some("as the environment's policy asks".to_owned()),
+                        reason: Some("scheduled by the environment's policy".to_owned()),
                         call: None,
                         wait: super::PATIENCE,
                     };

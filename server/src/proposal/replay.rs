@@ -33,7 +33,7 @@ pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, a
     for asked in &proposal.asked {
         asks.push(match asked {
             ProposedOperation::Change(asked) => {
-                change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} is to be killed, which waits for nobody")))?
+                change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} would be killed, which never needs approval")))?
             }
             ProposedOperation::PutRecord(record) => {
                 let record = Record::try_from(record.clone()).map_err(|errors| ReplayError::Outdated(format!("its record cannot be read: {errors}")))?;

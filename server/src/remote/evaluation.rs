@@ -48,7 +48,7 @@ impl<'c> RemoteEvaluation<'c> {
                     .evaluation
                     .flag()
                     .and_then(CompiledFlag::issue)
-                    .unwrap_or("a segment that it names cannot be read");
+                    .unwrap_or("one of its segments cannot be read");
                 format!("Flag {key:?} cannot be evaluated: {why}.")
             }
             Some(ErrorCode::TypeMismatch) => format!("Flag {key:?} has values of a different type."),

@@ -70,11 +70,11 @@ pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Roll
         RollbackState::Committed | RollbackState::Partial => {
             return Err(WrongRollbackState::of(
                 rollback,
-                "it is committed whole and there is no step left to stop. `ripcord rollback undo` takes it back",
+                "it is fully committed, so there is no step left to stop. To undo it: `ripcord rollback undo`",
             ));
         }
         RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => {
-            return Err(WrongRollbackState::of(rollback, "nothing goes on that could be stopped"));
+            return Err(WrongRollbackState::of(rollback, "it is not running, so there is nothing to stop"));
         }
     }
     let mut next = rollback.clone();
@@ -93,13 +93,13 @@ pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environmen
         (RollbackState::Failed, _) => {}
         (RollbackState::Stopped, _) | (RollbackState::Committed, ResumePace::Now) if remaining > 0 => {}
         (RollbackState::Committed, ResumePace::Steps) if remaining > 0 => {
-            return Err(WrongRollbackState::of(rollback, "it goes on by itself. `--now` does all that is left at once"));
+            return Err(WrongRollbackState::of(rollback, "it continues automatically. Use `--now` to finish at once"));
         }
         (RollbackState::Committed | RollbackState::Partial, _) => {
-            return Err(WrongRollbackState::of(rollback, "it is committed whole, and who is missing is watched already"));
+            return Err(WrongRollbackState::of(rollback, "it is fully committed and already waiting for the missing confirmations"));
         }
         (RollbackState::Planned | RollbackState::Confirmed | RollbackState::Stopped | RollbackState::Undone, _) => {
-            return Err(WrongRollbackState::of(rollback, "there is nothing left to go on with"));
+            return Err(WrongRollbackState::of(rollback, "it has no steps left"));
         }
     }
     let mut next = rollback.clone();

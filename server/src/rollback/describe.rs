@@ -45,9 +45,9 @@ impl PlanDescriber<'_> {
             to: Some(to.json().to_owned()),
             now: match from {
                 None => "deleted: the caller's default".to_owned(),
-                Some(_) => is.map_or_else(|| "this version cannot read it".to_owned(), flag_text::flag),
+                Some(_) => is.map_or_else(|| "not readable by this version".to_owned(), flag_text::flag),
             },
-            then: then.map_or_else(|| "this version cannot read it".to_owned(), flag_text::flag),
+            then: then.map_or_else(|| "not readable by this version".to_owned(), flag_text::flag),
             differs: flag_text::differences(is, then),
             changed: self.last_of_flag(&step.key),
             users,

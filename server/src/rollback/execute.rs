@@ -98,7 +98,7 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
 
 /// The record as it stands, with what this node alone knows so soon after the commit.
 fn done(environments: &Environments, environment: &EnvironmentKey, applied: &Applied) -> Result<CommittedRollback, CommitError> {
-    let lost = || CommitError::Internal("The rollback was committed and cannot be read back.".to_owned());
+    let lost = || CommitError::Internal("The rollback was committed but cannot be read back.".to_owned());
     let written = answer_of(applied).and_then(|entry| entry.value().ok()).ok_or_else(lost)?;
     let state = environments.state(environment)?;
     let live = state.records.rollbacks.value(written.id.as_str());
@@ -118,7 +118,7 @@ fn done_before(environments: &Environments, environment: &EnvironmentKey, record
     struct Named {
         id: RollbackId,
     }
-    let unreadable = |error: serde_json::Error| CommitError::Internal(format!("The answer could not be read back: {error}."));
+    let unreadable = |error: serde_json::Error| CommitError::Internal(format!("The response could not be read back: {error}."));
     let Named { id } = serde_json::from_str(recorded.answer.get()).map_err(unreadable)?;
     let live = environments.state(environment)?.records.rollbacks.value(id.as_str()).cloned();
     let first = || serde_json::from_str(recorded.answer.get()).map_err(unreadable);

@@ -24,7 +24,7 @@ const TOLD: usize = 5;
 pub(super) async fn told(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &RollbackSpec, expected: Digest) -> Option<String> {
     let found = look(environments, environment, author, order, expected).await;
     found
-        .inspect_err(|error| tracing::warn!(%error, env = %environment, "what moved since a plan could not be told"))
+        .inspect_err(|error| tracing::warn!(%error, env = %environment, "cannot find out what changed since the plan"))
         .ok()
 }
 
@@ -40,7 +40,7 @@ async fn look(
     let mut kept = prepared.state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
     if let Some(done) = kept.find(|rollback| rollback.plan == expected) {
         return Ok(format!(
-            "this plan was carried out already, as rollback {} (revision {}); `ripcord rollback show {}` tells how it stands",
+            "this plan was already carried out as rollback {} (revision {}). Its status: `ripcord rollback show {}`",
             done.id, done.revision, done.id
         ));
     }
@@ -65,7 +65,7 @@ async fn look(
         }
     }
     Ok(format!(
-        "no state of environment {environment} over the last {LOOK_BACK} commits gives this plan for this request; it is an older one, or that of another environment, target or scope"
+        "the plan does not match this request at any of the last {LOOK_BACK} commits of {environment}; it is older, or for a different environment, target or scope"
     ))
 }
 

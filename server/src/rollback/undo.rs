@@ -41,7 +41,7 @@ pub async fn commit(
             return Err(CommitError::NoRecord(key).into());
         };
         if rollback.state == RollbackState::Undone {
-            let why = "it has been rolled forward again already. `ripcord rollback show` names the rollback that did";
+            let why = "it was already undone. `ripcord rollback show` names the rollback that undid it";
             return Err(WrongRollbackState::of(rollback, why).into());
         }
         let prepared = prepare(environments, environment, &draft.author, order).await?;

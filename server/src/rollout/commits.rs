@@ -138,7 +138,7 @@ fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, no
         return Err(CommitError::WrongState {
             what: format!("rollout {}", rollout.id),
             state: rollout.state.as_str(),
-            why: format!("{what} since, and going back would undo that too; edit the flag, or go back to a checkpoint with `ripcord rollback`"),
+            why: format!("{what} since, and rolling back would undo that too; edit the flag, or roll back to a checkpoint with `ripcord rollback`"),
         });
     }
     if let Some(door) = step::door(&rollout.plan, flag) {
@@ -191,14 +191,14 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
                 what: format!("flag {}", rollout.plan.flag),
-                by: format!("rollout {0} already; `ripcord rollout abort {0}` ends it where it is", other.id),
+                by: format!("rollout {0}, which is still active; end it without changing exposure with `ripcord rollout abort {0}`", other.id),
             });
         }
         if let Some(kill) = state.snapshot.kills_of(rollout.plan.flag.as_str()).next() {
             return Err(CommitError::Killed {
                 flag: rollout.plan.flag.clone(),
                 kill: Box::new(kill.clone()),
-                why: "no rollout starts on a killed flag. Restore the kill first",
+                why: "a rollout cannot start on a killed flag. Lift the kill first",
             });
         }
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());

@@ -229,7 +229,7 @@ impl RolloutController {
             .rfind(|other| rolled_back(other));
         Some(match rollback {
             Some(rollback) => AbortReason::Reason(format!(
-                "rollback {} by {} put the flag back. It does not start again by itself",
+                "rollback {} by {} rolled back the flag. The rollout does not restart automatically",
                 rollback.id, rollback.by.name
             )),
             None => AbortReason::Edit(what, entry.changed()),

@@ -138,7 +138,7 @@ fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
             let reading = heard.reading?;
             let detail = match reading.verdict {
                 GateVerdict::Fail => reading.detail.clone(),
-                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
+                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still has too few samples after its deadline: {}", reading.detail),
                 GateVerdict::Pass | GateVerdict::Samples | GateVerdict::Unknown => return None,
             };
             Some((heard.gate.on_fail, messages::failed(rollout, &heard.gate.name, &detail)))

@@ -14,7 +14,7 @@ use super::gate::{comparison, prometheus};
 pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, ValidationErrors> {
     let gate = rollout.plan.gates.iter().find(|gate| gate.name == request.gate).ok_or_else(|| {
         let names: Vec<&str> = rollout.plan.gates.iter().map(|gate| gate.name.as_str()).collect();
-        ValidationErrors::one("gate", format!("{:?} is no gate of this rollout; it has {}", request.gate, names.join(", ")))
+        ValidationErrors::one("gate", format!("{:?} is not a gate of this rollout; its gates are {}", request.gate, names.join(", ")))
     })?;
     let changed = changed(gate, request)?;
     let steps = rollout.past.iter().map(|past| {
@@ -47,7 +47,7 @@ fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, ValidationError
             query.above = number("above", request.above)?.or(query.above);
             &["below", "above"]
         }
-        Measure::Probe { .. } => return Err(ValidationErrors::one("gate", "is a probe, which has no threshold that could be changed")),
+        Measure::Probe { .. } => return Err(ValidationErrors::one("gate", "is a probe, which has no threshold to change")),
     };
     let given = [
         ("worse_by", request.worse_by.is_some()),
@@ -58,7 +58,7 @@ fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, ValidationError
         ("share", request.share.is_some()),
     ];
     let wrong = given.iter().filter(|(name, given)| *given && !own.contains(name));
-    let problem = format!("is no threshold of gate {} that can be changed; those are {}", gate.name, own.join(", "));
+    let problem = format!("is not a threshold of gate {} that can be changed; those are {}", gate.name, own.join(", "));
     let wrong = wrong.map(|(name, _)| ValidationError::new(*name, problem.clone())).collect();
     ValidationErrors::check(wrong, changed)
 }
@@ -115,7 +115,7 @@ fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
         .map(|looks| looks.looks.as_slice())
         .unwrap_or_default();
     let mut wrong_since = None;
-    let mut last = (GateVerdict::Unknown, "nothing was kept of it".to_owned(), 0);
+    let mut last = (GateVerdict::Unknown, "no readings were kept".to_owned(), 0);
     for look in looks {
         let Some((verdict, detail)) = judge(gate, look, &mut wrong_since) else {
             continue;

@@ -107,7 +107,7 @@ pub fn untouched(flag: &Flag, moved: &MovedSplit) -> Result<(), String> {
         match rule.map(serde_json::to_value) {
             Some(Ok(rule)) if rule == *left => Ok(()),
             Some(_) => Err(format!("rule {id:?} was changed")),
-            None => Err(format!("rule {id:?} was taken out")),
+            None => Err(format!("rule {id:?} was removed")),
         }
     };
     as_left(&moved.left)?;
@@ -145,7 +145,7 @@ pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErro
 fn begin(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     if flag.variants.get(plan.variant.as_str()).is_none() {
         let names: Vec<&str> = flag.variants.iter().map(|(name, _)| name.as_str()).collect();
-        let problem = format!("\"{}\" is no variant of {}; it has {}", plan.variant, plan.flag, names.join(", "));
+        let problem = format!("\"{}\" is not a variant of {}; its variants are {}", plan.variant, plan.flag, names.join(", "));
         return Err(PlanMismatch::new("variant", problem));
     }
     match rule_of(plan, flag)? {
@@ -162,7 +162,7 @@ fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatc
             Some(place) if flag.rules.get(place).is_some_and(splits) => Ok(Some(place)),
             Some(_) => Err(PlanMismatch::new(
                 "rule",
-                format!("{id} serves one variant to all; a rollout moves a rule that splits"),
+                format!("{id} serves one variant to everyone; a rollout needs a rule with a split"),
             )),
             None => Err(PlanMismatch::new("rule", format!("{} has no rule {id}", plan.flag))),
         };
@@ -178,7 +178,7 @@ fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatc
     };
     let names: Vec<String> = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(name).collect();
     let problem = format!(
-        "is missing; {} has several rules that split: {}. Say which one is moved",
+        "is missing; {} has several rules with a split: {}. Name the one to move",
         plan.flag,
         names.join(", ")
     );
@@ -190,10 +190,10 @@ fn adopt(plan: &RolloutPlan, flag: &Flag, place: usize) -> Result<MovedFlag, Pla
     let mut flag = flag.clone();
     let fresh = fresh_id(&flag, MADE);
     let Some(rule) = flag.rules.get_mut(place) else {
-        return Err(PlanMismatch::new("rule", "is not there"));
+        return Err(PlanMismatch::new("rule", "does not exist"));
     };
     let Serve::Split(split) = &rule.serve else {
-        return Err(PlanMismatch::new("rule", "does not split"));
+        return Err(PlanMismatch::new("rule", "has no split"));
     };
     let control = share::control(plan, split, flag.safe.as_ref()).map_err(|problem| PlanMismatch::new("control", problem))?;
     let before = Some(written(Some(rule))?);
@@ -238,21 +238,21 @@ fn control_of_made(plan: &RolloutPlan, flag: &Flag) -> Result<VariantName, PlanM
     let refuse = |problem: String| Err(PlanMismatch::new("control", problem));
     let Some(default) = &flag.default else {
         let problem = format!(
-            "{} serves the caller's own default, which no split can serve; give it a default variant first",
+            "{} serves the caller's own default, which a split cannot serve; give it a default variant first",
             plan.flag
         );
         return refuse(problem);
     };
     if *default == plan.variant {
         let problem = format!(
-            "{} has no rule that splits, and serves \"{default}\" by default to everybody already: a rollout would lower that",
+            "{} has no rule with a split and already serves \"{default}\" to everyone by default: a rollout would lower that",
             plan.flag
         );
         return Err(PlanMismatch::new("variant", problem));
     }
     match plan.control.as_ref().or(flag.safe.as_ref()) {
         Some(control) if control != default => refuse(format!(
-            "would be \"{control}\", and {} serves \"{default}\" to whom no rule matches; make \"{default}\" the control, or add a rule that splits as it shall begin",
+            "would be \"{control}\", and {} serves \"{default}\" to users whom no rule matches; make \"{default}\" the control, or add a rule with the split to start from",
             plan.flag
         )),
         Some(_) | None => Ok(default.clone()),
@@ -268,7 +268,7 @@ fn raise(moving: &mut MovedFlag, plan: &RolloutPlan, share: Percent) -> Result<(
         serve: Serve::Split(split), ..
     }) = rule
     else {
-        return Err(format!("the rule {id} that it moves is gone, or splits no longer"));
+        return Err(format!("rule {id}, which it moves, was removed or no longer has a split"));
     };
     *split = share::raised(split, &plan.variant, &control, share)?;
     Ok(())

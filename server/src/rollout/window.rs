@@ -59,7 +59,7 @@ fn span(window: &RolloutWindow, zone: &TimeZone, date: jiff::civil::Date) -> Opt
 fn zone(window: &RolloutWindow) -> Result<TimeZone, ValidationErrors> {
     TimeZone::get(&window.zone).map_err(|_| {
         let problem = format!(
-            "{:?} is no time zone that this server knows; write an IANA name such as \"Europe/Amsterdam\"",
+            "{:?} is not a time zone that this server knows; write an IANA name such as \"Europe/Amsterdam\"",
             window.zone
         );
         ValidationErrors::one("window.zone", problem)

@@ -48,7 +48,7 @@ impl Triggers {
             environment: environment.clone(),
             trigger: trigger.name.clone(),
         };
-        let busy = || unanswerable(firing, "it is being handled; look again in a moment".to_owned());
+        let busy = || unanswerable(firing, "it is being handled; try again in a moment".to_owned());
         let guard = self.inner.in_flight.take(hook, &firing.group).map_err(|_| busy())?;
         let answered = Attribution {
             by: author.actor.clone(),

@@ -65,7 +65,7 @@ pub fn create(trigger: Trigger) -> Operation {
     Operation::decide(move |state| {
         if state.records.triggers.len() >= limits::TRIGGERS {
             let problem = format!(
-                "the environment has {} triggers, which is the most that it may have; delete one",
+                "the environment already has {} triggers, the maximum; delete one first",
                 limits::TRIGGERS
             );
             return Err(CommitError::Invalid(ValidationErrors::one("", problem)));

@@ -58,7 +58,7 @@ fn firing(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp)
         return SignalDecision::Repeat(open.id.clone());
     }
     if let Some(ended) = ended(records, trigger, signal).filter(|ended| signal.at <= *ended) {
-        return SignalDecision::Ignore(format!("it began at {}, and is known to have ended at {ended}", signal.at));
+        return SignalDecision::Ignore(format!("it began at {} and already ended at {ended}", signal.at));
     }
     if let Err(why) = check_during(records, trigger) {
         return SignalDecision::Ignore(why);
@@ -79,14 +79,14 @@ fn firing(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp)
 fn resolved(records: &Records, trigger: &Trigger, signal: &Signal) -> SignalDecision {
     if let Some(open) = open(records, trigger, signal) {
         if signal.at < open.started {
-            return SignalDecision::Ignore(format!("it ended at {}, before what fires now began at {}", signal.at, open.started));
+            return SignalDecision::Ignore(format!("it ended at {}, before the alert that is now firing began at {}", signal.at, open.started));
         }
         return SignalDecision::Resolve(open.id.clone());
     }
     match (&trigger.source, ended(records, trigger, signal)) {
-        (_, Some(ended)) if signal.at <= ended => SignalDecision::Ignore(format!("it is known to have ended at {ended}")),
+        (_, Some(ended)) if signal.at <= ended => SignalDecision::Ignore(format!("it already ended at {ended}")),
         // A level that is well says so again and again: this node remembers the newest.
-        (SignalSource::Json(_) | SignalSource::Gate(_), _) => SignalDecision::Ignore("nothing is open that it could end".to_owned()),
+        (SignalSource::Json(_) | SignalSource::Gate(_), _) => SignalDecision::Ignore("there is no open firing to end".to_owned()),
         (SignalSource::Alertmanager | SignalSource::Pagerduty, _) => SignalDecision::ResolveUnknown,
     }
 }
@@ -139,12 +139,12 @@ fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<Strin
     let until = |at: Timestamp, span: HumanDuration| at.checked_add(SignedDuration::from_millis(i64::try_from(span.millis()).unwrap_or(i64::MAX)));
     let last = acted.iter().max().copied();
     if let Some(end) = last.and_then(|last| until(last, trigger.cooldown).ok()).filter(|end| now < *end) {
-        return Some(format!("it acted less than {} ago and takes no other action before {end}", trigger.cooldown));
+        return Some(format!("it acted less than {} ago and does not act again before {end}", trigger.cooldown));
     }
     let within = |at: &&Timestamp| until(**at, HOUR).is_ok_and(|end| now < end);
     let count = acted.iter().filter(within).count();
     if count >= usize::try_from(trigger.max_per_hour).unwrap_or(usize::MAX) {
-        return Some(format!("it has acted {count} times within an hour, which is the most that it may"));
+        return Some(format!("it has acted {count} times within an hour, which is its limit"));
     }
     None
 }

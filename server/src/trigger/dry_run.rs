@@ -112,7 +112,7 @@ impl Triggers {
                 decision::Restraint::AskFirst => "It would wait for approval: ".to_owned(),
                 decision::Restraint::RecordOnly => "It would only record that it fired, because the mode is off. In another mode ".to_owned(),
                 decision::Restraint::DryRun => "It would record a dry run: ".to_owned(),
-                decision::Restraint::Suppress(why) => format!("It would not act, because {why}. Otherwise "),
+                decision::Restraint::Suppress(why) => format!("It would not act, because {why}. Without that, "),
             },
             SignalDecision::Repeat(id) => return Ok(unmatched(format!("It would count as a repeat of {id}, which is open"), group)),
             SignalDecision::Resolve(id) => return Ok(unmatched(format!("It would resolve {id}"), group)),

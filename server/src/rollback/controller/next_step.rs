@@ -28,7 +28,7 @@ pub(super) async fn step(deps: &RollbackDeps, environment: &EnvironmentKey, roll
         deps.environments.state_at(environment, rollback.target.position()).await?,
         deps.environments.state_at(environment, rollback.position()).await?,
     ) else {
-        return Ok(NextStep::Impossible("the log no longer holds the state that it goes back to"));
+        return Ok(NextStep::Impossible("the log no longer holds the state to roll back to"));
     };
     let Some((cap, mut record)) = next(rollback, deps.clock().now(), environment) else {
         return Ok(NextStep::Impossible("it has no step left"));

@@ -247,7 +247,7 @@ impl RolloutController {
             author: self.rollouts.drivers.author(),
             scope: KillScope::Flag(rollout.plan.flag.clone()),
             reason: Some(format!(
-                "rollout {} was to be taken back and the store is away: {}",
+                "rollout {} could not be rolled back because the store is away: {}",
                 rollout.id,
                 tracked.back.as_deref().unwrap_or_default()
             )),
@@ -316,7 +316,7 @@ impl RolloutController {
                 }
             }
             Err(error) => {
-                tracing::warn!(env = %self.environment, %error, "a rollout cannot go on");
+                tracing::warn!(env = %self.environment, %error, "rollout cannot continue");
                 again(self, AWAY);
                 self.fail(&ids, &error);
             }
@@ -340,7 +340,7 @@ impl RolloutController {
         let why = if faults.is_empty() { error.to_string() } else { faults.join("; ") };
         for id in ids {
             self.record(token, id, |rollout, member| {
-                let reason = format!("{} could not be taken: {why}", messages::step(rollout, rollout.step + 1));
+                let reason = format!("{} could not be started: {why}", messages::step(rollout, rollout.step + 1));
                 transition::over(rollout, &member.observed, RolloutState::Failed, reason, wall)
             });
         }

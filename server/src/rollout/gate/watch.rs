@@ -105,7 +105,7 @@ impl GateWatch {
                 let verdict = if outcome.passed { GateVerdict::Pass } else { GateVerdict::Fail };
                 reading(gate, verdict, outcome.detail, moment.at)
             }
-            None => reading(gate, GateVerdict::Unknown, "it was not asked".to_owned(), moment.at),
+            None => reading(gate, GateVerdict::Unknown, "it was not queried".to_owned(), moment.at),
         };
         self.said(made, moment);
     }

@@ -22,11 +22,11 @@ pub(super) fn control(plan: &RolloutPlan, split: &Split, safe: Option<&VariantNa
         Some(control) if others.contains(&control) => Ok(control.clone()),
         Some(control) => Err(format!("\"{control}\" is not in the split; it serves {}", names())),
         None => match (others.as_slice(), safe) {
-            ([], _) => Err("the split serves nothing beside the variant that could be lowered for it".to_owned()),
+            ([], _) => Err("the split serves only this variant, so there is no other one to lower".to_owned()),
             ([only], _) => Ok((*only).clone()),
             (_, Some(safe)) if others.contains(&safe) => Ok(safe.clone()),
             (_, _) => Err(format!(
-                "is missing; the split serves {} beside the variant. Say which of them is lowered",
+                "is missing; the split also serves {}. Name the one to lower",
                 names()
             )),
         },
@@ -42,7 +42,7 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     };
     if own.abs_diff(other) != 1 {
         return Err(format!(
-            "\"{variant}\" and its control \"{control}\" do not stand beside each other in the split, so that others' users would be moved; put them side by side"
+            "\"{variant}\" and its control \"{control}\" are not next to each other in the split, so users of other variants would be moved; put them side by side"
         ));
     }
     let factor = factor(&shares, share)?;
@@ -52,13 +52,13 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     let (now, room) = (scaled(own), scaled(own) + scaled(other));
     if wanted < now {
         return Err(format!(
-            "would lower \"{variant}\" from {} to {share}; steps only raise",
+            "would lower \"{variant}\" from {} to {share}; steps can only raise it",
             percent_of(now, total)
         ));
     }
     if wanted > room {
         return Err(format!(
-            "asks for {share}, and \"{variant}\" and \"{control}\" have {} together; the rest of the split is not theirs",
+            "asks for {share}, but \"{variant}\" and \"{control}\" have only {} together; the rest of the split belongs to other variants",
             percent_of(room, total)
         ));
     }
@@ -79,7 +79,7 @@ fn with_variant(split: &Split, variant: &VariantName, control: &VariantName) -> 
     let mut shares = split.shares().to_vec();
     for name in [variant, control] {
         if shares.iter().filter(|share| share.variant == *name).count() > 1 {
-            return Err(format!("\"{name}\" has several shares of the split; make them one"));
+            return Err(format!("\"{name}\" appears more than once in the split; merge its shares"));
         }
     }
     if shares.iter().all(|share| share.variant != *variant) {
@@ -105,7 +105,7 @@ fn factor(shares: &[Share], share: Percent) -> Result<u64, String> {
     let factor = WHOLE / gcd(total * u64::from(share.thousandths()), WHOLE);
     if total * factor > limits::WEIGHT_SUM {
         return Err(format!(
-            "{share} is no whole part of weights that sum to {total}; write the split's weights as percentages"
+            "{share} cannot be expressed exactly with weights that sum to {total}; write the split's weights as percentages"
         ));
     }
     Ok(factor)

@@ -56,7 +56,7 @@ impl Triggers {
                 // Its orders are not idempotent calls, so none is replayed.
                 Ok(KillOutcome::Replayed(_)) => {}
                 // An id that ended never comes back: the same alert does not undo what a person has restored.
-                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already restored")),
+                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already lifted")),
                 Err(error) => pulled.failed.push(format!("{scope}: {error}")),
             }
         }

@@ -85,7 +85,7 @@ async fn a_gate_without_samples_waits_says_so_and_has_failed_after_its_deadline(
     assert!((60..63).contains(&world.second()), "{}", world.second());
     let rollout = world.until(&id, RolloutState::RolledBack).await;
     assert!((660..663).contains(&world.second()), "{}", world.second());
-    assert!(rollout.reason.contains("lacks samples after its deadline"), "{}", rollout.reason);
+    assert!(rollout.reason.contains("too few samples after its deadline"), "{}", rollout.reason);
 }
 
 #[tokio::test(start_paused = true)]

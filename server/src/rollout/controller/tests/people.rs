@@ -20,7 +20,7 @@ async fn what_had_run_of_a_hold_when_it_was_paused_is_not_run_again() {
     assert!(world.rollout(&id).reason.starts_with("otto paused it"), "{}", world.rollout(&id).reason);
     tokio::time::sleep(Duration::from_secs(1_000)).await;
     assert_eq!(world.rollout(&id).step, 1);
-    assert!(world.act(&id, RolloutAction::Pause, anna()).await.is_err(), "it is held already");
+    assert!(world.act(&id, RolloutAction::Pause, anna()).await.is_err(), "it is already paused");
     world.act(&id, RolloutAction::Resume, anna()).await.unwrap();
     world.until_step(&id, 2).await;
     assert!((1_060..1_062).contains(&world.second()), "{}", world.second());
