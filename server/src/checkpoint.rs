@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! api/checkpoints.rs -> Ask::Decide (keep.rs: on the state that the commit finds) -> the log
-//! a name -> resolve.rs -> the state, read back and proven
-//! nothing happens for long -> soak.rs decides -> vouching.rs: the environment vouches by itself
+//! a name -> resolve.rs -> the state, read back and verified
+//! nothing happens for long -> soak.rs decides -> auto_vouch.rs: the environment vouches automatically
 //! ```
 
 mod auto_vouch;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! what the file said when it was last applied (the claim) --+
-//! what it says now -----------------------------------------+--> merge: what shall be, and what stays although it says otherwise
+//! what it says now -----------------------------------------+--> merge: the result, and what is kept although the files differ
 //! what is there now ----------------------------------------+
 //! ```
 //!
@@ -38,7 +38,7 @@ use crate::commit::{CommitError, Expected, Operation, Precheck};
 pub struct FileSetDecision {
     /// What has to be asked, in order.
     pub asks: Vec<Operation>,
-    /// What stays although the files say otherwise.
+    /// What is kept although the files differ.
     pub kept: Vec<KeptDifference>,
     /// What the set takes over.
     pub adopted: Vec<AdoptedEntry>,
@@ -46,14 +46,14 @@ pub struct FileSetDecision {
     pub unchanged: usize,
 }
 
-/// What stays although the files say otherwise, and the last change of the thing that it is a part of.
+/// What is kept although the files differ, and the last change of the flag or segment that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptDifference {
     /// What it is, with the thing's path before it.
     pub difference: Difference,
     /// When the thing was changed last; `None` = it was deleted.
     pub changed: Option<Position>,
-    /// The live rollout that moves it, where that is why it stays.
+    /// The live rollout that moves it, if it is kept for that reason.
     pub rollout: Option<RolloutId>,
 }
 
@@ -167,7 +167,7 @@ impl SetItem for Segment {
 enum Owner<'a> {
     /// The set's, whose file said this of it.
     Own(&'a RawValue),
-    /// Nobody's.
+    /// No set.
     Nobody,
     /// Another set's.
     Other(&'a SetName),
@@ -262,7 +262,7 @@ impl<'a> FileSetDecider<'a> {
         Ok(())
     }
 
-    /// What the set owns: the file's word where the file has changed, else what is there.
+    /// What the set owns: the file's version if the file has changed, else the current one.
     fn merge<T: SetItem>(&mut self, key: &T::Key, path: &str, base: &RawValue, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
         let now_json = now.map(|now| read(now.json())).transpose()?;
         let merged = merge::merge(path, &read(base)?, &read(&said)?, now_json.as_ref());
@@ -281,7 +281,7 @@ impl<'a> FileSetDecider<'a> {
         };
         if let (Some(now), Some(rollout)) = (&now_json, T::live(key, self.state)) {
             let spared = rollout_rules::spare(path, &mut merged, now, rollout);
-            // What a rollout moves is told once, and as the rollout's.
+            // What a rollout moves is listed once, as the rollout's.
             kept.retain(|kept| !spared.iter().any(|spared| kept.path.starts_with(&spared.path)));
             let (moved, by_hand) = kept.into_iter().partition(|kept| rollout_rules::moves(path, rollout, kept));
             kept = by_hand;

@@ -1,11 +1,11 @@
-//! Which node drives what goes on by itself in an environment: confirmations that are awaited, ladders, scheduled pings.
+//! Leader lease: which node runs the background work of an environment, such as awaited confirmations, staged rollbacks and pings.
 //!
-//! One node at a time, told by a record of the log, so that it holds on every store and survives every node. The record carries a
+//! One node at a time, named by a record of the log, so that it holds on every store and survives every node. The record carries a
 //! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it where another node has
 //! taken over: a node that was paused, cut off or slow can lose its place, it can never act twice.
 //!
-//! Whether the driver is alive is asked of the store ([`Presence`]), and only when somebody else has something to do. Nothing is
-//! renewed, and an environment in which nothing goes on has no driver.
+//! Whether the driver is alive is asked of the store ([`Presence`]), and only when another node has something to do. Nothing is
+//! renewed, and an environment without background work has no driver.
 
 #[cfg(test)]
 mod tests;
@@ -73,8 +73,8 @@ impl LeaderLease {
         }
     }
 
-    /// The right to drive `environment`, where this node has it or can take it: nobody has it, or the node that had it is gone.
-    /// `None` where another node drives, or where that cannot be known now; ask again later.
+    /// The right to drive `environment`, if this node has it or can take it: no node has it, or the node that had it is gone.
+    /// `None` if another node drives, or if that cannot be known now; try again later.
     pub async fn hold(&self, environment: &EnvironmentKey) -> Option<LeaderToken> {
         let known = self.environments.state(environment).ok()?.records.driver().cloned();
         match known {
@@ -91,7 +91,7 @@ impl LeaderLease {
         }
     }
 
-    /// The author of what a driver does by itself.
+    /// The author of what a driver does automatically.
     pub fn author(&self) -> Author {
         Author {
             actor: Actor::server(&self.node),
@@ -109,7 +109,7 @@ impl LeaderLease {
             Some(digest) => Expected::Digest(digest),
             None => Expected::Absent,
         };
-        // Somebody else was faster.
+        // Another node was faster.
         if state.records.driver() != before.as_ref() {
             return None;
         }

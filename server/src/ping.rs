@@ -1,4 +1,4 @@
-//! Pings: revisions with identical content, which change no answer and measure how fast a change reaches everybody.
+//! Pings: revisions with identical content, which measure how fast a change reaches every application.
 //!
 //! A ping goes the way of every commit. What came of it is closed by a task of the server, so that a caller who hangs up loses
 //! only the answer, and kept as a record: the newest [`KEPT`] are the environment's propagation history.
@@ -23,9 +23,9 @@ use crate::telemetry::names;
 
 /// Pings that are kept for each environment.
 pub const KEPT: usize = 500;
-/// How long applications may take until a ping is closed, unless somebody waits longer.
+/// How long applications may take until a ping is closed, unless a caller waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the record of a ping is written anew while the store is away, and how long apart.
+/// How often writing the record of a ping is retried while the store is away, and how long apart.
 const ATTEMPTS: u32 = 5;
 const APART: Duration = Duration::from_secs(1);
 
@@ -42,11 +42,10 @@ pub struct Pings {
 pub struct PingRequest {
     /// Of which environment.
     pub environment: EnvironmentKey,
-    /// By whom.
     pub author: Author,
-    /// Why, where it is said.
+    /// The reason, if given.
     pub reason: Option<String>,
-    /// The idempotent call that it is, where it is one.
+    /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,
     /// How long the caller waits for confirmations.
     pub wait: Duration,
@@ -127,7 +126,7 @@ impl Pings {
         })
     }
 
-    /// Keeps what came of a ping, in the place of the oldest where there are enough.
+    /// Records the result of a ping; replaces the oldest if there are enough.
     async fn close(&self, order: &PingRequest, ping: Ping) {
         let Ok(entry) = Entry::new(ping.id.clone(), ping, Position::START) else {
             return;

@@ -32,7 +32,7 @@ use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, Approval, Author, CommitError, Draft, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer};
 use crate::environment::Environments;
 
-/// How often a decision is made anew where the record changes just then.
+/// How often a decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
 /// Where proposals are decided on. Cheap to make.
@@ -45,15 +45,13 @@ pub struct Proposals {
 /// A decision on a proposal.
 #[derive(Debug, Clone)]
 pub struct ProposalDecision {
-    /// Where.
     pub environment: EnvironmentKey,
-    /// On which.
     pub id: ProposalId,
     /// Who decides, when and why.
     pub word: Attribution,
     /// The same, for the log.
     pub author: Author,
-    /// The idempotent call that it is, where it is one.
+    /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,
 }
 
@@ -76,7 +74,7 @@ impl Proposals {
     /// stays as it is. A dropped future takes nothing back.
     ///
     /// # Errors
-    /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
+    /// It does not exist, was decided differently, or is the approver's own; or what it does is refused.
     pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, ProposalError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
@@ -107,7 +105,7 @@ impl Proposals {
     /// Ends a proposal without applying it.
     ///
     /// # Errors
-    /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
+    /// It does not exist, was decided differently, or cannot be ended by this caller; or no reason is given.
     pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, ProposalError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
@@ -146,7 +144,7 @@ impl Proposals {
         Err(CommitError::RecordMoved(RecordKey::Proposal(decision.id.clone())).into())
     }
 
-    /// A proposal when it is decided on, or as it stands after `patience`.
+    /// A proposal once it is decided, or its state after `patience`.
     ///
     /// # Errors
     /// The environment or the proposal is not there.
@@ -179,7 +177,7 @@ impl Proposals {
         Ok(proposal.ok_or_else(missing)?.at(decision.word.at))
     }
 
-    /// The proposal, where it waits or was decided like this before.
+    /// The proposal, if it waits or was decided like this before.
     fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, ProposalError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
@@ -212,7 +210,7 @@ impl Proposals {
         })
     }
 
-    /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
+    /// Records that a proposal is out of date. If it has been decided in between, that decision stays.
     async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ProposalError, CommitError> {
         let next = Proposal {
             state: ProposalState::Stale,
@@ -264,9 +262,8 @@ impl Proposals {
     }
 }
 
-/// How a proposal stands to a decision.
+/// What a decision finds.
 enum ProposalStatus {
-    /// It waits.
     Waiting(Box<Proposal>),
     /// It was decided so before.
     AlreadyDecided(Box<Proposal>),

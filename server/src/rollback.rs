@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Order ──► prepare: the target's state, what the scope reaches ──► Prepared ──┬──► plan    shows it, with a hash
-//!                                                                              └──► commit  does it, or says what stands in the way
+//!                                                                              └──► commit  does it, or says what prevents it
 //! record ──► controller: a procedure for each, on the node that drives ──► confirmed, partial, failed; acts, review: what people do
 //! ```
 //!

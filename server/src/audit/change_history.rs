@@ -30,7 +30,7 @@ pub struct ChangeHistory {
 pub struct HistoryEntry {
     /// The commit that made it.
     pub by: Arc<ChangedBy>,
-    /// The digest of the entry that it left; `None` where it deleted it.
+    /// The digest of the entry that it left; `None` if it deleted it.
     pub left: Option<Digest>,
 }
 

@@ -8,13 +8,12 @@ use crate::store::{LogName, Store, StoreError};
 
 /// Entries that are read at once, at most.
 pub(super) const PAGE: usize = 512;
-/// Entries that are read first where the newest are looked for: what is looked for often lies near the end.
+/// Entries that are read first when the newest are wanted: they are often near the end.
 const FIRST: usize = 16;
 
 /// A page of a log, newest first.
 #[derive(Debug)]
 pub struct LogPage {
-    /// The entries.
     pub entries: Vec<Sealed>,
     /// Before which entry the next page begins; `None` = the log's first entry has been looked at.
     pub next: Option<Sequence>,

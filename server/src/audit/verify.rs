@@ -14,7 +14,7 @@ use crate::store::{LogName, Store};
 const LOOKS: u32 = 20;
 const APART: Duration = Duration::from_millis(100);
 
-/// Proves a log entry by entry. `head` is where memory says that it ends: a log that is cut short is not whole.
+/// Verifies a log entry by entry. `head` is its last entry according to memory, so that a truncated log is noticed.
 pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogReport {
     let mut report = LogReport {
         log: log.to_string(),
@@ -53,7 +53,10 @@ pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogRepo
         }
     }
     if report.entries < head.0 {
-        report.fault = Some(format!("the log ends after entry {}, but this node has already seen entry {head}", report.entries));
+        report.fault = Some(format!(
+            "the log ends after entry {}, but this node has already seen entry {head}",
+            report.entries
+        ));
     }
     report
 }

@@ -1,4 +1,4 @@
-//! What stands in a body, and whether it is what should stand there.
+//! Compares a response body with what a check expects.
 
 use ripcord_proto::check::{BodyCheck, BodyComparison};
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String
     }
 }
 
-/// What stands in a body, in words.
+/// The result of a comparison, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BodyMatch {
     /// What should stand there.
@@ -24,12 +24,10 @@ pub(crate) enum BodyMatch {
     Differs(String),
 }
 
-/// Compares, or says why it cannot be told: there is nothing at the place, or no number.
+/// Compares, or explains why it cannot: there is nothing at the place, or something that is not a number.
 pub(crate) fn compare(expected: &BodyCheck, body: &Value) -> Result<BodyMatch, String> {
     let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
-    let found = body
-        .pointer(&expected.pointer)
-        .ok_or_else(|| format!("the body has nothing at {place}"))?;
+    let found = body.pointer(&expected.pointer).ok_or_else(|| format!("the body has nothing at {place}"))?;
     let shown = shortened(found);
     let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is not a number"));
     let (holds, wanted) = match &expected.comparison {

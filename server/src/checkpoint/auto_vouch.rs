@@ -145,7 +145,7 @@ impl AutoVouch {
         }
     }
 
-    /// The checkpoint of the state at `position`, vouched for by this node; refused where anything has changed meanwhile.
+    /// The checkpoint of the state at `position`, vouched for by this node; refused if anything has changed since.
     fn draft(&self, environment: &EnvironmentKey, position: Position, (evidence, figures): (String, Map<String, Value>), token: LeaderToken) -> Option<Draft> {
         let (author, at) = (self.drivers.author(), self.environments.clock().now());
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;

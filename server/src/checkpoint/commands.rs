@@ -25,11 +25,9 @@ pub struct NewCheckpoint {
     pub name: CheckpointName,
     /// For people.
     pub note: Option<String>,
-    /// By whom.
     pub by: Actor,
-    /// When.
     pub at: Timestamp,
-    /// What is said of it at once.
+    /// Its first judgement, if any.
     pub judgement: Option<Judgement>,
 }
 
@@ -56,7 +54,7 @@ pub fn record(state: &EnvironmentState, taking: &NewCheckpoint) -> Result<Record
     entry(checkpoint)
 }
 
-/// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, where he names one.
+/// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, if given.
 pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let mut checkpoint = find(state, &name)?.clone();

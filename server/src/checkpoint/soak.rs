@@ -1,5 +1,5 @@
 //! Whether an environment may vouch for its own state: it has soaked, unchanged, for as long as the policy says, nothing is killed,
-//! and no rollback says that it is bad. Whether the probes are green is asked last, by whoever acts on the answer.
+//! and no rollback says that it is bad. Whether the probes are green is checked last, by the caller that acts on the answer.
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointState};
@@ -23,7 +23,7 @@ pub struct ContentAge {
     pub first: Position,
 }
 
-/// Whether an environment may vouch for its state by itself.
+/// Whether an environment may vouch for its state automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Soak {
     /// Not as things stand; look again when the log moves.
@@ -37,7 +37,7 @@ pub enum Soak {
     },
 }
 
-/// Why an environment does not vouch for its state by itself.
+/// Why an environment does not vouch for its state automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotDue {
     /// Its policy does not say so.
@@ -50,7 +50,7 @@ pub enum NotDue {
     RolledBack,
     /// Its state is known to be good already.
     KnownGood,
-    /// Somebody has doubted this very state.
+    /// This state has been doubted.
     Doubted,
 }
 

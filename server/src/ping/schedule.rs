@@ -56,7 +56,7 @@ impl Pings {
     }
 }
 
-/// How long until the next ping; `None` where none is asked for.
+/// How long until the next ping; `None` if none is scheduled.
 fn due(records: &Records, now: Timestamp) -> Option<Duration> {
     let every = Duration::from_secs(records.policy().ping_every_seconds?.max(1));
     let last = newest(records).map(|ping| ping.at);

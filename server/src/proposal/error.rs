@@ -29,7 +29,6 @@ pub enum ProposalError {
     /// The environment has changed since it was proposed. The proposal is as it is now.
     #[error("proposal {} is out of date: {why}", .proposal.id)]
     Stale {
-        /// The proposal.
         proposal: Box<Proposal>,
         /// What has changed.
         why: String,

@@ -27,7 +27,7 @@ impl Proposals {
         Ok(proposal)
     }
 
-    /// What is compared to tell whom it affects; `None` where it would change no answer, or cannot be done now.
+    /// What is compared to tell whom it affects; `None` if it would change no answer, or cannot be done now.
     async fn comparison(&self, environment: &EnvironmentKey, proposal: &Proposal, reader: Author) -> Option<ImpactComparison> {
         let author = Author {
             actor: proposal.by.clone(),
@@ -41,7 +41,7 @@ impl Proposals {
         let PlannedCommit {
             before, after, mut touched, ..
         } = self.environments.plan(&draft).ok()?;
-        // Nobody loses or changes what he was served by a flag that is new.
+        // A new flag does not change what anyone is served.
         touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
         if touched.flags.is_empty() && touched.segments.is_empty() {
             return None;

@@ -18,7 +18,7 @@ use crate::commit::{CommitError, Expected, Operation};
 /// Characters of a baseline's name that are left for the release's.
 const BASELINE_CHARACTERS: usize = limits::KEY_CHARACTERS - 16;
 
-/// A release that is to begin.
+/// A release to begin.
 #[derive(Debug, Clone)]
 pub struct NewRelease {
     /// Its name, which must be free.
@@ -27,7 +27,6 @@ pub struct NewRelease {
     pub details: ReleaseDetails,
     /// Who begins it.
     pub by: Actor,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -59,7 +58,7 @@ pub fn begin(beginning: NewRelease) -> Operation {
     })
 }
 
-/// Changes what a release says about itself. `expected` is the digest of the record that the caller read, where he names one.
+/// Changes the details of a release. `expected` is the digest of the record that the caller read, if given.
 pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let release = open(&state.records, &name)?;

@@ -56,7 +56,6 @@ impl<'c> RemoteEvaluation<'c> {
         }
     }
 
-    /// The metadata.
     pub fn metadata(&self) -> FlagMetadata<'c> {
         FlagMetadata {
             own: self.evaluation.flag().and_then(|flag| flag.entry().value().ok()).map(|flag| &flag.metadata),

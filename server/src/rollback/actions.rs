@@ -1,4 +1,4 @@
-//! What people do to a rollback that is under way: stop it, let it go on, hurry it. Each is a change of the record, from which
+//! What people do to a rollback that is under way: stop it, resume it, or finish it now. Each is a change of the record, from which
 //! the node that drives takes it up.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{messages, stages};
 use crate::commit::{CommitError, Draft, Expected, Operation, Outcome};
 use crate::environment::Environments;
 
-/// How a rollback goes on.
+/// How a rollback continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResumePace {
     /// Step by step, the next one now.
@@ -26,7 +26,7 @@ pub enum ResumePace {
 /// How often an action is decided again because the record has just changed.
 const ATTEMPTS: usize = 8;
 
-/// Changes the record of a rollback by what `change` makes of it, decided anew where it changes just then; `draft` says who asks
+/// Changes the record of a rollback by what `change` makes of it, repeated if it changes at the same time; `draft` says who asks
 /// and how it is answered. A repeated call gets its first answer, whatever became of the rollback.
 pub async fn amend(
     environments: &Environments,
@@ -63,7 +63,7 @@ pub async fn amend(
     Err(CommitError::RecordMoved(key).into())
 }
 
-/// The record of a rollback that is left where it is.
+/// The record of a rollback that is stopped at its step.
 pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Rollback, WrongRollbackState> {
     match rollback.state {
         RollbackState::Committed | RollbackState::Failed if stages::remaining(rollback) > 0 => {}
@@ -86,7 +86,7 @@ pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Roll
     Ok(next)
 }
 
-/// The record of a rollback that goes on: a ladder with its next step, a failed one with its checks.
+/// The record of a rollback that continues: a staged one with its next step, a failed one with its checks.
 pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environment: &EnvironmentKey) -> Result<Rollback, WrongRollbackState> {
     let remaining = stages::remaining(rollback);
     match (rollback.state, pace) {
@@ -96,7 +96,10 @@ pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environmen
             return Err(WrongRollbackState::of(rollback, "it continues automatically. Use `--now` to finish at once"));
         }
         (RollbackState::Committed | RollbackState::Partial, _) => {
-            return Err(WrongRollbackState::of(rollback, "it is fully committed and already waiting for the missing confirmations"));
+            return Err(WrongRollbackState::of(
+                rollback,
+                "it is fully committed and already waiting for the missing confirmations",
+            ));
         }
         (RollbackState::Planned | RollbackState::Confirmed | RollbackState::Stopped | RollbackState::Undone, _) => {
             return Err(WrongRollbackState::of(rollback, "it has no steps left"));

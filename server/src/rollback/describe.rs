@@ -103,7 +103,7 @@ pub(super) fn segments(decision: &ReversalDecision, now: &Snapshot) -> Vec<Segme
     steps
 }
 
-/// The settings, where they change.
+/// The settings, if they change.
 pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<SettingsDiff> {
     decision.settings.map(|to| SettingsDiff { from: now.settings, to })
 }

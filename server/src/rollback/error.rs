@@ -75,9 +75,7 @@ pub enum ActionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("rollback {id} is {}: {why}", state.as_str())]
 pub struct WrongRollbackState {
-    /// Which rollback.
     pub id: ripcord_proto::RollbackId,
-    /// Its state.
     pub state: RollbackState,
     /// What can be done instead.
     pub why: &'static str,
@@ -94,7 +92,7 @@ impl WrongRollbackState {
 }
 
 impl RollbackError {
-    /// The store is away: names the kills that make `scope` safe meanwhile.
+    /// The store is away: names the kills that make `scope` safe until it returns.
     pub fn store_away(error: CommitError, scope: &RollbackScope, reach: Option<&ReversalScope>) -> Self {
         Self::StoreAway {
             error,

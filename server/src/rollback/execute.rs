@@ -36,7 +36,7 @@ pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
         .find_map(|record| if let Record::Rollback(entry) = record { Some(entry) } else { None })
 }
 
-/// The rollback that an idempotent call made before, where it did.
+/// The rollback that an idempotent call made before, if it did.
 pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<CommittedRollback>, CommitError> {
     let Some(recorded) = environments.answered(environment, call)? else {
         return Ok(None);
@@ -44,7 +44,7 @@ pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call:
     done_before(environments, environment, &recorded).map(Some)
 }
 
-/// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
+/// Commits what was prepared; the draft asks for it. Answers once the revision is served. Dropping the future does not undo it.
 pub async fn commit(
     environments: &Environments,
     checks: &Checks,
@@ -57,7 +57,7 @@ pub async fn commit(
     concluded(environments, &draft, prepared, order, submitted).await
 }
 
-/// What became of what `draft` asked for, with the way out where it was refused.
+/// The result of what `draft` asked for, with the way out if it was refused.
 pub(super) async fn concluded(
     environments: &Environments,
     draft: &Draft,

@@ -26,12 +26,11 @@ pub(crate) struct ImpactComparison {
     pub(crate) touched: TouchedKeys,
 }
 
-/// Over whom.
+/// The users whose flags are compared.
 #[derive(Debug, Clone)]
 pub enum SampleUsers {
-    /// So many made-up ones.
+    /// So many simulated users.
     Synthetic(usize),
-    /// These.
     Sample(Vec<Map<String, Value>>),
 }
 

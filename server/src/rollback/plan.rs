@@ -55,7 +55,7 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
     })
 }
 
-/// The environment in the form that is evaluated: the one that is served, where it is the same state.
+/// The environment in the form that is evaluated: the one that is served, if it is the same state.
 fn compiled(environments: &Environments, prepared: &PreparedRollback) -> Compiled {
     let now = &prepared.state.snapshot;
     match environments.board().served(now.environment.as_str()) {

@@ -1,5 +1,5 @@
-//! What moved since a plan. The hash says nothing by itself: the state that it was made on is looked for, commit by commit back
-//! from now, and what came after it is told.
+//! What has changed since a plan. The hash alone does not tell: the state that the plan was made on is searched commit by commit,
+//! back from now, and the changes after it are listed.
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::commit::Sealed;
@@ -17,10 +17,10 @@ use crate::store::LogName;
 
 /// Commits that are looked back over, at most.
 const LOOK_BACK: usize = 64;
-/// Commits that are told, at most.
+/// Most commits that are listed.
 const TOLD: usize = 5;
 
-/// What moved since the plan of hash `expected`, as the middle of a sentence; `None` where even the log cannot be asked.
+/// What has changed since the plan of hash `expected`, as the middle of a sentence; `None` if even the log cannot be read.
 pub(super) async fn told(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &RollbackSpec, expected: Digest) -> Option<String> {
     let found = look(environments, environment, author, order, expected).await;
     found

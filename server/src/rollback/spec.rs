@@ -7,13 +7,13 @@ use ripcord_proto::rest::rollbacks::RollbackRequest;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackTarget};
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
-/// Names that the log's reason tells, at most.
+/// Most names in the log's reason.
 const NAMED: usize = 5;
 
 /// A rollback as it is asked for.
 #[derive(Debug, Clone)]
 pub struct RollbackSpec {
-    /// Where to go back to; `None` = where the scope says: a release's baseline, the state before an earlier rollback.
+    /// The target; `None` = that of the scope: a release's baseline, the state before an earlier rollback.
     pub to: Option<TargetName>,
     /// What is put back.
     pub scope: RollbackScope,
@@ -27,7 +27,6 @@ pub struct RollbackSpec {
     pub latitude: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     pub acknowledged: BTreeSet<FlagKey>,
-    /// Why.
     pub reason: Option<String>,
     /// When the trouble was noticed.
     pub detected: Option<Timestamp>,

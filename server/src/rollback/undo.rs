@@ -14,7 +14,7 @@ use crate::check::Checks;
 use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::environment::Environments;
 
-/// How often it is decided anew where the record changes just then.
+/// How often the decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody

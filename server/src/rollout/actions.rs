@@ -1,4 +1,4 @@
-//! What people and pipelines do to a rollout: start it, pause it, let it go on, approve a step, end it where it is or take it back.
+//! What people and pipelines do to a rollout: start, pause, resume, approve a step, abort (exposure stays) or roll back.
 //! Each is a change of the record, from which the node that drives takes it up.
 
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::commit::{CommitError, Operation, Precheck};
 /// Something that is done to a rollout that was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloutAction {
-    /// It is held where it is.
+    /// It is paused.
     Pause,
-    /// It goes on from where it was held.
+    /// It continues from where it was paused.
     Resume,
     /// Its next step begins now, approvals aside.
     Advance,
@@ -70,7 +70,7 @@ pub fn begun(plan: RolloutPlan, id: RolloutId, word: Attribution) -> Result<Roll
     Ok(rollout)
 }
 
-/// What starts a rollout; refused where the flag cannot follow the plan, is killed, or is moved already.
+/// Starts a rollout; refused if the flag cannot follow the plan, is killed, or already has a rollout.
 pub fn start(rollout: Rollout) -> Operation {
     commits::begin(rollout)
 }
@@ -86,7 +86,7 @@ pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
             rollout: id.clone(),
             word: word.clone(),
         }),
-        // What limits harm waits for nobody, and an approval is a second person's already.
+        // What limits damage never waits, and an approval is a second person's already.
         RolloutAction::Pause | RolloutAction::Abort | RolloutAction::Rollback | RolloutAction::Approve => None,
     };
     let decide = move |state: &EnvironmentState| {
@@ -164,7 +164,7 @@ fn check_live(rollout: &Rollout) -> Result<(), CommitError> {
     }
 }
 
-/// A rollout that was completed or left where it was can still be taken back: it is what it moved that goes back.
+/// A completed or aborted rollout can still be rolled back: what it changed is restored.
 fn check_can_go_back(rollout: &Rollout) -> Result<(), CommitError> {
     match rollout.state {
         RolloutState::RolledBack => Err(wrong(rollout, "its exposure was already rolled back")),

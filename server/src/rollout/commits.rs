@@ -40,12 +40,12 @@ pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Optio
     }
 }
 
-/// The record of `entry` shall be `next`, if it still is what it was.
+/// Puts `next` in place of the record of `entry`, if that has not changed.
 pub(super) fn put(entry: &Entry<Rollout>, next: Rollout) -> Result<Operation, CommitError> {
     put_at(next, Expected::Digest(*entry.digest()))
 }
 
-/// A record shall be so.
+/// Puts a record.
 pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Operation, CommitError> {
     let entry = Entry::new(next.id.clone(), next, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
     Ok(Operation::PutRecord(Arc::new(entry).into(), expected))
@@ -119,7 +119,7 @@ pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
 struct Reversion {
     entry: Arc<Entry<Rollout>>,
     next: Rollout,
-    /// The flag as it is then, where that changes it.
+    /// The flag afterwards, if it changes.
     flag: Option<(FlagKey, Flag)>,
 }
 
@@ -152,7 +152,7 @@ fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, no
     Ok(way)
 }
 
-/// The rollback that `ways` make together, where they change a flag.
+/// The rollback that `ways` make together, if they change a flag.
 fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by: Actor, reason: Option<String>, now: Timestamp) -> Option<Rollback> {
     let flags: BTreeSet<FlagKey> = ways.iter().filter_map(|way| way.flag.as_ref()).map(|(key, _)| key.clone()).collect();
     if flags.is_empty() {
@@ -191,7 +191,10 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
                 what: format!("flag {}", rollout.plan.flag),
-                by: format!("rollout {0}, which is still active; end it without changing exposure with `ripcord rollout abort {0}`", other.id),
+                by: format!(
+                    "rollout {0}, which is still active; end it without changing exposure with `ripcord rollout abort {0}`",
+                    other.id
+                ),
             });
         }
         if let Some(kill) = state.snapshot.kills_of(rollout.plan.flag.as_str()).next() {
@@ -251,7 +254,7 @@ pub(super) fn is_open(state: &EnvironmentState, name: &ReleaseName) -> bool {
     release.is_some_and(|release| release.finished.is_none())
 }
 
-/// The record of `id`, where it is there and can be read.
+/// The record of `id`, if it exists and can be read.
 pub(super) fn entry_of<'s>(state: &'s EnvironmentState, id: &RolloutId) -> Option<(&'s Arc<Entry<Rollout>>, &'s Rollout)> {
     let entry = state.records.rollouts.get(id.as_str())?;
     Some((entry, entry.value().ok()?))

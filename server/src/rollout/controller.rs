@@ -36,7 +36,7 @@ use super::{commits, messages, step, window};
 use crate::commit::state::EnvironmentState;
 use crate::environment::EnvironmentTask;
 
-/// The longest that the loop sleeps: wall clocks may be set meanwhile.
+/// The longest that the loop sleeps: wall clocks may be changed in between.
 const NAP: Duration = Duration::from_mins(1);
 
 /// Runs an environment's rollouts until it is deleted.
@@ -108,7 +108,7 @@ impl RolloutController {
             .stand(self.tracked.values().filter_map(|tracked| Some(tracked.entry.value().ok()?.state)));
     }
 
-    /// Looks at all that is due, where this node drives.
+    /// Looks at all that is due, if this node drives.
     async fn look(&mut self) {
         let now = Instant::now();
         let due = self.schedule.take_due(now);

@@ -15,7 +15,7 @@ pub(super) use self::watch::GateWatch;
 /// How long a condition has not been met.
 pub(super) type Lasting = Duration;
 
-/// A reading.
+/// The reading of a gate at a time.
 pub(super) fn reading(gate: &Gate, verdict: GateVerdict, detail: String, at: Timestamp) -> GateReading {
     GateReading {
         name: gate.name.clone(),

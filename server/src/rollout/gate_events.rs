@@ -1,4 +1,4 @@
-//! Gates that fail are told to whoever listens: triggers, which act on them in their own way.
+//! Failed gates are sent to their listeners: triggers, which act on them.
 
 use jiff::Timestamp;
 use ripcord_proto::gate::{GateMode, GateVerdict, Measure};
@@ -12,10 +12,9 @@ use super::decide::DecisionInput;
 /// Gates that fail at once and are still heard by a listener that is slow.
 const HEARD: usize = 4_096;
 
-/// A gate that failed at a step of a rollout. It is told again as long as the rollout has not reacted to it.
+/// A gate that failed at a step of a rollout. It is sent again until the rollout has reacted to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateFired {
-    /// Where.
     pub environment: EnvironmentKey,
     /// Of which rollout.
     pub rollout: RolloutId,
@@ -23,17 +22,16 @@ pub struct GateFired {
     pub flag: FlagKey,
     /// The step, from 1.
     pub step: u32,
-    /// The gate.
     pub gate: String,
     /// What it saw, in words.
     pub detail: String,
     /// Whose traffic it judged by.
     pub traffic: Traffic,
-    /// Since when it judged: the same whoever drives.
+    /// Since when it judges; the same on every node.
     pub since: Timestamp,
 }
 
-/// Where gates that fail are told.
+/// Publishes failed gates.
 #[derive(Debug, Clone)]
 pub(super) struct GateEvents(broadcast::Sender<GateFired>);
 
@@ -65,7 +63,7 @@ impl GateEvents {
                 },
                 since: rollout.judged_since.unwrap_or(rollout.at),
             };
-            // Nobody has to listen.
+            // There may be no listener.
             let _ = self.0.send(fired);
         }
     }

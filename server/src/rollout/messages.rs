@@ -1,4 +1,4 @@
-//! Why a rollout stands as it stands, in words, and what can be done next.
+//! Why a rollout is in its state, in words, and what can be done next.
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
@@ -92,12 +92,12 @@ pub(super) fn taken_back(why: &str) -> String {
     format!("{why}. Exposure is back to what it was before the rollout")
 }
 
-/// Where the proof is that it went back.
+/// Adds how to see who has confirmed the rollback.
 pub(super) fn proven(reason: &str, by: &RollbackId) -> String {
     format!("{reason}. Confirmations: `ripcord rollback show {by}`")
 }
 
-/// What a one-way door makes of going back: a person has to say that it is understood.
+/// A one-way door: a person has to acknowledge it before exposure is rolled back.
 pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
     let (flag, from) = (&rollout.plan.flag, &door.from);
     let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();

@@ -14,7 +14,10 @@ use super::gate::{comparison, prometheus};
 pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, ValidationErrors> {
     let gate = rollout.plan.gates.iter().find(|gate| gate.name == request.gate).ok_or_else(|| {
         let names: Vec<&str> = rollout.plan.gates.iter().map(|gate| gate.name.as_str()).collect();
-        ValidationErrors::one("gate", format!("{:?} is not a gate of this rollout; its gates are {}", request.gate, names.join(", ")))
+        ValidationErrors::one(
+            "gate",
+            format!("{:?} is not a gate of this rollout; its gates are {}", request.gate, names.join(", ")),
+        )
     })?;
     let changed = changed(gate, request)?;
     let steps = rollout.past.iter().map(|past| {

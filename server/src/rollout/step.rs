@@ -6,7 +6,7 @@
 //! no such rule  one is made at the end: [on, control]
 //! ```
 //!
-//! The variant grows into the control next to it, so that whoever had the variant keeps it and nobody else's variant moves
+//! The variant grows into the control next to it, so that users who had the variant keep it and no other variant moves
 //! (DESIGN, promise 9). Whatever would break that is refused.
 
 #[cfg(test)]
@@ -56,7 +56,6 @@ impl From<PlanMismatch> for ValidationErrors {
 /// A flag as a step makes it, and what was moved in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MovedFlag {
-    /// The flag.
     pub flag: Flag,
     /// What was moved, from before the first step on.
     pub moved: MovedSplit,
@@ -131,7 +130,7 @@ pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErro
                 *slot = Rule::from_value(before)?;
             }
         }
-        // Somebody took the rule out: it comes back where rules that split stand, at the end.
+        // The rule was removed: it returns at the end, after all other rules.
         (Some(before), None) => flag.rules.push(Rule::from_value(before)?),
         (None, Some(place)) => drop(flag.rules.remove(place)),
         (None, None) => {}
@@ -154,7 +153,7 @@ fn begin(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     }
 }
 
-/// The place of the rule whose split is moved; none where the flag has no rule that splits.
+/// The place of the rule whose split is moved; none if the flag has no rule with a split.
 fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatch> {
     let splits = |rule: &Rule| matches!(rule.serve, Serve::Split(_));
     if let Some(id) = &plan.rule {
@@ -233,7 +232,7 @@ fn make(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     Ok(MovedFlag { flag, moved })
 }
 
-/// A rule that is made serves the control to whoever does not get the variant: what they are served now.
+/// A new rule serves the control to users who do not get the variant, which is what they are served now.
 fn control_of_made(plan: &RolloutPlan, flag: &Flag) -> Result<VariantName, PlanMismatch> {
     let refuse = |problem: String| Err(PlanMismatch::new("control", problem));
     let Some(default) = &flag.default else {

@@ -16,7 +16,7 @@ pub(super) enum WindowStatus {
     Open,
     /// It opens then.
     At(Timestamp),
-    /// It cannot be told when: this machine no longer knows the time zone.
+    /// Not known: this machine no longer has the time zone.
     Unknown,
 }
 

@@ -18,9 +18,7 @@ use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
 /// A person's confirmation of a firing that waits.
 #[derive(Debug, Clone)]
 pub struct FiringConfirmation {
-    /// Who confirms.
     pub author: Author,
-    /// Why.
     pub reason: Option<String>,
     /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,

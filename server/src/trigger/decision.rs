@@ -1,7 +1,7 @@
 //! What a signal comes to: a function of the records, the trigger and the time, without I/O.
 //!
 //! It is asked twice: on what this node knows, to tell what has to be made ready, and on the state that the commit finds, which
-//! decides. So one incident is one action, whichever nodes are told of it, and the cooldown and the hour's limit hold over nodes
+//! decides. So one incident is one action, whichever nodes receive it, and the cooldown and the hour's limit hold over nodes
 //! and restarts.
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +26,7 @@ pub(super) enum SignalDecision {
     Repeat(FiringId),
     /// The incident is over.
     Resolve(FiringId),
-    /// It is over before it was told that it began: what comes late is not to be acted on.
+    /// Its end arrived before its beginning, which is then ignored.
     ResolveUnknown,
     /// Nothing, and why.
     Ignore(String),
@@ -45,7 +45,7 @@ pub(super) enum Restraint {
     Suppress(String),
 }
 
-/// Decides.
+/// Decides what a trigger does with a signal.
 pub(super) fn of(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp) -> SignalDecision {
     match signal.phase {
         SignalPhase::Firing => firing(records, trigger, signal, now),
@@ -79,7 +79,10 @@ fn firing(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp)
 fn resolved(records: &Records, trigger: &Trigger, signal: &Signal) -> SignalDecision {
     if let Some(open) = open(records, trigger, signal) {
         if signal.at < open.started {
-            return SignalDecision::Ignore(format!("it ended at {}, before the alert that is now firing began at {}", signal.at, open.started));
+            return SignalDecision::Ignore(format!(
+                "it ended at {}, before the alert that is now firing began at {}",
+                signal.at, open.started
+            ));
         }
         return SignalDecision::Resolve(open.id.clone());
     }

@@ -21,7 +21,7 @@ pub(super) enum NextStep {
     Impossible(&'static str),
 }
 
-/// What the next step commits. Flags that somebody has changed since the last step are left as they are from then on, and so is
+/// What the next step commits. Flags that others have changed since the last step are left as they are from then on, and so is
 /// what a kill keeps (`left_out`); nothing is ever raised.
 pub(super) async fn step(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, left_out: &BTreeSet<FlagKey>) -> Result<NextStep, StoreError> {
     let (Some(target), Some(last)) = (
@@ -80,7 +80,7 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
     Some((cap, after))
 }
 
-/// The record where the ladder cannot go on.
+/// The record if the next step is impossible.
 pub(super) fn cannot_step(rollback: &Rollback, why: &str, environment: &EnvironmentKey) -> Rollback {
     let mut next = rollback.clone();
     next.state = RollbackState::Failed;

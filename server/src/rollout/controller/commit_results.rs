@@ -25,7 +25,7 @@ use crate::store::LogName;
 
 /// How long until something is tried again that the store did not take.
 const AWAY: Duration = Duration::from_millis(500);
-/// How long the store may take to put back what was moved, before the flag is killed meanwhile.
+/// How long the store may take to roll back exposure before the flag is killed instead.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often what the gates went by is recorded while nothing else is. The log keeps every record, and nodes keep what was reported in
 /// the last hour: this is for the counts of a node that never comes back.
@@ -69,7 +69,7 @@ impl RolloutController {
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
-    /// Its record shall be what `next` makes of it.
+    /// Its record becomes what `next` makes of it.
     fn record(&mut self, token: LeaderToken, id: &RolloutId, next: impl FnOnce(&Rollout, &ObservedRollout) -> Rollout) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value() else { return };
@@ -180,12 +180,12 @@ impl RolloutController {
             reason,
             vec![token.ask(), commits::take_back(members, self.rollouts.drivers.author().actor, self.wall())],
         );
-        // A release that was finished meanwhile must not keep exposure from going back.
+        // A release that was finished in between must not keep exposure from going back.
         draft.release = draft.release.filter(|name| commits::is_open(&state, name));
         self.submit(ids, CommitKind::TakeBack, draft);
     }
 
-    /// It ends where it is; with it the other rollouts of its release.
+    /// It ends without changing exposure, with the other rollouts of its release.
     pub(super) fn abort(&mut self, id: &RolloutId, token: LeaderToken, stop: AbortReason) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value().cloned() else { return };
@@ -233,7 +233,7 @@ impl RolloutController {
         }));
     }
 
-    /// The store is away, and exposure cannot go back: its flag is killed, which needs no store.
+    /// The store is away, so exposure cannot be rolled back: its flag is killed, which needs no store.
     fn kill(&mut self, id: &RolloutId) {
         let Some(tracked) = self.tracked.get_mut(id) else { return };
         let Ok(rollout) = tracked.entry.value().cloned() else { return };
@@ -294,7 +294,7 @@ impl RolloutController {
                 self.token = None;
                 again(self, FOLLOWER_POLL);
             }
-            // Somebody was faster; the state that says so is on its way.
+            // Someone else was faster; the new state is on its way.
             Err(
                 CommitError::RecordMoved(_)
                 | CommitError::NoRecord(_)
@@ -332,7 +332,7 @@ impl RolloutController {
         }
     }
 
-    /// It cannot go on: the commit path refuses what it is to do.
+    /// It cannot continue: the commit path refuses its next commit.
     fn fail(&mut self, ids: &[RolloutId], error: &CommitError) {
         let (Some(token), wall) = (self.token, self.wall()) else { return };
         let why = error.problem();

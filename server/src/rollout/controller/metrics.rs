@@ -71,7 +71,7 @@ impl RolloutMetrics {
             .for_each(|(_, counter)| counter.increment(1));
     }
 
-    /// A step was taken, so long after the hold before it was over; `None` where something else was waited for.
+    /// A step was taken, so long after the hold before it was over; `None` if it also waited for something else.
     pub(super) fn stepped(&self, late: Option<Duration>) {
         self.steps.increment(1);
         if let Some(late) = late {

@@ -41,7 +41,7 @@ fn rates(margin: Threshold, alpha: f64) -> RateTest {
     RateTest { margin, alpha }
 }
 
-/// What there is too little of, where there is.
+/// What there is too little of, if anything.
 fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> {
     let (treatment, control) = (figures.treatment.served, figures.control.served);
     let needs_control = matches!(comparison.against, ComparedTo::Control(_));

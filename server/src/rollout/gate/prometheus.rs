@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read, at most: one number needs few.
 const BYTES: usize = 256 * 1024;
 
-/// Asks for the one value of a query, or says why there is none.
+/// Fetches the one value of a query, or explains why there is none.
 pub(in crate::rollout) async fn ask(http: &reqwest::Client, address: Option<&str>, query: &str) -> Result<f64, String> {
     let Some(address) = address else {
         return Err("no Prometheus address is configured: set the gate's \"url\", or \"prometheus\" in the environment's policy".to_owned());
@@ -43,7 +43,7 @@ async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u
         .ok()
         .and_then(|body| body.get("error")?.as_str().map(str::to_owned));
     Err(format!(
-        "Prometheus answered {}{}",
+        "Prometheus returned status {}{}",
         status.as_u16(),
         why.map(|why| format!(": {why}")).unwrap_or_default()
     ))
@@ -63,7 +63,12 @@ fn value_of(text: &[u8]) -> Result<f64, String> {
             Some(several) => return Err(format!("the query returns {} values; a gate needs exactly one", several.len())),
             None => return Err("the response from Prometheus has no result".to_owned()),
         },
-        other => return Err(format!("the query returns a {}; a gate needs exactly one value", other.unwrap_or("result without a type"))),
+        other => {
+            return Err(format!(
+                "the query returns a {}; a gate needs exactly one value",
+                other.unwrap_or("result without a type")
+            ));
+        }
     };
     let text = pair
         .get(1)
@@ -76,7 +81,7 @@ fn value_of(text: &[u8]) -> Result<f64, String> {
     }
 }
 
-/// What a value says that has not been as it must be for so long.
+/// Judges a value; `lasting` is how long it has been outside the limit, if it is.
 pub(in crate::rollout) fn judge(query: &PrometheusQuery, value: f64, lasting: Option<Lasting>) -> (GateVerdict, String) {
     let Some(lasting) = lasting else {
         return (GateVerdict::Pass, format!("{value} is {}", bounds(query)));

@@ -31,7 +31,7 @@ pub(in crate::rollout) struct GateWatch {
     tally: GateTally,
     /// Since when its value has not been as it must be.
     wrong_since: Option<Instant>,
-    /// The control's figures of the last step that had one, where this one has none.
+    /// The control's figures of the last step that had one, if this one has none.
     frozen: Option<Arm>,
 }
 

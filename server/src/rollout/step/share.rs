@@ -25,10 +25,7 @@ pub(super) fn control(plan: &RolloutPlan, split: &Split, safe: Option<&VariantNa
             ([], _) => Err("the split serves only this variant, so there is no other one to lower".to_owned()),
             ([only], _) => Ok((*only).clone()),
             (_, Some(safe)) if others.contains(&safe) => Ok(safe.clone()),
-            (_, _) => Err(format!(
-                "is missing; the split also serves {}. Name the one to lower",
-                names()
-            )),
+            (_, _) => Err(format!("is missing; the split also serves {}. Name the one to lower", names())),
         },
     }
 }
@@ -74,7 +71,7 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     Split::new(moved.collect(), split.by().cloned(), split.salt().map(str::to_owned)).map_err(|faults| faults.to_string())
 }
 
-/// The shares, with the variant in front of its control where the split does not serve it yet.
+/// The shares, with the variant in front of its control if the split does not serve it yet.
 fn with_variant(split: &Split, variant: &VariantName, control: &VariantName) -> Result<Vec<Share>, String> {
     let mut shares = split.shares().to_vec();
     for name in [variant, control] {
@@ -99,7 +96,7 @@ fn with_variant(split: &Split, variant: &VariantName, control: &VariantName) -> 
 }
 
 /// By what all weights are multiplied so that the share is a whole number. Bounds between shares are fractions of the whole, so
-/// that nobody moves by it.
+/// that no user moves by it.
 fn factor(shares: &[Share], share: Percent) -> Result<u64, String> {
     let total: u64 = shares.iter().map(|share| u64::from(share.weight.units())).sum();
     let factor = WHOLE / gcd(total * u64::from(share.thousandths()), WHOLE);

@@ -214,7 +214,7 @@ fn moved(prepared: &PreparedRollback) -> BTreeSet<FlagKey> {
         .unwrap_or_default()
 }
 
-/// Which rollouts are held where a scope cannot go back.
+/// Which rollouts are held if a scope cannot be rolled back.
 fn scope_of(scope: &RollbackScope, flags: BTreeSet<FlagKey>) -> HoldScope {
     match scope {
         RollbackScope::Environment => HoldScope::All,
@@ -224,7 +224,7 @@ fn scope_of(scope: &RollbackScope, flags: BTreeSet<FlagKey>) -> HoldScope {
     }
 }
 
-/// What is killed where a scope was to go back: the flags that would have; where that cannot be told, those that it names.
+/// What is killed instead of rolled back: the flags that the rollback would change; if that is not known, those that it names.
 fn scopes(state: &EnvironmentState, scope: &RollbackScope, moved: Option<BTreeSet<FlagKey>>) -> Vec<KillScope> {
     let flags = |flags: BTreeSet<FlagKey>| flags.into_iter().map(KillScope::Flag).collect();
     match (moved, scope) {

@@ -107,7 +107,7 @@ async fn a_step_without_a_control_is_compared_with_the_last_one_that_had_one() {
     let rollout = world.until(&id, RolloutState::RolledBack).await;
     let figures = rollout.gates[0].figures.unwrap();
     assert!(figures.frozen && figures.control.served >= 2_900, "{figures:?}");
-    assert!(rollout.reason.contains("as it was when it was last served"), "{}", rollout.reason);
+    assert!(rollout.reason.contains("from when it was last served"), "{}", rollout.reason);
 }
 
 #[tokio::test(start_paused = true)]
