@@ -1,6 +1,6 @@
-//! Checks: HTTP probes that say whether going back is safe, and afterwards whether service is restored.
+//! Checks: HTTP probes that show whether a rollback is safe, and afterwards whether service is restored.
 //!
-//! All probes of a set are asked side by side, and each ends at its own timeout, so that a set takes as long as its slowest
+//! All probes of a set run in parallel, and each ends at its own timeout, so that a set takes as long as its slowest
 //! probe and never longer than the longest timeout. An outcome is words for people: what came, and what was expected.
 
 mod body;

@@ -1,4 +1,4 @@
-//! File sets: what the files of a set say, against what is there, decided on the state that the commit is admitted on.
+//! File sets: merges the files of a set into the environment, on the state that the commit is admitted on.
 //!
 //! ```text
 //! what the file said when it was last applied (the claim) --+
@@ -6,8 +6,8 @@
 //! what is there now ----------------------------------------+
 //! ```
 //!
-//! A set changes what it owns, and nothing else. What people changed by hand since its last apply stays unless its files changed
-//! just that: a flag that was switched off at night. What a live rollout moves stays even then. Kills are no part of a flag, so
+//! A set changes what it owns, and nothing else. What people changed by hand since its last apply (such as a flag switched off at night) is kept unless its
+//! files changed the same. What a live rollout moves is kept even then. Kills are not part of a flag, so
 //! no file can lift one.
 
 mod merge;

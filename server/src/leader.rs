@@ -1,10 +1,10 @@
 //! Leader lease: which node runs the background work of an environment, such as awaited confirmations, staged rollbacks and pings.
 //!
 //! One node at a time, named by a record of the log, so that it holds on every store and survives every node. The record carries a
-//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it where another node has
-//! taken over: a node that was paused, cut off or slow can lose its place, it can never act twice.
+//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it if another node has
+//! taken over: a node that was paused, cut off or slow can lose its lease, but it can never act twice.
 //!
-//! Whether the driver is alive is asked of the store ([`Presence`]), and only when another node has something to do. Nothing is
+//! The store knows whether the driver is alive ([`Presence`]); it is asked only when another node has something to do. Nothing is
 //! renewed, and an environment without background work has no driver.
 
 #[cfg(test)]

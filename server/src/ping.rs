@@ -1,7 +1,7 @@
 //! Pings: revisions with identical content, which measure how fast a change reaches every application.
 //!
-//! A ping goes the way of every commit. What came of it is closed by a task of the server, so that a caller who hangs up loses
-//! only the answer, and kept as a record: the newest [`KEPT`] are the environment's propagation history.
+//! A ping takes the path of every commit. A task of the server completes its result, so that a caller who hangs up loses only the
+//! response, and keeps it as a record: the newest [`KEPT`] are the environment's propagation history.
 
 mod schedule;
 

@@ -1,4 +1,4 @@
-//! Proposals: what becomes of writes that wait for a second person. [`crate::commit::approval`] makes them; here they are
+//! Proposals: writes that wait for a second person. [`crate::commit::approval`] makes them; here they are
 //! approved, declined and withdrawn.
 //!
 //! ```text
@@ -6,8 +6,8 @@
 //!                                                                                           └── no ──► stale, nothing changed
 //! ```
 //!
-//! Each decision is a commit on condition that the proposal still waits: of two that decide at once, on whichever nodes, one does,
-//! and the other hears what became of it.
+//! Each decision is a commit on condition that the proposal still waits: if two decide at once, on any nodes, one succeeds,
+//! and the other learns the result.
 
 mod error;
 pub(crate) mod messages;

@@ -1,4 +1,4 @@
-//! Whose hands flags and segments went through: each change since an entry of the log, and who made it.
+//! The history of flags and segments: each change since an entry of the log, and who made it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

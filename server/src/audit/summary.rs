@@ -1,4 +1,4 @@
-//! Commits in short.
+//! Summaries of commits.
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;

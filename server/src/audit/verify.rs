@@ -1,4 +1,4 @@
-//! The proof that a log is whole: every entry's digest follows from the one before and its own bytes, from the first on.
+//! Verifies that a log is complete: every entry's digest follows from the one before and its own bytes, from the first on.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Environments that vouch for their own state, as their policies ask: on the node that drives each.
+//! Vouches automatically for the state of environments whose policy says so, on the leader of each.
 
 use std::sync::Arc;
 use std::time::Duration;

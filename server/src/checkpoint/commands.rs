@@ -1,4 +1,4 @@
-//! Taking, judging and deleting checkpoints: what is asked of the log, decided on the state that the commit finds.
+//! Creating, judging and deleting checkpoints: operations that are decided on the state that the commit finds.
 
 use std::sync::Arc;
 

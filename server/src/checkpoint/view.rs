@@ -1,4 +1,4 @@
-//! Checkpoints as they are shown.
+//! Checkpoints as the API shows them.
 
 use ripcord_proto::Snapshot;
 use ripcord_proto::checkpoint::Checkpoint;

@@ -1,7 +1,7 @@
-//! Three ways into one: what a file said, what it says, and what is there.
+//! A three-way merge: what a file said, what it says, and what is there.
 //!
-//! Member by member the side that changed wins, and the file if both did. Objects are taken apart; rules are matched by their
-//! id, or by their condition where they have none; everything else is one piece, a split's shares among it.
+//! Member by member the side that changed wins, and the file if both did. Objects are merged by member; rules are matched by their
+//! id, or by their condition if they have none; everything else is one piece, including the shares of a split.
 
 use serde_json::{Map, Value};
 

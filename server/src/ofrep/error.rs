@@ -1,4 +1,4 @@
-//! Errors as OFREP spells them.
+//! Errors in the format of OFREP.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};

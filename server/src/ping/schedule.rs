@@ -1,4 +1,4 @@
-//! Pings that an environment's policy has sent, by the node that drives the environment.
+//! Pings that an environment's policy schedules, sent by the leader of the environment.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a proposal keeps → what is asked of the commit path, once more.
+//! Turns what a proposal keeps into the same request to the commit path again.
 
 use ripcord_proto::KillScope;
 use ripcord_proto::proposal::{Proposal, ProposedOperation};

@@ -1,4 +1,4 @@
-//! A proposal as the second person looks at it: with the share of users that it affects.
+//! A proposal as the second person sees it: with the share of users that it affects.
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::proposal::{Proposal, ProposalState};

@@ -1,4 +1,4 @@
-//! What a release changed since its baseline, and whose hands were in it besides.
+//! What a release changed since its baseline, and who else changed the same flags.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Beginning, describing and finishing releases: what is asked of the log, decided on the state that the commit finds.
+//! Beginning, describing and finishing releases: operations that are decided on the state that the commit finds.
 
 use std::sync::Arc;
 

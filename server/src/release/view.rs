@@ -1,4 +1,4 @@
-//! Releases as they are shown.
+//! Releases as the API shows them.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};

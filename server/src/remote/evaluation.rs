@@ -1,4 +1,4 @@
-//! The answer of one flag.
+//! The evaluation of one flag.
 
 use ripcord_proto::flagd::KILL_METADATA;
 use ripcord_proto::kill::KillId;

@@ -1,4 +1,4 @@
-//! Why a rollback was not made.
+//! Why a rollback was refused or failed.
 
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::digest::Digest;

@@ -1,4 +1,4 @@
-//! Whom a rollback affects: every flag that it may change is evaluated for every user of a population, as it is and as it would
+//! Which users a rollback affects: every flag that it may change is evaluated for every user of a population, as it is and as it would
 //! be, by the engine that applications evaluate with. On two threads, beside the runtime.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! The review that falls due after a rollback: going back needs no approval, so people look at it afterwards.
+//! The review that is due after a rollback: a rollback needs no approval, so people look at it afterwards.
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;

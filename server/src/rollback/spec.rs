@@ -1,4 +1,4 @@
-//! A rollback as it is asked for.
+//! The specification of a rollback.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 /// Most names in the log's reason.
 const NAMED: usize = 5;
 
-/// A rollback as it is asked for.
+/// What to roll back, and how.
 #[derive(Debug, Clone)]
 pub struct RollbackSpec {
     /// The target; `None` = that of the scope: a release's baseline, the state before an earlier rollback.
     pub to: Option<TargetName>,
-    /// What is put back.
+    /// What is rolled back.
     pub scope: RollbackScope,
     /// Only for users in this segment.
     pub segment: Option<SegmentKey>,

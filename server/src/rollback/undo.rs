@@ -1,4 +1,4 @@
-//! Forward again: an undo is a rollback of what a rollback did, under the same guards, that marks the first one in the same commit.
+//! An undo is a rollback of what a rollback did, under the same guards. It marks the first one as undone in the same commit.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Waiting for what becomes of a rollback.
+//! Waits for the result of a rollback.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a rollout asks of the commit path. Everything is decided on the state that the commit is admitted on: a step is taken from
+//! The commits of a rollout. Everything is decided on the state that the commit is admitted on: a step is taken from
 //! exactly the record and the split that it was decided for, or not at all.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What comes next for a rollout: a function of what is known, without I/O, clock or state of its own.
+//! Decides what a rollout does next: a function of what is known, without I/O, clock or state of its own.
 //!
 //! ```text
 //! a gate fails ──► rolled back or held          the hold is over ──► every gate read once more ──► approval ──► window ──► next step

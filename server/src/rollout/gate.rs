@@ -1,4 +1,4 @@
-//! Reading gates: what is asked of whom, and what the answer means.
+//! Reads gates: where the values come from, and what they mean.
 
 pub(super) mod comparison;
 pub(super) mod prometheus;

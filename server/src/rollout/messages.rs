@@ -72,7 +72,7 @@ pub(super) fn no_window(rollout: &Rollout) -> String {
 
 pub(super) fn lockstep(rollout: &Rollout, behind: &str) -> String {
     format!(
-        "{} starts together with the other rollouts of its release; waiting for {behind}",
+        "{} starts together with the other rollouts of its release; waiting for rollout {behind}",
         step(rollout, rollout.step + 1)
     )
 }

@@ -1,4 +1,4 @@
-//! Another threshold tried on what a gate went by: which past steps it would have stopped, and which let through.
+//! Tries a different threshold on the recorded samples of a gate: which past steps it would have stopped, and which it would have passed.
 
 use ripcord_proto::gate::{ComparedTo, Gate, GateSample, GateVerdict, Measure, OutcomeComparison, OutcomeMeasure, Percent, Threshold, WorseDirection};
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest, ReplayedStep};

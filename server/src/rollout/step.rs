@@ -1,7 +1,7 @@
-//! Which edit of a flag a step is: it moves the split of one rule, and nothing else of the flag.
+//! A step as an edit of a flag: it moves the split of one rule, and nothing else.
 //!
 //! ```text
-//! 10 %          [on 1 %, off 99 %]  ->  [on 10 %, off 90 %]       taken from the control, which stands beside it
+//! 10 %          [on 1 %, off 99 %]  ->  [on 10 %, off 90 %]       taken from the control next to it
 //! segment beta  a rule in front: when segment beta, serve on      stays in later steps
 //! no such rule  one is made at the end: [on, control]
 //! ```

@@ -1,4 +1,4 @@
-//! From one record of a rollout to the next.
+//! The state transitions of a rollout's record.
 
 use jiff::Timestamp;
 use ripcord_proto::Position;

@@ -1,4 +1,4 @@
-//! When steps may begin: times of the week in a time zone.
+//! When steps may start: times of the week in a time zone.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;

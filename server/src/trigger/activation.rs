@@ -1,4 +1,4 @@
-//! An alert on its way from its signal to its record.
+//! An alert being handled, from its signal to its record.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

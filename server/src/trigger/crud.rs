@@ -1,4 +1,4 @@
-//! Making, changing and deleting triggers: what is asked of the log.
+//! Creates, changes and deletes triggers.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! What a signal comes to: a function of the records, the trigger and the time, without I/O.
+//! Decides what a signal causes: a function of the records, the trigger and the time, without I/O.
 //!
-//! It is asked twice: on what this node knows, to tell what has to be made ready, and on the state that the commit finds, which
-//! decides. So one incident is one action, whichever nodes receive it, and the cooldown and the hour's limit hold over nodes
+//! It is called twice: on what this node knows, to prepare the action, and on the state that the commit finds, which
+//! decides. So one incident causes one action, whichever nodes receive it, and the cooldown and the hour's limit hold over nodes
 //! and restarts.
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,4 +1,4 @@
-//! Three memories of one question: is this delivery new?
+//! Three ways to recognise a delivery that is not new.
 //!
 //! [`ReplayCache`] recognises signed deliveries that were taken before, [`InFlight`] lets one delivery of an alert proceed at a time, and
 //! [`RepeatCounts`] counts the others, to be written every few seconds: a storm makes a handful of commits, not one for each delivery.

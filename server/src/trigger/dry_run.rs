@@ -110,7 +110,7 @@ impl Triggers {
             SignalDecision::Act => "It would act automatically: ".to_owned(),
             SignalDecision::Restrain(step) => match step {
                 decision::Restraint::AskFirst => "It would wait for approval: ".to_owned(),
-                decision::Restraint::RecordOnly => "It would only record that it fired, because the mode is off. In another mode ".to_owned(),
+                decision::Restraint::RecordOnly => "It would only record that it fired, because the mode is off. In a different mode ".to_owned(),
                 decision::Restraint::DryRun => "It would record a dry run: ".to_owned(),
                 decision::Restraint::Suppress(why) => format!("It would not act, because {why}. Without that, "),
             },

@@ -20,7 +20,7 @@ pub(super) fn restrained(activation: &Activation, restraint: &Restraint, would: 
             activation.trigger.answer_within
         ),
         Restraint::RecordOnly => format!(
-            "Recorded only, because the mode is off. In another mode it would {}. See `ripcord trigger show {name}`",
+            "Recorded only, because the mode is off. In a different mode it would {}. See `ripcord trigger show {name}`",
             activation.trigger.action
         ),
         Restraint::DryRun => format!("Dry run, nothing was changed: {would}"),

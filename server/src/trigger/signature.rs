@@ -1,4 +1,4 @@
-//! Whether a delivery is genuine. Everything that depends on a secret is compared in constant time.
+//! Verifies that a delivery is genuine. Everything that depends on a secret is compared in constant time.
 //!
 //! | header | carries |
 //! | --- | --- |
@@ -6,8 +6,8 @@
 //! | `Ripcord-Signature: t=1764000000,v1=…` | seconds since 1970, and HMAC-SHA256 of `t`, a dot and the body, in hexadecimal |
 //! | `X-PagerDuty-Signature: v1=…` | HMAC-SHA256 of the body, as PagerDuty signs; its event's own time is used for `t` |
 //!
-//! A time that is more than five minutes away from the server's clock is refused. Within that window the same delivery is known
-//! again by its signature.
+//! A time that is more than five minutes away from the server's clock is refused. Within that window a repeated delivery is recognised
+//! by its signature.
 
 use jiff::Timestamp;
 use ring::hmac;

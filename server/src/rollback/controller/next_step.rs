@@ -1,4 +1,4 @@
-//! The next step of a rollback that goes in stages: what it commits.
+//! The next step of a staged rollback: what it commits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Asking gates beside the loop, and taking in what they answer.
+//! Reads gates beside the loop, and passes their results to it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A query of Prometheus over its HTTP API. Whatever is not one finite number is unknown, and unknown never passes.
+//! A query of Prometheus over its HTTP API. Anything but one finite number is unknown, and unknown never passes.
 
 use std::time::Duration;
 

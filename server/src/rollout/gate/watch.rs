@@ -1,4 +1,4 @@
-//! One gate over one step: when it is read next, what it said, and what it went by.
+//! One gate during one step: when it is read next, its verdict, and the samples behind it.
 
 use jiff::Timestamp;
 use ripcord_proto::check::CheckOutcome;

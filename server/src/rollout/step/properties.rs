@@ -1,4 +1,4 @@
-//! Promise 9 over whatever splits there are: no step takes the variant from anybody, moves anybody else's variant, or misses
+//! Promise 9 for any split: no step takes the variant from a user, changes the variant of another user, or misses
 //! its share.
 
 use std::sync::Arc;

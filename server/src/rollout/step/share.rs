@@ -1,4 +1,4 @@
-//! Shares of a split: one grows into the one beside it.
+//! Shares of a split: one grows into the one next to it.
 
 use ripcord_proto::VariantName;
 use ripcord_proto::gate::Percent;

@@ -1,4 +1,4 @@
-//! A kill, taken the way of every kill, which waits for nothing; the record follows.
+//! A kill: it takes the path of every kill, which never waits. The record follows.
 
 use futures_util::future::join_all;
 use ripcord_proto::KillScope;
