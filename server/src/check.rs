@@ -18,7 +18,7 @@ use crate::clock::Clock;
 /// How long a connection may take; a shorter timeout of a check ends it sooner.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Asks probes. Cheap to clone.
+/// Runs probes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Checks {
     http: Option<reqwest::Client>,
@@ -26,9 +26,9 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// With a client of their own: no redirects are followed, since the status that comes is what is judged.
+    /// With a client of their own: no redirects are followed, since the first status is the one that counts.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        // Somebody else in this process (the demo's commands) may have done it already.
+        // Other code in this process (the demo's commands) may already have done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -39,7 +39,7 @@ impl Checks {
         Self { http: http.ok(), clock }
     }
 
-    /// Asks those of `probes` that are meant for `when`, and says what came of each, in their order. Dropping the future ends
+    /// Runs the `probes` that are meant for `when`, and returns the outcome of each, in their order. Dropping the future ends
     /// the probes.
     pub async fn run(&self, probes: &[ScopedCheck], when: CheckPhase) -> Vec<CheckOutcome> {
         let due = probes.iter().filter(|probe| probe.check.when.contains(&when));

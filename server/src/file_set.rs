@@ -33,10 +33,10 @@ use self::merge::Merged;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Expected, Operation, Precheck};
 
-/// What becomes of an environment by a file set.
+/// What applying a file set does to an environment.
 #[derive(Debug, Default)]
 pub struct FileSetDecision {
-    /// What has to be asked, in order.
+    /// The operations, in order.
     pub asks: Vec<Operation>,
     /// What is kept although the files differ.
     pub kept: Vec<KeptDifference>,
@@ -57,7 +57,7 @@ pub struct KeptDifference {
     pub rollout: Option<RolloutId>,
 }
 
-/// The ask that a file set is.
+/// The operation that applies a file set.
 pub fn ask(set: FileSet) -> Operation {
     let kept = ProposedOperation::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
     Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
@@ -80,7 +80,7 @@ impl FileSetDecision {
 /// Decides what a file set changes.
 ///
 /// # Errors
-/// It would change what is not its own, or what was changed by hand does not fit what the files say now.
+/// It would change what it does not own, or manual changes conflict with the files.
 pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<FileSetDecision, CommitError> {
     let mut deciding = FileSetDecider {
         set,
@@ -163,13 +163,13 @@ impl SetItem for Segment {
     }
 }
 
-/// Whose a thing is, seen from the set.
+/// Who owns an entry, from the point of view of the set.
 enum Owner<'a> {
-    /// The set's, whose file said this of it.
+    /// This set, whose file had this value.
     Own(&'a RawValue),
     /// No set.
     Nobody,
-    /// Another set's.
+    /// Another set.
     Other(&'a SetName),
 }
 
@@ -179,7 +179,7 @@ struct FileSetDecider<'a> {
     decision: FileSetDecision,
     /// What belongs to others.
     foreign: Vec<ValidationError>,
-    /// Where what was changed by hand does not fit the files.
+    /// Where manual changes conflict with the files.
     unfit: Vec<ValidationError>,
 }
 
@@ -298,7 +298,7 @@ impl<'a> FileSetDecider<'a> {
         }
     }
 
-    /// Deletes what the set owns and its files do not have any more.
+    /// Deletes what the set owns and its files no longer contain.
     fn prune(&mut self) {
         let snapshot = &self.state.snapshot;
         for claim in &self.state.records.claims {
@@ -320,7 +320,7 @@ impl<'a> FileSetDecider<'a> {
         }
     }
 
-    /// The default set owns whatever no other set does.
+    /// The default set owns everything that no other set does.
     fn prune_what_nobody_owns(&mut self) {
         let snapshot = &self.state.snapshot;
         let flags = snapshot.flags.iter().map(|entry| entry.key());

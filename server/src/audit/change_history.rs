@@ -34,7 +34,7 @@ pub struct HistoryEntry {
     pub left: Option<Digest>,
 }
 
-/// Whose hands everything went through after the entry `after`.
+/// All changes after the entry `after`.
 pub async fn change_history(store: &dyn Store, log: &LogName, after: Sequence) -> Result<ChangeHistory, StoreError> {
     let mut hands = ChangeHistory::default();
     let mut after = after;

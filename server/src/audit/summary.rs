@@ -7,7 +7,7 @@ use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
 
 use crate::store::LogName;
 
-/// Changes that a list names, at most.
+/// Most changes that a list names.
 const NAMED_CHANGES: usize = 100;
 
 /// A commit as a list shows it.

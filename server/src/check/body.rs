@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Characters of a found value that are shown.
 const SHOWN: usize = 80;
 
-/// Judges a body: what was found, in words, or what is wrong with it.
+/// Checks a body: what was found, in words, or what is wrong with it.
 pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String> {
     let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is not JSON".to_owned())?;
     match compare(expected, &body)? {
@@ -18,9 +18,9 @@ pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String
 /// The result of a comparison, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BodyMatch {
-    /// What should stand there.
+    /// As expected: the value, in words.
     Matches(String),
-    /// Something else.
+    /// Different: the value, in words.
     Differs(String),
 }
 

@@ -7,7 +7,7 @@ use ripcord_proto::check::Check;
 
 use super::body;
 
-/// Bytes of a body that are read, at most.
+/// Most bytes of a body that are read.
 const BODY: usize = 64 * 1024;
 
 /// Sends the request and describes the response: `Ok` if it is what the check expects.

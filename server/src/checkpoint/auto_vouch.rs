@@ -18,36 +18,36 @@ use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::{LeaderLease, LeaderToken};
 
-/// How soon a node that does not drive, or could not look, looks again.
+/// How soon a node that is not the leader, or whose attempt failed, tries again.
 const ASIDE: Duration = Duration::from_secs(5);
-/// How soon probes that were not green are asked again.
+/// How soon failed probes run again.
 const RETRY: Duration = Duration::from_mins(1);
 /// How long other nodes may take to say who has confirmed the state.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What environments vouch with. Cheap to clone.
+/// What vouching needs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AutoVouch {
-    /// Where the states are.
+    /// The environments with their states.
     pub environments: Environments,
     /// Who has confirmed them.
     pub fleet: Fleet,
-    /// Asks the policies' probes.
+    /// Runs the probes of policies.
     pub checks: Checks,
-    /// Says whether this node drives.
+    /// Says whether this node is the leader.
     pub drivers: LeaderLease,
 }
 
-/// What came of a look.
+/// When to look again.
 enum SoakCheck {
-    /// Nothing more until the log moves.
+    /// When the log moves.
     Settled,
-    /// Look again after this, or when the log moves.
+    /// After this, or when the log moves.
     Again(Duration),
 }
 
 impl AutoVouch {
-    /// Has every environment vouch as its policy asks, until the server stops.
+    /// Vouches for every environment whose policy says so, until the server stops.
     pub fn start(self) {
         let environments = self.environments.clone();
         environments.in_each("vouching", move |place| self.clone().keep(place));

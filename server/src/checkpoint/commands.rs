@@ -15,15 +15,15 @@ use super::resolve::{no_checkpoint, no_known_good};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Expected, Operation};
 
-/// Judgements that a checkpoint keeps, at most; the log has all.
+/// Most judgements that a checkpoint keeps; the log has all.
 const JUDGEMENTS: usize = 200;
 
-/// A checkpoint that is to be taken of the state that the commit finds.
+/// A checkpoint to create of the state that the commit finds.
 #[derive(Debug, Clone)]
 pub struct NewCheckpoint {
     /// Its name, which must be free.
     pub name: CheckpointName,
-    /// For people.
+    /// A note for people.
     pub note: Option<String>,
     pub by: Actor,
     pub at: Timestamp,
@@ -31,7 +31,7 @@ pub struct NewCheckpoint {
     pub judgement: Option<Judgement>,
 }
 
-/// Takes a checkpoint.
+/// Creates a checkpoint.
 pub fn take(taking: NewCheckpoint) -> Operation {
     Operation::decide(move |state| Ok(vec![Operation::PutRecord(record(state, &taking)?, Expected::Absent)]))
 }
@@ -84,7 +84,7 @@ pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
     })
 }
 
-/// What the record must be: the one that the caller read, else the one that the decision was made on.
+/// The expected record: the one that the caller read, else the one that the decision was made on.
 fn expected_of(state: &EnvironmentState, key: &RecordKey, read: Option<Digest>) -> Expected {
     let found = read.or_else(|| state.records.digest(key));
     found.map_or(Expected::Anything, Expected::Digest)

@@ -27,35 +27,35 @@ pub struct ResolvedTarget {
 /// Why a name does not refer to a state.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// No such checkpoint, or nothing is known to be good: what there is instead.
+    /// The checkpoint does not exist, or none is known-good; the problem names alternatives.
     #[error("{}", .0.detail)]
     NotFound(Box<Problem>),
-    /// A state that is still to come.
+    /// The revision does not exist yet.
     #[error("{named} is newer than the newest revision, {newest}")]
     Ahead {
-        /// As it was named.
+        /// The name as given.
         named: TargetName,
-        /// The newest that there is.
+        /// The newest position.
         newest: Position,
     },
-    /// A position at which this log never was.
+    /// The position never existed in this log.
     #[error("revision {named} does not exist")]
     NoRevision {
-        /// As it was named.
+        /// The name as given.
         named: TargetName,
-        /// The newest that there is.
+        /// The newest position.
         newest: Position,
     },
     /// The log gives a different state than the one that the checkpoint was taken of.
     #[error("checkpoint {name} has the content hash {stated}, but the log gives {computed}")]
     Altered {
         name: CheckpointName,
-        /// As it was taken.
+        /// The hash in the checkpoint.
         stated: ContentHash,
-        /// As it is read back.
+        /// The hash of the state that was read back.
         computed: ContentHash,
     },
-    /// The environment is not there.
+    /// The environment does not exist.
     #[error(transparent)]
     Environment(#[from] CommitError),
     /// The log cannot be read.
@@ -112,7 +112,7 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     if revision == Revision(0) {
         return Ok(Position::START);
     }
-    // In the first epoch there is but one place where it can lie.
+    // In the first epoch there is only one possible place.
     if revision >= newest.revision || newest.epoch == Position::START.epoch {
         return Ok(Position { revision, ..newest });
     }

@@ -12,7 +12,7 @@ pub struct Difference {
     pub path: String,
     /// What the file says; `None` = it has nothing there.
     pub file: Option<Value>,
-    /// What stays; `None` = it was taken away.
+    /// What is kept; `None` = it was removed.
     pub now: Option<Value>,
 }
 

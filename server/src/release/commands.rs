@@ -23,14 +23,14 @@ const BASELINE_CHARACTERS: usize = limits::KEY_CHARACTERS - 16;
 pub struct NewRelease {
     /// Its name, which must be free.
     pub name: ReleaseName,
-    /// What it says about itself.
+    /// Its details.
     pub details: ReleaseDetails,
     /// Who begins it.
     pub by: Actor,
     pub at: Timestamp,
 }
 
-/// Takes the checkpoint that a release goes back to, and opens the release; both or neither.
+/// Creates the checkpoint that a release rolls back to, and opens the release; both or neither.
 pub fn begin(beginning: NewRelease) -> Operation {
     Operation::decide(move |state| {
         let taking = NewCheckpoint {
@@ -70,7 +70,7 @@ pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> 
     })
 }
 
-/// Finishes a release: nothing joins it any more. One that is finished already stays as it is.
+/// Finishes a release: nothing can join it afterwards. A finished one does not change.
 pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let release = find(&state.records, &name)?;
@@ -108,7 +108,7 @@ fn open<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, Com
     }
 }
 
-/// What the record must be: the one that the caller read, else the one that the decision was made on.
+/// The expected record: the one that the caller read, else the one that the decision was made on.
 fn expected_of(state: &EnvironmentState, name: &ReleaseName, read: Option<Digest>) -> Expected {
     let found = read.or_else(|| state.records.digest(&RecordKey::Release(name.clone())));
     found.map_or(Expected::Anything, Expected::Digest)

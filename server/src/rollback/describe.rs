@@ -15,7 +15,7 @@ use crate::commit::CommitError;
 use crate::commit::reversal::{Conflict, ConflictReason, ExposureCap, FlagOrSegment, FlagReversal, ReversalDecision, RollbackPreview, StageMethod};
 use crate::flag_text;
 
-/// What the log knows of whose hands things went through, for a plan.
+/// What the log knows about who changed what, for a plan.
 pub(super) struct PlanDescriber<'a> {
     pub(super) prepared: &'a PreparedRollback,
     pub(super) hands: &'a ChangeHistory,
@@ -54,7 +54,7 @@ impl PlanDescriber<'_> {
         }
     }
 
-    /// What stays as it is, and by whom it was changed.
+    /// What is not changed, and who changed it last.
     pub(super) fn conflicts(&self, decision: &ReversalDecision) -> Vec<PlanConflict> {
         decision.conflicts.iter().map(|conflict| self.conflict(conflict)).collect()
     }
@@ -130,7 +130,7 @@ pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledFlag> {
     killed.collect()
 }
 
-/// Flags for which rules cannot say it.
+/// Flags whose rules cannot express it.
 pub(super) fn cannot(decision: &ReversalDecision) -> Vec<BlockedFlag> {
     let cannot = decision.cannot.iter().map(|cannot| BlockedFlag {
         flag: cannot.flag.clone(),

@@ -82,7 +82,7 @@ impl Triggers {
     /// Tries a payload: whether `trigger` would fire, and what it would do. Changes nothing.
     ///
     /// # Errors
-    /// The payload cannot be read, or the environment is not there.
+    /// The payload cannot be read, or the environment does not exist.
     pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, DryRunError> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;

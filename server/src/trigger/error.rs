@@ -28,7 +28,7 @@ pub enum DryRunError {
     /// The payload is not what the trigger takes.
     #[error("{0}")]
     Payload(ValidationErrors),
-    /// The environment is not there.
+    /// The environment does not exist.
     #[error(transparent)]
     Commit(#[from] CommitError),
 }

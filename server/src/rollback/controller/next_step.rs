@@ -15,7 +15,7 @@ use crate::store::StoreError;
 
 /// The next step.
 pub(super) enum NextStep {
-    /// This is to be committed.
+    /// Commit this.
     Commit(Box<Reversal>),
     /// There is none.
     Impossible(&'static str),
