@@ -30,7 +30,7 @@ pub trait LiveNodes: Send + Sync + std::fmt::Debug + 'static {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>>;
 }
 
-/// A node on a store of its own.
+/// A node with its own store.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub struct SingleNode;
@@ -47,7 +47,7 @@ impl LiveNodes for SingleNode {
 pub struct LeaderToken(u64);
 
 impl LeaderToken {
-    /// What makes a draft be refused once another node drives.
+    /// Makes a draft be refused once another node drives.
     pub const fn ask(self) -> Operation {
         Operation::Driven(self.0)
     }
@@ -63,7 +63,7 @@ pub struct LeaderLease {
 }
 
 impl LeaderLease {
-    /// For this node: `node` is its name, `id` what tells this process from every other.
+    /// For this node: `node` is its name, `id` identifies this process.
     pub fn new(environments: Environments, live_nodes: Arc<dyn LiveNodes>, node: &str, id: &str) -> Self {
         Self {
             environments,

@@ -37,10 +37,10 @@ pub struct Pings {
     drivers: LeaderLease,
 }
 
-/// A ping that is asked for.
+/// A ping to send.
 #[derive(Debug, Clone)]
 pub struct PingRequest {
-    /// Of which environment.
+    /// The environment to ping.
     pub environment: EnvironmentKey,
     pub author: Author,
     /// The reason, if given.
@@ -51,7 +51,7 @@ pub struct PingRequest {
     pub wait: Duration,
 }
 
-/// A ping that was sent.
+/// A sent ping.
 #[derive(Debug, Clone)]
 pub struct SentPing {
     /// The ping, and who has confirmed it so far.
@@ -60,7 +60,7 @@ pub struct SentPing {
     pub replayed: bool,
 }
 
-/// What a repeated call finds its ping by.
+/// How a repeated call finds its ping.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct PingReceipt {
     id: PingId,
@@ -85,8 +85,8 @@ impl Pings {
         Self { environments, fleet, drivers }
     }
 
-    /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future takes
-    /// nothing back.
+    /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future does
+    /// not undo it.
     pub async fn send(&self, order: PingRequest) -> Result<SentPing, CommitError> {
         self.send_with(order, Vec::new()).await
     }
@@ -112,7 +112,7 @@ impl Pings {
                 this.close(&order, ping(&order, id, receipt.position, at, confirmation)).await;
             });
         }
-        // One that was closed says more than what this node would count for an old revision.
+        // A closed one knows more than what this node would count for an old revision.
         let closed = self.environments.state(&order.environment)?.records.pings.value(receipt.id.as_str()).cloned();
         let known = if let Some(closed) = closed {
             closed

@@ -35,7 +35,7 @@ use crate::environment::Environments;
 /// How often a decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
-/// Where proposals are decided on. Cheap to make.
+/// Decides on proposals. Cheap to create.
 #[derive(Debug, Clone)]
 pub struct Proposals {
     environments: Environments,
@@ -49,18 +49,18 @@ pub struct ProposalDecision {
     pub id: ProposalId,
     /// Who decides, when and why.
     pub word: Attribution,
-    /// The same, for the log.
+    /// The same, for the audit log.
     pub author: Author,
     /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,
 }
 
-/// What became of a decision.
+/// The result of a decision.
 #[derive(Debug, Clone)]
 pub struct DecidedProposal {
     /// The proposal as it is now.
     pub proposal: Proposal,
-    /// The position from which on it holds; `None` if it had been decided so before.
+    /// The position at which it took effect; `None` if it had been decided like this before.
     pub position: Option<Position>,
 }
 
@@ -71,7 +71,7 @@ impl Proposals {
     }
 
     /// Approves a proposal: what it holds is committed, exactly as it was shown, or refused as stale. One that was approved before
-    /// stays as it is. A dropped future takes nothing back.
+    /// does not change. Dropping the future does not undo it.
     ///
     /// # Errors
     /// It does not exist, was decided differently, or is the approver's own; or what it does is refused.
@@ -147,7 +147,7 @@ impl Proposals {
     /// A proposal once it is decided, or its state after `patience`.
     ///
     /// # Errors
-    /// The environment or the proposal is not there.
+    /// The environment or the proposal does not exist.
     pub async fn settled(&self, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Proposal, CommitError> {
         let clock = self.environments.clock();
         let found = |state: &EnvironmentState| state.records.proposals.value(id.as_str()).cloned();
@@ -189,7 +189,7 @@ impl Proposals {
         }
     }
 
-    /// The draft that was asked for, as its approval submits it.
+    /// The proposed draft, as its approval submits it.
     async fn redone(&self, proposal: &Proposal, decision: &ProposalDecision) -> Result<Draft, replay::ReplayError> {
         let author = Author {
             actor: proposal.by.clone(),
@@ -265,7 +265,7 @@ impl Proposals {
 /// What a decision finds.
 enum ProposalStatus {
     Waiting(Box<Proposal>),
-    /// It was decided so before.
+    /// It was decided like this before.
     AlreadyDecided(Box<Proposal>),
 }
 

@@ -8,11 +8,11 @@ use ripcord_proto::record::Records;
 use super::{PingRequest, Pings, newest};
 use crate::environment::EnvironmentTask;
 
-/// How often a node that does not drive, or cannot send, looks again.
+/// How often a node that is not the leader, or cannot send, tries again.
 const ASIDE: Duration = Duration::from_secs(5);
 
 impl Pings {
-    /// Sends what policies ask for, until the server stops.
+    /// Sends the pings that policies schedule, until the server stops.
     pub fn start(&self) {
         let this = self.clone();
         self.environments.in_each("pings", move |place| this.clone().keep_sending(place));

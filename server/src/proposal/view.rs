@@ -10,10 +10,10 @@ use crate::commit::{Author, CommitError, Draft};
 use crate::rollback::{self, ImpactComparison, SampleUsers};
 
 impl Proposals {
-    /// The proposal with whom it affects, as long as it waits and can be done; `reader` asks.
+    /// The proposal with the share of users that it affects, as long as it waits and can be applied; for `reader`.
     ///
     /// # Errors
-    /// The figures cannot be worked out.
+    /// The share cannot be computed.
     pub async fn with_shares(&self, environment: &EnvironmentKey, mut proposal: Proposal, reader: Author) -> Result<Proposal, CommitError> {
         if proposal.state != ProposalState::Proposed {
             return Ok(proposal);

@@ -17,14 +17,14 @@ use super::{messages, window};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Operation, Precheck};
 
-/// Something that is done to a rollout that was started.
+/// An action on a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloutAction {
     /// It is paused.
     Pause,
     /// It continues from where it was paused.
     Resume,
-    /// Its next step begins now, approvals aside.
+    /// Its next step starts now; approvals are still needed.
     Advance,
     /// It ends; exposure stays as it is.
     Abort,
@@ -37,7 +37,7 @@ pub enum RolloutAction {
 /// A new rollout of a plan.
 ///
 /// # Errors
-/// The plan's time zone is not known here.
+/// This server does not know the plan's time zone.
 pub fn begun(plan: RolloutPlan, id: RolloutId, word: Attribution) -> Result<Rollout, ValidationErrors> {
     if let Some(window) = &plan.window {
         window::check(window)?;

@@ -82,15 +82,15 @@ fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Positio
     Ok(vec![Operation::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
 }
 
-/// What `members` moved goes back, and only that, ahead of everything that is queued. Where a flag changes by that, a rollback is
-/// recorded in the same commit, which then is seen through to its proof like any other.
+/// Rolls back what `members` moved, and only that, ahead of everything that is queued. If that changes a flag, a rollback is
+/// recorded in the same commit, which then is confirmed and checked like any other.
 pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now: Timestamp) -> Operation {
     let id = RollbackId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), random());
     let decide = move |state: &EnvironmentState| {
         let mut ways = Vec::with_capacity(members.len());
         for (place, (member, reason)) in members.iter().enumerate() {
             match way_back(state, member, reason, now) {
-                // Of those that go along, one that people have edited since stays as they left it.
+                // If people have edited the flag of another member since, it stays as they left it.
                 Err(CommitError::WrongState { .. }) if place > 0 => {}
                 way => ways.push(way?),
             }
@@ -115,7 +115,7 @@ pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
     Operation::DecideNow(Precheck::new(decide))
 }
 
-/// How one rollout goes back.
+/// How one rollout is rolled back.
 struct Reversion {
     entry: Arc<Entry<Rollout>>,
     next: Rollout,
@@ -173,7 +173,7 @@ fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by
     })
 }
 
-/// The state that is there now, as one to go back to.
+/// The current state, as one to roll back to.
 fn target(state: &EnvironmentState) -> RollbackTarget {
     let position = state.head.position();
     RollbackTarget {
@@ -214,8 +214,8 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
     Operation::Decide(Precheck::new(decide).kept_as(kept))
 }
 
-/// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
-/// stays, since it goes back with them.
+/// Removes the oldest ended rollouts beyond those that are kept. One whose release others are still bound to
+/// stays, since it is rolled back with them.
 fn surplus(state: &EnvironmentState) -> Vec<Operation> {
     let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
     let live: Vec<&ReleaseName> = rollouts()
@@ -237,7 +237,7 @@ pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option
     live.find(|rollout| rollout.plan.flag == *flag)
 }
 
-/// The rollouts that move and go back with `rollout`: those of its release that are not over, and those that were completed.
+/// The rollouts that move and are rolled back with `rollout`: those of its release that are not over, and those that were completed.
 pub(super) fn bound<'s>(state: &'s EnvironmentState, rollout: &'s Rollout) -> impl Iterator<Item = &'s Arc<Entry<Rollout>>> {
     let is_bound = |other: &Rollout| {
         let live = !other.state.is_final() || other.state == RolloutState::Completed;

@@ -25,7 +25,7 @@ pub(super) struct DecisionInput<'a> {
     pub(super) now: Timestamp,
     /// How long the step in force has been held.
     pub(super) held: HumanDuration,
-    /// What its gates said, for those that can judge the step.
+    /// The readings of the gates that can judge the step.
     pub(super) gates: Vec<GateStatus<'a>>,
     /// Whether steps may begin.
     pub(super) opening: WindowStatus,
@@ -33,7 +33,7 @@ pub(super) struct DecisionInput<'a> {
     pub(super) door: Option<OneWay>,
 }
 
-/// A gate, and what it said.
+/// A gate and its reading.
 #[derive(Debug, Clone)]
 pub(super) struct GateStatus<'a> {
     pub(super) gate: &'a Gate,
@@ -49,11 +49,11 @@ pub(super) enum RolloutDecision {
     Stay(RolloutStatus),
     /// The next step may begin, if the other rollouts of its release are as far.
     EnterStep,
-    /// It is over, and all went well.
+    /// It is completed.
     Complete,
     /// A gate holds it.
     Pause(String),
-    /// A gate takes it back.
+    /// A gate rolls it back.
     TakeBack(String),
 }
 
@@ -203,7 +203,7 @@ fn entry(view: &DecisionInput<'_>) -> RolloutDecision {
     }
     match view.opening {
         WindowStatus::Open => RolloutDecision::EnterStep,
-        // Who says "now" means now.
+        // "Now" also overrides the window.
         WindowStatus::At(_) | WindowStatus::Unknown if rollout.advance.is_some() => RolloutDecision::EnterStep,
         WindowStatus::At(at) => RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Window, messages::window(rollout, number, at))),
         WindowStatus::Unknown => RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Window, messages::no_window(rollout))),

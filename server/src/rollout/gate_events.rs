@@ -16,16 +16,16 @@ const HEARD: usize = 4_096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateFired {
     pub environment: EnvironmentKey,
-    /// Of which rollout.
+    /// The rollout's id.
     pub rollout: RolloutId,
     /// The flag that it moves.
     pub flag: FlagKey,
     /// The step, from 1.
     pub step: u32,
     pub gate: String,
-    /// What it saw, in words.
+    /// The detail of its reading.
     pub detail: String,
-    /// Whose traffic it judged by.
+    /// The kind of traffic that it judged.
     pub traffic: Traffic,
     /// Since when it judges; the same on every node.
     pub since: Timestamp,
@@ -44,7 +44,7 @@ impl GateEvents {
         self.0.subscribe()
     }
 
-    /// Tells of the gates of a rollout that act and have failed.
+    /// Publishes the failed gates of a rollout that act.
     pub(super) fn tell(&self, environment: &EnvironmentKey, view: &DecisionInput<'_>) {
         let rollout: &Rollout = view.rollout;
         let failed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);

@@ -7,10 +7,10 @@ use ripcord_proto::{ValidationError, ValidationErrors};
 
 use super::gate::{comparison, prometheus};
 
-/// Goes through what `request.gate` went by at every past step, with the thresholds that the request changes.
+/// Replays the samples of `request.gate` at every past step with the thresholds in the request.
 ///
 /// # Errors
-/// The gate is not one of the plan, or measures nothing that was kept: a probe.
+/// The gate is not in the plan, or is a probe, which has no samples.
 pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, ValidationErrors> {
     let gate = rollout.plan.gates.iter().find(|gate| gate.name == request.gate).ok_or_else(|| {
         let names: Vec<&str> = rollout.plan.gates.iter().map(|gate| gate.name.as_str()).collect();
@@ -109,7 +109,7 @@ fn share(name: &str, given: Option<Threshold>) -> Result<Option<Threshold>, Vali
     }
 }
 
-/// The first look of a step at which the gate fails, else what it says at the last.
+/// The first sample of a step at which the gate fails, else its verdict at the last.
 fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
     let looks = past
         .looks

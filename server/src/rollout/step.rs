@@ -34,7 +34,7 @@ const MADE: &str = "rollout";
 pub struct PlanMismatch {
     /// The member of the plan that is at odds with the flag: `variant`, `steps[2].to`.
     pub path: String,
-    /// What is wrong and what would be right.
+    /// What is wrong and how to fix it.
     pub problem: String,
 }
 
@@ -113,12 +113,12 @@ pub fn untouched(flag: &Flag, moved: &MovedSplit) -> Result<(), String> {
     moved.added.iter().try_for_each(as_left)
 }
 
-/// The one-way door of the variant that a plan raises: going back does not undo what it has done.
+/// The one-way door of the variant that a plan raises: a rollback does not undo what it has done.
 pub fn door<'a>(plan: &RolloutPlan, flag: &'a Flag) -> Option<&'a OneWay> {
     flag.one_way.as_ref().filter(|door| door.from == plan.variant)
 }
 
-/// The flag with what the rollout moved put back, and only that.
+/// The flag with what the rollout moved restored, and only that.
 pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErrors> {
     let mut flag = flag.clone();
     let added: Vec<&str> = moved.added.iter().filter_map(|rule| rule.get("id").and_then(Value::as_str)).collect();

@@ -80,7 +80,7 @@ pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
     next
 }
 
-/// It is over.
+/// Ends it.
 pub(super) fn over(rollout: &Rollout, observed: &StepObservations, state: RolloutState, reason: String, now: Timestamp) -> Rollout {
     Rollout {
         state,

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 use ripcord_proto::rollout::{Day, RolloutWindow};
 use ripcord_proto::validation::ValidationErrors;
 
-/// Days that are looked ahead: a week, and one for windows that reach past midnight.
+/// Days to look ahead: a week, and one for windows that reach past midnight.
 const AHEAD: i64 = 8;
 
 /// Whether a window is open.

@@ -48,7 +48,7 @@ pub(super) struct PersonConfirmation {
     pub(super) call: Option<IdempotentCall>,
 }
 
-/// What became of an activation, as its record says it.
+/// The result of an activation, as in its record.
 #[derive(Debug, Clone)]
 pub(super) struct FiringResult {
     pub(super) state: FiringState,

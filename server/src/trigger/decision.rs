@@ -15,7 +15,7 @@ use super::signal::{Signal, SignalPhase};
 
 const HOUR: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
 
-/// What a signal comes to.
+/// What a signal causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SignalDecision {
     /// The trigger fires, and acts.

@@ -23,7 +23,7 @@ use crate::rollout::decide::{self, RolloutDecision, RolloutStatus};
 use crate::rollout::{messages, transition};
 use crate::store::LogName;
 
-/// How long until something is tried again that the store did not take.
+/// How long until something that the store refused is tried again.
 const AWAY: Duration = Duration::from_millis(500);
 /// How long the store may take to roll back exposure before the flag is killed instead.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl RolloutController {
         self.submit(vec![id.clone()], CommitKind::Record, draft);
     }
 
-    /// Records how it stands, where that changed, and now and then what its gates went by.
+    /// Records its state if that has changed, and now and then the samples of its gates.
     pub(super) fn stand(&mut self, token: LeaderToken, id: &RolloutId, standing: RolloutStatus) {
         let now = Instant::now();
         let Some(tracked) = self.tracked.get_mut(id) else { return };
@@ -156,7 +156,7 @@ impl RolloutController {
         served.is_some_and(|served| served.overlay.kills.values().any(|kill| kill.covers(rollout.plan.flag.as_str())))
     }
 
-    /// What it moved goes back, and with it the other rollouts of its release.
+    /// Rolls back what it moved, with the other rollouts of its release.
     pub(super) fn take_back(&mut self, token: LeaderToken, id: &RolloutId, reason: &str) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value().cloned() else { return };
@@ -180,7 +180,7 @@ impl RolloutController {
             reason,
             vec![token.ask(), commits::take_back(members, self.rollouts.drivers.author().actor, self.wall())],
         );
-        // A release that was finished in between must not keep exposure from going back.
+        // A release that was finished in between must not keep exposure from being rolled back.
         draft.release = draft.release.filter(|name| commits::is_open(&state, name));
         self.submit(ids, CommitKind::TakeBack, draft);
     }
@@ -265,7 +265,7 @@ impl RolloutController {
         }));
     }
 
-    /// Takes in what became of a commit; whose rollouts are to be considered now.
+    /// Takes in the result of a commit; its rollouts are considered next.
     pub(super) fn committed(&mut self, committed: CommitResult) -> Vec<RolloutId> {
         let CommitResult { ids, what, result } = committed;
         let now = Instant::now();
@@ -306,7 +306,7 @@ impl RolloutController {
                 self.forget_back(&ids);
                 again(self, AWAY);
             }
-            // A failure inside counts like a store that is away: neither may leave users exposed.
+            // An internal failure counts like a store that is away: neither may leave users exposed.
             Err(error) if matches!(error.kind(), ErrorKind::StoreAway | ErrorKind::Internal) => {
                 again(self, AWAY);
                 if what == CommitKind::TakeBack {

@@ -5,7 +5,7 @@ use ripcord_proto::gate::{Arm, ComparedTo, Figures, GateVerdict, OutcomeComparis
 use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
 
-/// What the counts say, and in which words.
+/// The verdict that follows from the counts, and its explanation.
 pub(in crate::rollout) fn judge(comparison: &OutcomeComparison, figures: &Figures) -> (GateVerdict, String) {
     if let Some(lacking) = lacking(comparison, figures) {
         return (GateVerdict::Samples, lacking);
@@ -58,7 +58,7 @@ fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> 
     (fewest < comparison.min_samples).then(|| format!("{fewest} of {} {what} of {whose}", comparison.min_samples))
 }
 
-/// The figures: `3.00% errors of 5000 against 1.00% of 5000 of the control`.
+/// The figures: `3.00% errors of 5000 against 1.00% of 5000 for the control`.
 fn said(comparison: &OutcomeComparison, figures: &Figures) -> String {
     let Figures { treatment, control, .. } = *figures;
     let (own, its) = match &comparison.outcome {

@@ -44,7 +44,7 @@ impl GateTally {
         }
     }
 
-    /// What was counted, with the control's frozen figures in place of its own where they are given.
+    /// What was counted, with the control's frozen figures in place of its own if they are given.
     pub(super) fn figures(&self, traffic: Traffic, frozen: Option<Arm>) -> Figures {
         let [treatment, control] = self.counted;
         let (counts, aside, own) = match traffic {

@@ -11,7 +11,7 @@ use crate::trigger::dedup::InFlightGuard;
 use crate::trigger::firing_record::RecordOutcome;
 use crate::trigger::{Triggers, messages};
 
-/// What came of the kills of an activation.
+/// The result of the kills of an activation.
 #[derive(Debug, Default)]
 pub(super) struct KillResults {
     pub(super) effects: FiringEffects,
