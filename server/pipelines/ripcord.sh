@@ -1,21 +1,21 @@
 #!/bin/sh
-# Flags from a pipeline, in steps: `plan` shows what would change and keeps the plan, `apply` does exactly that or nothing, `rollout`
-# starts the rollout of a plan and follows it to its end.
+# Flags from a pipeline, in steps: `plan` shows what would change and saves the plan, `apply` applies exactly that plan or nothing,
+# `rollout` starts a rollout and follows it until it ends.
 #
-#   RIPCORD_SERVER, RIPCORD_KEY   where, and the key (role `pipeline`)
-#   RIPCORD_ENV                   the environment; else what the files say, else production
-#   RIPCORD_FLAGS                 a flags file or a folder of them; else flags/
-#   RIPCORD_OPTIONS               options of both steps, as in: --set payments --prune
-#   RIPCORD_PLAN                  where the plan is kept in between; else ripcord-plan.json
-#   RIPCORD_WAIT                  how long `apply` waits for every application's confirmation; else 30s
-#   RIPCORD_REASON                why, for the log; else the commit that the pipeline runs for
-#   RIPCORD_AWAIT_APPROVAL        how long a second person is waited for, where the environment's policy asks for one (1h); else not at all
-#   RIPCORD_ROLLOUT               the rollout's plan; else rollout.yaml
-#   RIPCORD_TIMEOUT               how long `rollout` waits; else 24h
-#   RIPCORD_ON_CANCEL             what becomes of the rollout of a pipeline that is cancelled, hold or rollback; else hold
+#   RIPCORD_SERVER, RIPCORD_KEY   the server's address, and a key of role `pipeline`
+#   RIPCORD_ENV                   the environment; defaults to the one in the files, then to production
+#   RIPCORD_FLAGS                 a flags file or a folder of them; defaults to flags/
+#   RIPCORD_OPTIONS               options for `plan` and `apply`, such as --set payments --prune
+#   RIPCORD_PLAN                  where the plan is saved; defaults to ripcord-plan.json
+#   RIPCORD_WAIT                  how long `apply` waits for every application's confirmation; defaults to 30s
+#   RIPCORD_REASON                the reason, recorded in the audit log; defaults to the commit of the pipeline
+#   RIPCORD_AWAIT_APPROVAL        how long to wait for a second person if the policy requires one, such as 1h; without it, do not wait
+#   RIPCORD_ROLLOUT               the rollout's plan; defaults to rollout.yaml
+#   RIPCORD_TIMEOUT               how long `rollout` waits; defaults to 24h
+#   RIPCORD_ON_CANCEL             what to do with the rollout if the pipeline is cancelled, hold or rollback; defaults to hold
 #
-# Ends as `ripcord` does: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, waiting for a second person, or the
-# rollout failed or was taken back, 4 not confirmed, not approved or not over in time.
+# Exit codes are those of `ripcord`: 0 done, 1 failed, 2 wrong usage, 3 refused, waiting for a second person, or the rollout failed
+# or was rolled back, 4 not confirmed, not approved or not finished in time.
 set -eu
 
 flags=${RIPCORD_FLAGS:-flags/}
@@ -24,7 +24,7 @@ plan=${RIPCORD_PLAN:-ripcord-plan.json}
 commit=${GITHUB_SHA:-${CI_COMMIT_SHA:-}}
 reason=${RIPCORD_REASON:-"pipeline${commit:+ of commit $commit}"}
 
-# The options are several words on purpose.
+# RIPCORD_OPTIONS is split into words on purpose.
 # shellcheck disable=SC2086
 case ${1:-} in
 plan)
@@ -35,7 +35,7 @@ plan)
 apply)
     hash=$(sed -n 's/^{"hash":"\([0-9a-f]\{64\}\)".*/\1/p' "$plan")
     if [ -z "$hash" ]; then
-        echo "$plan holds no plan: run \`$0 plan\` first, and hand the file on to this step." >&2
+        echo "$plan does not contain a plan. Run \`$0 plan\` first and pass the file to this step." >&2
         exit 2
     fi
     ripcord apply -f "$flags" $options --plan "$hash" --reason "$reason" --wait "${RIPCORD_WAIT:-30s}"
@@ -46,10 +46,10 @@ rollout)
         printf '%s\n' "$started" >&2
         exit "$ended"
     }
-    # Where a second person had to approve it, the answer is the proposal that holds it.
+    # If a second person had to approve it, the response is the proposal with the rollout.
     id=$(printf '%s\n' "$started" | sed -n 's/.*"id":"\(ro_[0-9a-z]*\)".*/\1/p')
     echo "Started rollout $id."
-    # In the place of this shell, so that the signal of a cancelled pipeline reaches it.
+    # Replaces this shell, so that it receives the signal of a cancelled pipeline.
     exec ripcord rollout wait "$id" --wait "${RIPCORD_TIMEOUT:-24h}" --on-cancel "${RIPCORD_ON_CANCEL:-hold}"
     ;;
 *)

@@ -1,6 +1,6 @@
-//! Checks: HTTP probes that say whether going back is safe, and afterwards whether service is restored.
+//! Checks: HTTP probes that show whether a rollback is safe, and afterwards whether service is restored.
 //!
-//! All probes of a set are asked side by side, and each ends at its own timeout, so that a set takes as long as its slowest
+//! All probes of a set run in parallel, and each ends at its own timeout, so that a set takes as long as its slowest
 //! probe and never longer than the longest timeout. An outcome is words for people: what came, and what was expected.
 
 mod body;
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 /// How long a connection may take; a shorter timeout of a check ends it sooner.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Asks probes. Cheap to clone.
+/// Runs probes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Checks {
     http: Option<reqwest::Client>,
@@ -26,20 +26,20 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// With a client of their own: no redirects are followed, since the status that comes is what is judged.
+    /// With a client of their own: no redirects are followed, since the first status is the one that counts.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        // Somebody else in this process (the demo's commands) may have done it already.
+        // Other code in this process (the demo's commands) may already have done it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .user_agent(concat!("ripcord-check/", env!("CARGO_PKG_VERSION")))
             .build();
-        let http = http.inspect_err(|error| tracing::error!(%error, "checks cannot be asked: every one of them counts as failed"));
+        let http = http.inspect_err(|error| tracing::error!(%error, "checks cannot run; all of them count as failed"));
         Self { http: http.ok(), clock }
     }
 
-    /// Asks those of `probes` that are meant for `when`, and says what came of each, in their order. Dropping the future ends
+    /// Runs the `probes` that are meant for `when`, and returns the outcome of each, in their order. Dropping the future ends
     /// the probes.
     pub async fn run(&self, probes: &[ScopedCheck], when: CheckPhase) -> Vec<CheckOutcome> {
         let due = probes.iter().filter(|probe| probe.check.when.contains(&when));
@@ -49,7 +49,7 @@ impl Checks {
     async fn ask(&self, probe: &ScopedCheck, when: CheckPhase) -> CheckOutcome {
         let asked = match &self.http {
             Some(http) => probe::ask(http, &probe.check).await,
-            None => Err("this node cannot ask: its HTTP client could not be made; its log says why".to_owned()),
+            None => Err("this node cannot run checks because its HTTP client could not be created; see its log".to_owned()),
         };
         let outcome = CheckOutcome {
             name: probe.check.name.clone(),

@@ -1,12 +1,12 @@
 //! Checkpoints: named pointers to revisions, and whether they are known to be good.
 //!
 //! A checkpoint holds no copy of its state: it names a revision and the content hash there. The log never forgets an entry, so the
-//! state can be made again however old it is, and the hash proves that it is the one that was meant.
+//! state can be rebuilt however old it is, and the hash proves that it is the right one.
 //!
 //! ```text
-//! api/checkpoints.rs -> Ask::Decide (keep.rs: on the state that the commit finds) -> the log
-//! a name -> resolve.rs -> the state, read back and proven
-//! nothing happens for long -> soak.rs decides -> vouching.rs: the environment vouches by itself
+//! api/checkpoints.rs -> Operation::decide (commands.rs: on the state that the commit finds) -> the log
+//! a name -> resolve.rs -> the state, read back and verified
+//! nothing happens for long -> soak.rs decides -> auto_vouch.rs: the environment vouches automatically
 //! ```
 
 mod auto_vouch;

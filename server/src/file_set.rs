@@ -1,13 +1,13 @@
-//! File sets: what the files of a set say, against what is there, decided on the state that the commit is admitted on.
+//! File sets: merges the files of a set into the environment, on the state that the commit is admitted on.
 //!
 //! ```text
 //! what the file said when it was last applied (the claim) --+
-//! what it says now -----------------------------------------+--> merge: what shall be, and what stays although it says otherwise
+//! what it says now -----------------------------------------+--> merge: the result, and what is kept although the files differ
 //! what is there now ----------------------------------------+
 //! ```
 //!
-//! A set changes what it owns, and nothing else. What people changed by hand since its last apply stays unless its files changed
-//! just that: a flag that was switched off at night. What a live rollout moves stays even then. Kills are no part of a flag, so
+//! A set changes what it owns, and nothing else. What people changed by hand since its last apply (such as a flag switched off at night) is kept unless its
+//! files changed the same. What a live rollout moves is kept even then. Kills are not part of a flag, so
 //! no file can lift one.
 
 mod merge;
@@ -33,12 +33,12 @@ use self::merge::Merged;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Expected, Operation, Precheck};
 
-/// What becomes of an environment by a file set.
+/// What applying a file set does to an environment.
 #[derive(Debug, Default)]
 pub struct FileSetDecision {
-    /// What has to be asked, in order.
+    /// The operations, in order.
     pub asks: Vec<Operation>,
-    /// What stays although the files say otherwise.
+    /// What is kept although the files differ.
     pub kept: Vec<KeptDifference>,
     /// What the set takes over.
     pub adopted: Vec<AdoptedEntry>,
@@ -46,18 +46,18 @@ pub struct FileSetDecision {
     pub unchanged: usize,
 }
 
-/// What stays although the files say otherwise, and the last change of the thing that it is a part of.
+/// What is kept although the files differ, and the last change of the flag or segment that it belongs to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptDifference {
     /// What it is, with the thing's path before it.
     pub difference: Difference,
     /// When the thing was changed last; `None` = it was deleted.
     pub changed: Option<Position>,
-    /// The live rollout that moves it, where that is why it stays.
+    /// The live rollout that moves it, if it is kept for that reason.
     pub rollout: Option<RolloutId>,
 }
 
-/// The ask that a file set is.
+/// The operation that applies a file set.
 pub fn ask(set: FileSet) -> Operation {
     let kept = ProposedOperation::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
     Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
@@ -80,7 +80,7 @@ impl FileSetDecision {
 /// Decides what a file set changes.
 ///
 /// # Errors
-/// It would change what is not its own, or what was changed by hand does not fit what the files say now.
+/// It would change what it does not own, or manual changes conflict with the files.
 pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<FileSetDecision, CommitError> {
     let mut deciding = FileSetDecider {
         set,
@@ -163,13 +163,13 @@ impl SetItem for Segment {
     }
 }
 
-/// Whose a thing is, seen from the set.
+/// Who owns an entry, from the point of view of the set.
 enum Owner<'a> {
-    /// The set's, whose file said this of it.
+    /// This set, whose file had this value.
     Own(&'a RawValue),
-    /// Nobody's.
+    /// No set.
     Nobody,
-    /// Another set's.
+    /// Another set.
     Other(&'a SetName),
 }
 
@@ -179,7 +179,7 @@ struct FileSetDecider<'a> {
     decision: FileSetDecision,
     /// What belongs to others.
     foreign: Vec<ValidationError>,
-    /// Where what was changed by hand does not fit the files.
+    /// Where manual changes conflict with the files.
     unfit: Vec<ValidationError>,
 }
 
@@ -222,7 +222,7 @@ impl<'a> FileSetDecider<'a> {
             Owner::Nobody => {
                 self.foreign.push(ValidationError::new(
                     path,
-                    "is there already and belongs to no set; take it over, or leave it out of the files",
+                    "already exists and belongs to no set; adopt it, or remove it from the files",
                 ));
                 Ok(())
             }
@@ -262,7 +262,7 @@ impl<'a> FileSetDecider<'a> {
         Ok(())
     }
 
-    /// What the set owns: the file's word where the file has changed, else what is there.
+    /// What the set owns: the file's version if the file has changed, else the current one.
     fn merge<T: SetItem>(&mut self, key: &T::Key, path: &str, base: &RawValue, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
         let now_json = now.map(|now| read(now.json())).transpose()?;
         let merged = merge::merge(path, &read(base)?, &read(&said)?, now_json.as_ref());
@@ -281,7 +281,7 @@ impl<'a> FileSetDecider<'a> {
         };
         if let (Some(now), Some(rollout)) = (&now_json, T::live(key, self.state)) {
             let spared = rollout_rules::spare(path, &mut merged, now, rollout);
-            // What a rollout moves is told once, and as the rollout's.
+            // What a rollout moves is listed once, as the rollout's.
             kept.retain(|kept| !spared.iter().any(|spared| kept.path.starts_with(&spared.path)));
             let (moved, by_hand) = kept.into_iter().partition(|kept| rollout_rules::moves(path, rollout, kept));
             kept = by_hand;
@@ -298,7 +298,7 @@ impl<'a> FileSetDecider<'a> {
         }
     }
 
-    /// Deletes what the set owns and its files do not have any more.
+    /// Deletes what the set owns and its files no longer contain.
     fn prune(&mut self) {
         let snapshot = &self.state.snapshot;
         for claim in &self.state.records.claims {
@@ -320,7 +320,7 @@ impl<'a> FileSetDecider<'a> {
         }
     }
 
-    /// The default set owns whatever no other set does.
+    /// The default set owns everything that no other set does.
     fn prune_what_nobody_owns(&mut self) {
         let snapshot = &self.state.snapshot;
         let flags = snapshot.flags.iter().map(|entry| entry.key());
@@ -337,14 +337,14 @@ impl<'a> FileSetDecider<'a> {
     fn end(self) -> Result<FileSetDecision, CommitError> {
         if !self.foreign.is_empty() {
             let detail = format!(
-                "Nothing was changed: set {} would change what is not its own; each is listed in errors. With \"takeover\": \"adopt\" it takes all of it over.",
+                "Nothing was changed: set {} does not own everything that it would change; errors lists each. To take all of it over, set \"takeover\": \"adopt\".",
                 self.set.set
             );
             return Err(CommitError::Refused(Box::new(Problem::new(Code::OtherOwner, detail).with_errors(self.foreign))));
         }
         if !self.unfit.is_empty() {
-            let detail = "Nothing was changed: what was changed by hand since the last apply does not fit what the files say now; each problem is listed \
-                in errors. Take it into the files, or let them win with \"takeover\": \"adopt\".";
+            let detail = "Nothing was changed: manual changes since the last apply conflict with the files; errors lists each. Add them to the files, \
+                or overwrite them with \"takeover\": \"adopt\".";
             return Err(CommitError::Refused(Box::new(Problem::new(Code::Invalid, detail).with_errors(self.unfit))));
         }
         Ok(self.decision)

@@ -1,11 +1,11 @@
-//! The leader lease: which node runs an environment's background work: rollbacks after their commit, rollouts, scheduled pings.
+//! Leader lease: which node runs the background work of an environment, such as awaited confirmations, staged rollbacks and pings.
 //!
-//! One node at a time, told by a record of the log, so that it holds on every store and survives every node. The record carries a
-//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it where another node has
-//! taken over: a node that was paused, cut off or slow can lose its place, it can never act twice.
+//! One node at a time, named by a record of the log, so that it holds on every store and survives every node. The record carries a
+//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it if another node has
+//! taken over: a node that was paused, cut off or slow can lose its lease, but it can never act twice.
 //!
-//! Whether the driver is alive is asked of the store ([`Presence`]), and only when somebody else has something to do. Nothing is
-//! renewed, and an environment in which nothing goes on has no driver.
+//! The store knows whether the driver is alive ([`Presence`]); it is asked only when another node has something to do. Nothing is
+//! renewed, and an environment without background work has no driver.
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +30,7 @@ pub trait LiveNodes: Send + Sync + std::fmt::Debug + 'static {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>>;
 }
 
-/// A node on a store of its own.
+/// A node with its own store.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub struct SingleNode;
@@ -47,7 +47,7 @@ impl LiveNodes for SingleNode {
 pub struct LeaderToken(u64);
 
 impl LeaderToken {
-    /// What makes a draft be refused once another node drives.
+    /// Makes a draft be refused once another node drives.
     pub const fn ask(self) -> Operation {
         Operation::Driven(self.0)
     }
@@ -63,7 +63,7 @@ pub struct LeaderLease {
 }
 
 impl LeaderLease {
-    /// For this node: `node` is its name, `id` what tells this process from every other.
+    /// For this node: `node` is its name, `id` identifies this process.
     pub fn new(environments: Environments, live_nodes: Arc<dyn LiveNodes>, node: &str, id: &str) -> Self {
         Self {
             environments,
@@ -73,8 +73,8 @@ impl LeaderLease {
         }
     }
 
-    /// The right to drive `environment`, where this node has it or can take it: nobody has it, or the node that had it is gone.
-    /// `None` where another node drives, or where that cannot be known now; ask again later.
+    /// The right to drive `environment`, if this node has it or can take it: no node has it, or the node that had it is gone.
+    /// `None` if another node drives, or if that cannot be known now; try again later.
     pub async fn hold(&self, environment: &EnvironmentKey) -> Option<LeaderToken> {
         let known = self.environments.state(environment).ok()?.records.driver().cloned();
         match known {
@@ -84,14 +84,14 @@ impl LeaderLease {
                 if others.contains(&driver.id) {
                     return None;
                 }
-                tracing::info!(env = %environment, node = driver.node, "the node that drove this environment is gone; this one goes on");
+                tracing::info!(env = %environment, node = driver.node, "the previous leader of this environment is gone; this node takes over");
                 self.claim(environment, Some(driver)).await
             }
             None => self.claim(environment, None).await,
         }
     }
 
-    /// The author of what a driver does by itself.
+    /// The author of what a driver does automatically.
     pub fn author(&self) -> Author {
         Author {
             actor: Actor::server(&self.node),
@@ -109,7 +109,7 @@ impl LeaderLease {
             Some(digest) => Expected::Digest(digest),
             None => Expected::Absent,
         };
-        // Somebody else was faster.
+        // Another node was faster.
         if state.records.driver() != before.as_ref() {
             return None;
         }
@@ -121,14 +121,14 @@ impl LeaderLease {
         };
         let entry = Entry::new(SingletonKey, driver, Position::START).ok()?;
         let draft = Draft {
-            reason: Some(format!("node {} is now the leader", self.node)),
+            reason: Some(format!("node {} now leads the background work of this environment", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
         };
         match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),
             Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
             Err(error) => {
-                tracing::debug!(env = %environment, %error, "this node could not become the driver");
+                tracing::debug!(env = %environment, %error, "this node could not become the leader");
                 None
             }
         }

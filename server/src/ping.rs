@@ -1,7 +1,7 @@
-//! Pings: revisions with identical content, which change no answer and measure how fast a change reaches everybody.
+//! Pings: revisions with identical content, which measure how fast a change reaches every application.
 //!
-//! A ping goes the way of every commit. What came of it is closed by a task of the server, so that a caller who hangs up loses
-//! only the answer, and kept as a record: the newest [`KEPT`] are the environment's propagation history.
+//! A ping takes the path of every commit. A task of the server completes its result, so that a caller who hangs up loses only the
+//! response, and keeps it as a record: the newest [`KEPT`] are the environment's propagation history.
 
 mod schedule;
 
@@ -23,9 +23,9 @@ use crate::telemetry::names;
 
 /// Pings that are kept for each environment.
 pub const KEPT: usize = 500;
-/// How long applications may take until a ping is closed, unless somebody waits longer.
+/// How long applications may take until a ping is closed, unless a caller waits longer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the record of a ping is written anew while the store is away, and how long apart.
+/// How often writing the record of a ping is retried while the store is away, and how long apart.
 const ATTEMPTS: u32 = 5;
 const APART: Duration = Duration::from_secs(1);
 
@@ -37,22 +37,21 @@ pub struct Pings {
     drivers: LeaderLease,
 }
 
-/// A ping that is asked for.
+/// A ping to send.
 #[derive(Debug, Clone)]
 pub struct PingRequest {
-    /// Of which environment.
+    /// The environment to ping.
     pub environment: EnvironmentKey,
-    /// By whom.
     pub author: Author,
-    /// Why, where it is said.
+    /// The reason, if given.
     pub reason: Option<String>,
-    /// The idempotent call that it is, where it is one.
+    /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,
     /// How long the caller waits for confirmations.
     pub wait: Duration,
 }
 
-/// A ping that was sent.
+/// A sent ping.
 #[derive(Debug, Clone)]
 pub struct SentPing {
     /// The ping, and who has confirmed it so far.
@@ -61,7 +60,7 @@ pub struct SentPing {
     pub replayed: bool,
 }
 
-/// What a repeated call finds its ping by.
+/// How a repeated call finds its ping.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct PingReceipt {
     id: PingId,
@@ -86,8 +85,8 @@ impl Pings {
         Self { environments, fleet, drivers }
     }
 
-    /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future takes
-    /// nothing back.
+    /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future does
+    /// not undo it.
     pub async fn send(&self, order: PingRequest) -> Result<SentPing, CommitError> {
         self.send_with(order, Vec::new()).await
     }
@@ -113,7 +112,7 @@ impl Pings {
                 this.close(&order, ping(&order, id, receipt.position, at, confirmation)).await;
             });
         }
-        // One that was closed says more than what this node would count for an old revision.
+        // A closed one knows more than what this node would count for an old revision.
         let closed = self.environments.state(&order.environment)?.records.pings.value(receipt.id.as_str()).cloned();
         let known = if let Some(closed) = closed {
             closed
@@ -127,7 +126,7 @@ impl Pings {
         })
     }
 
-    /// Keeps what came of a ping, in the place of the oldest where there are enough.
+    /// Records the result of a ping; replaces the oldest if there are enough.
     async fn close(&self, order: &PingRequest, ping: Ping) {
         let Ok(entry) = Entry::new(ping.id.clone(), ping, Position::START) else {
             return;
@@ -140,7 +139,7 @@ impl Pings {
             let mut asks = vec![Operation::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
             asks.extend(oldest.map(|key| Operation::DeleteRecord(key, Expected::Anything)));
             let draft = Draft {
-                reason: Some("what a ping measured".to_owned()),
+                reason: Some("ping result".to_owned()),
                 operations: asks,
                 call: None,
                 renderer: Renderer::default(),
@@ -148,7 +147,7 @@ impl Pings {
             };
             match self.environments.commit(draft).await {
                 Ok(_) => return,
-                Err(error) => tracing::warn!(env = %order.environment, ping = %entry.key(), %error, "what a ping measured could not be kept yet"),
+                Err(error) => tracing::warn!(env = %order.environment, ping = %entry.key(), %error, "ping result not recorded yet; retrying"),
             }
             tokio::time::sleep(APART).await;
         }

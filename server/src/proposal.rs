@@ -1,4 +1,4 @@
-//! Proposals: what becomes of writes that wait for a second person. [`crate::commit::approval`] makes them; here they are
+//! Proposals: writes that wait for a second person. [`crate::commit::approval`] makes them; here they are
 //! approved, declined and withdrawn.
 //!
 //! ```text
@@ -6,8 +6,8 @@
 //!                                                                                           └── no ──► stale, nothing changed
 //! ```
 //!
-//! Each decision is a commit on condition that the proposal still waits: of two that decide at once, on whichever nodes, one does,
-//! and the other hears what became of it.
+//! Each decision is a commit on condition that the proposal still waits: if two decide at once, on any nodes, one succeeds,
+//! and the other learns the result.
 
 mod error;
 pub(crate) mod messages;
@@ -32,10 +32,10 @@ use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, Approval, Author, CommitError, Draft, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer};
 use crate::environment::Environments;
 
-/// How often a decision is made anew where the record changes just then.
+/// How often a decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
-/// Where proposals are decided on. Cheap to make.
+/// Decides on proposals. Cheap to create.
 #[derive(Debug, Clone)]
 pub struct Proposals {
     environments: Environments,
@@ -45,24 +45,22 @@ pub struct Proposals {
 /// A decision on a proposal.
 #[derive(Debug, Clone)]
 pub struct ProposalDecision {
-    /// Where.
     pub environment: EnvironmentKey,
-    /// On which.
     pub id: ProposalId,
     /// Who decides, when and why.
     pub word: Attribution,
-    /// The same, for the log.
+    /// The same, for the audit log.
     pub author: Author,
-    /// The idempotent call that it is, where it is one.
+    /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,
 }
 
-/// What became of a decision.
+/// The result of a decision.
 #[derive(Debug, Clone)]
 pub struct DecidedProposal {
     /// The proposal as it is now.
     pub proposal: Proposal,
-    /// The position from which on it holds; `None` if it had been decided so before.
+    /// The position at which it took effect; `None` if it had been decided like this before.
     pub position: Option<Position>,
 }
 
@@ -73,10 +71,10 @@ impl Proposals {
     }
 
     /// Approves a proposal: what it holds is committed, exactly as it was shown, or refused as stale. One that was approved before
-    /// stays as it is. A dropped future takes nothing back.
+    /// does not change. Dropping the future does not undo it.
     ///
     /// # Errors
-    /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
+    /// It does not exist, was decided differently, or is the approver's own; or what it does is refused.
     pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, ProposalError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
@@ -107,7 +105,7 @@ impl Proposals {
     /// Ends a proposal without applying it.
     ///
     /// # Errors
-    /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
+    /// It does not exist, was decided differently, or cannot be ended by this caller; or no reason is given.
     pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, ProposalError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
@@ -146,10 +144,10 @@ impl Proposals {
         Err(CommitError::RecordMoved(RecordKey::Proposal(decision.id.clone())).into())
     }
 
-    /// A proposal when it is decided on, or as it stands after `patience`.
+    /// A proposal once it is decided, or its state after `patience`.
     ///
     /// # Errors
-    /// The environment or the proposal is not there.
+    /// The environment or the proposal does not exist.
     pub async fn settled(&self, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Proposal, CommitError> {
         let clock = self.environments.clock();
         let found = |state: &EnvironmentState| state.records.proposals.value(id.as_str()).cloned();
@@ -179,7 +177,7 @@ impl Proposals {
         Ok(proposal.ok_or_else(missing)?.at(decision.word.at))
     }
 
-    /// The proposal, where it waits or was decided like this before.
+    /// The proposal, if it waits or was decided like this before.
     fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, ProposalError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
@@ -191,7 +189,7 @@ impl Proposals {
         }
     }
 
-    /// The draft that was asked for, as its approval submits it.
+    /// The proposed draft, as its approval submits it.
     async fn redone(&self, proposal: &Proposal, decision: &ProposalDecision) -> Result<Draft, replay::ReplayError> {
         let author = Author {
             actor: proposal.by.clone(),
@@ -212,7 +210,7 @@ impl Proposals {
         })
     }
 
-    /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
+    /// Records that a proposal is out of date. If it has been decided in between, that decision stays.
     async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ProposalError, CommitError> {
         let next = Proposal {
             state: ProposalState::Stale,
@@ -264,11 +262,10 @@ impl Proposals {
     }
 }
 
-/// How a proposal stands to a decision.
+/// What a decision finds.
 enum ProposalStatus {
-    /// It waits.
     Waiting(Box<Proposal>),
-    /// It was decided so before.
+    /// It was decided like this before.
     AlreadyDecided(Box<Proposal>),
 }
 

@@ -1,13 +1,12 @@
-//! Rollbacks: from what is asked to a plan that shows everything, to one commit that does exactly that, to the proof of what came
-//! of it.
+//! Rollbacks: from the request to a plan that shows everything, to one commit that does exactly that, to the proof of its result.
 //!
 //! ```text
 //! Order ──► prepare: the target's state, what the scope reaches ──► Prepared ──┬──► plan    shows it, with a hash
-//!                                                                              └──► commit  does it, or says what stands in the way
+//!                                                                              └──► commit  does it, or says what prevents it
 //! record ──► controller: a procedure for each, on the node that drives ──► confirmed, partial, failed; acts, review: what people do
 //! ```
 //!
-//! What goes back is decided in [`crate::commit::reversal`], on the state that the commit is admitted on.
+//! What is rolled back is decided in [`crate::commit::reversal`], on the state that the commit is admitted on.
 
 pub mod actions;
 pub mod controller;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plan ──► actions: start ──► record ──► controller of the environment, on the leader
-//!                               ▲           │  gates read, holds end, windows open  ──► decide ──► step, pause, take back
+//!                               ▲           │  gates read, holds end, windows open  ──► decide ──► step, pause, roll back
 //!                               └── commits: each decided on the record and the split that it finds ◄──┘
 //! ```
 //!

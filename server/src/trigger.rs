@@ -5,7 +5,7 @@
 //! gate of a rollout ─────────────────────┘        ├──► a record: waiting for a person, a dry run, suppressed
 //!                                                 └──► action: hold ─┐
 //!                                                       rollback ────┼─ one commit with the record
-//!                                                       kill ────────┘  at once, the way of every kill; the record follows
+//!                                                       kill ────────┘  at once, like every kill; the record follows
 //! ```
 //!
 //! One alert causes one action. What a signal means is decided on the records that the commit finds (`trigger/decision.rs`), so it does

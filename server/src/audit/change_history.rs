@@ -1,4 +1,4 @@
-//! Whose hands flags and segments went through: each change since an entry of the log, and who made it.
+//! The history of flags and segments: each change since an entry of the log, and who made it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,11 +30,11 @@ pub struct ChangeHistory {
 pub struct HistoryEntry {
     /// The commit that made it.
     pub by: Arc<ChangedBy>,
-    /// The digest of the entry that it left; `None` where it deleted it.
+    /// The digest of the entry that it left; `None` if it deleted it.
     pub left: Option<Digest>,
 }
 
-/// Whose hands everything went through after the entry `after`.
+/// All changes after the entry `after`.
 pub async fn change_history(store: &dyn Store, log: &LogName, after: Sequence) -> Result<ChangeHistory, StoreError> {
     let mut hands = ChangeHistory::default();
     let mut after = after;

@@ -6,15 +6,14 @@ use ripcord_proto::{Position, Revision, Sequence};
 
 use crate::store::{LogName, Store, StoreError};
 
-/// Entries that are read at once, at most.
+/// Most entries that are read at once.
 pub(super) const PAGE: usize = 512;
-/// Entries that are read first where the newest are looked for: what is looked for often lies near the end.
+/// Entries that are read first when the newest are wanted: they are often near the end.
 const FIRST: usize = 16;
 
 /// A page of a log, newest first.
 #[derive(Debug)]
 pub struct LogPage {
-    /// The entries.
     pub entries: Vec<Sealed>,
     /// Before which entry the next page begins; `None` = the log's first entry has been looked at.
     pub next: Option<Sequence>,
@@ -62,7 +61,7 @@ pub async fn position_of(store: &dyn Store, log: &LogName, head: Sequence, revis
     Ok(found.map(|(position, _)| position).filter(|position| position.revision == revision))
 }
 
-/// The first commit whose position is not an `earlier` one. Epochs and revisions both grow with sequences, so that halving finds it.
+/// The first commit whose position is not an `earlier` one. Epochs and revisions both grow with sequences, so that a binary search finds it.
 async fn first_not(store: &dyn Store, log: &LogName, head: Sequence, earlier: impl Fn(Position) -> bool) -> Result<Option<(Position, Sealed)>, StoreError> {
     let (mut low, mut high) = (0, head.0);
     while low < high {

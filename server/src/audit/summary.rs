@@ -1,4 +1,4 @@
-//! Commits in short.
+//! Summaries of commits.
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
@@ -7,7 +7,7 @@ use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
 
 use crate::store::LogName;
 
-/// Changes that a list names, at most.
+/// Most changes that a list names.
 const NAMED_CHANGES: usize = 100;
 
 /// A commit as a list shows it.

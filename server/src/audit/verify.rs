@@ -1,4 +1,4 @@
-//! The proof that a log is whole: every entry's digest follows from the one before and its own bytes, from the first on.
+//! Verifies that a log is complete: every entry's digest follows from the one before and its own bytes, from the first on.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::store::{LogName, Store};
 const LOOKS: u32 = 20;
 const APART: Duration = Duration::from_millis(100);
 
-/// Proves a log entry by entry. `head` is where memory says that it ends: a log that is cut short is not whole.
+/// Verifies a log entry by entry. `head` is its last entry according to memory, so that a truncated log is noticed.
 pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogReport {
     let mut report = LogReport {
         log: log.to_string(),
@@ -37,7 +37,7 @@ pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogRepo
                     if entry.commit.sequence != expected || computed != entry.digest {
                         let found = entry.commit.sequence;
                         report.fault = Some(format!(
-                            "entry {expected} does not follow the one before it: found is entry {found} with digest {}, its contents give {computed}",
+                            "entry {expected} does not follow the entry before it: found entry {found} with digest {}, but its contents give {computed}",
                             entry.digest
                         ));
                         return report;
@@ -53,7 +53,10 @@ pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogRepo
         }
     }
     if report.entries < head.0 {
-        report.fault = Some(format!("the log ends after entry {}; memory knows {head}", report.entries));
+        report.fault = Some(format!(
+            "the log ends after entry {}, but this node has already seen entry {head}",
+            report.entries
+        ));
     }
     report
 }

@@ -1,4 +1,4 @@
-//! What stands in a body, and whether it is what should stand there.
+//! Compares a response body with what a check expects.
 
 use ripcord_proto::check::{BodyCheck, BodyComparison};
 use serde_json::Value;
@@ -6,32 +6,30 @@ use serde_json::Value;
 /// Characters of a found value that are shown.
 const SHOWN: usize = 80;
 
-/// Judges a body: what was found, in words, or what is wrong with it.
+/// Checks a body: what was found, in words, or what is wrong with it.
 pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String> {
-    let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is no JSON".to_owned())?;
+    let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is not JSON".to_owned())?;
     match compare(expected, &body)? {
         BodyMatch::Matches(found) => Ok(found),
         BodyMatch::Differs(found) => Err(found),
     }
 }
 
-/// What stands in a body, in words.
+/// The result of a comparison, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BodyMatch {
-    /// What should stand there.
+    /// As expected: the value, in words.
     Matches(String),
-    /// Something else.
+    /// Different: the value, in words.
     Differs(String),
 }
 
-/// Compares, or says why it cannot be told: there is nothing at the place, or no number.
+/// Compares, or explains why it cannot: there is nothing at the place, or something that is not a number.
 pub(crate) fn compare(expected: &BodyCheck, body: &Value) -> Result<BodyMatch, String> {
     let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
-    let found = body
-        .pointer(&expected.pointer)
-        .ok_or_else(|| format!("there is nothing at {place} in the body"))?;
+    let found = body.pointer(&expected.pointer).ok_or_else(|| format!("the body has nothing at {place}"))?;
     let shown = shortened(found);
-    let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is no number"));
+    let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is not a number"));
     let (holds, wanted) = match &expected.comparison {
         BodyComparison::Equals(value) => (is_same(found, value), shortened(value)),
         BodyComparison::Below(limit) => (number()? < *limit, format!("below {limit}")),

@@ -7,10 +7,10 @@ use ripcord_proto::check::Check;
 
 use super::body;
 
-/// Bytes of a body that are read, at most.
+/// Most bytes of a body that are read.
 const BODY: usize = 64 * 1024;
 
-/// Asks, and says in words what came: `Ok` where all was as the check states.
+/// Sends the request and describes the response: `Ok` if it is what the check expects.
 pub(super) async fn ask(http: &reqwest::Client, check: &Check) -> Result<String, String> {
     let began = Instant::now();
     let patience = Duration::from_millis(check.timeout_ms);
@@ -39,13 +39,13 @@ async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable_because(&error))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > BODY {
-            return Err(format!("the body is longer than {} KiB, which is as much as is read", BODY / 1024));
+            return Err(format!("the body is longer than {} KiB, the most that is read", BODY / 1024));
         }
     }
     Ok(bytes)
 }
 
-/// The innermost cause: what stands around it repeats the address that everybody knows.
+/// The innermost cause; the outer ones only repeat the address.
 fn unreachable_because(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(std::error::Error::source) {

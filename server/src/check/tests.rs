@@ -70,11 +70,11 @@ async fn a_check_that_fails_says_what_came_and_what_was_expected() {
     let number = one(json!({"pointer": "/queue/d", "below": 7}), WELL).await;
     assert_eq!(says(number), "/queue/d is 7, expected below 7");
     let text = one(json!({"pointer": "/status", "below": 7}), WELL).await;
-    assert_eq!(says(text), "/status is \"ok\", which is no number");
+    assert_eq!(says(text), "/status is \"ok\", which is not a number");
     let nothing = one(json!({"pointer": "/gone", "equals": 1}), WELL).await;
-    assert_eq!(says(nothing), "there is nothing at /gone in the body");
+    assert_eq!(says(nothing), "the body has nothing at /gone");
     let page = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
-    assert_eq!(says(one(json!({"pointer": "/a", "equals": 1}), page).await), "the body is no JSON");
+    assert_eq!(says(one(json!({"pointer": "/a", "equals": 1}), page).await), "the body is not JSON");
     let down = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     assert_eq!(says(one(json!({}), down).await), "503, expected 200");
 }
@@ -131,5 +131,5 @@ async fn a_body_without_end_is_not_read_to_its_end() {
         while socket.write_all(&[b' '; 4096]).await.is_ok() {}
     });
     let outcome = run(&[probe("endless", json!({"pointer": "", "equals": 1}), &url)]).await.remove(0);
-    assert_eq!(outcome.detail, "the body is longer than 64 KiB, which is as much as is read");
+    assert_eq!(outcome.detail, "the body is longer than 64 KiB, the most that is read");
 }

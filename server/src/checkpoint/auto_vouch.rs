@@ -1,4 +1,4 @@
-//! Environments that vouch for their own state, as their policies ask: on the node that drives each.
+//! Vouches automatically for the state of environments whose policy says so, on the leader of each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,36 +18,36 @@ use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::{LeaderLease, LeaderToken};
 
-/// How soon a node that does not drive, or could not look, looks again.
+/// How soon a node that is not the leader, or whose attempt failed, tries again.
 const ASIDE: Duration = Duration::from_secs(5);
-/// How soon probes that were not green are asked again.
+/// How soon failed probes run again.
 const RETRY: Duration = Duration::from_mins(1);
 /// How long other nodes may take to say who has confirmed the state.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What environments vouch with. Cheap to clone.
+/// What vouching needs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AutoVouch {
-    /// Where the states are.
+    /// The environments with their states.
     pub environments: Environments,
     /// Who has confirmed them.
     pub fleet: Fleet,
-    /// Asks the policies' probes.
+    /// Runs the probes of policies.
     pub checks: Checks,
-    /// Says whether this node drives.
+    /// Says whether this node is the leader.
     pub drivers: LeaderLease,
 }
 
-/// What came of a look.
+/// When to look again.
 enum SoakCheck {
-    /// Nothing more until the log moves.
+    /// When the log moves.
     Settled,
-    /// Look again after this, or when the log moves.
+    /// After this, or when the log moves.
     Again(Duration),
 }
 
 impl AutoVouch {
-    /// Has every environment vouch as its policy asks, until the server stops.
+    /// Vouches for every environment whose policy says so, until the server stops.
     pub fn start(self) {
         let environments = self.environments.clone();
         environments.in_each("vouching", move |place| self.clone().keep(place));
@@ -86,7 +86,7 @@ impl AutoVouch {
             Ok(Some(found)) => found,
             Ok(None) => return SoakCheck::Settled,
             Err(error) => {
-                tracing::debug!(env = %environment, %error, "it cannot be told how long the state has soaked");
+                tracing::debug!(env = %environment, %error, "cannot find out how long the state has soaked");
                 return SoakCheck::Again(ASIDE);
             }
         };
@@ -114,7 +114,7 @@ impl AutoVouch {
         });
         let outcomes = self.checks.run(&probes.collect::<Vec<_>>(), CheckPhase::After).await;
         if let Some(failed) = outcomes.iter().find(|outcome| !outcome.passed) {
-            tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "the environment does not vouch for its state: a probe is not green");
+            tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "not marking the state known-good: a probe fails");
             return SoakCheck::Again(RETRY);
         }
         let position = state.head.position();
@@ -135,21 +135,21 @@ impl AutoVouch {
         };
         match self.environments.commit(draft).await {
             Ok(_) => {
-                tracing::info!(env = %environment, revision = position.revision.0, "the environment vouches for its state");
+                tracing::info!(env = %environment, revision = position.revision.0, "marked the state known-good");
                 SoakCheck::Settled
             }
             Err(error) => {
-                tracing::debug!(env = %environment, %error, "the environment could not vouch for its state");
+                tracing::debug!(env = %environment, %error, "could not mark the state known-good");
                 SoakCheck::Again(RETRY)
             }
         }
     }
 
-    /// The checkpoint of the state at `position`, vouched for by this node; refused where anything has changed meanwhile.
+    /// The checkpoint of the state at `position`, vouched for by this node; refused if anything has changed since.
     fn draft(&self, environment: &EnvironmentKey, position: Position, (evidence, figures): (String, Map<String, Value>), token: LeaderToken) -> Option<Draft> {
         let (author, at) = (self.drivers.author(), self.environments.clock().now());
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
-        let reason = format!("vouched for checkpoint {name} by itself: {evidence}");
+        let reason = format!("marked checkpoint {name} known-good automatically: {evidence}");
         let judgement = Judgement {
             verdict: CheckpointVerdict::Vouched,
             by: author.actor.clone(),
@@ -159,7 +159,7 @@ impl AutoVouch {
         };
         let taking = NewCheckpoint {
             name,
-            note: Some("taken by the environment itself, as its policy asks".to_owned()),
+            note: Some("created automatically by the environment's policy".to_owned()),
             by: author.actor.clone(),
             at,
             judgement: Some(judgement),

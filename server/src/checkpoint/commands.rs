@@ -1,4 +1,4 @@
-//! Taking, judging and deleting checkpoints: what is asked of the log, decided on the state that the commit finds.
+//! Creating, judging and deleting checkpoints: operations that are decided on the state that the commit finds.
 
 use std::sync::Arc;
 
@@ -15,25 +15,23 @@ use super::resolve::{no_checkpoint, no_known_good};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Expected, Operation};
 
-/// Judgements that a checkpoint keeps, at most; the log has all.
+/// Most judgements that a checkpoint keeps; the log has all.
 const JUDGEMENTS: usize = 200;
 
-/// A checkpoint that is to be taken of the state that the commit finds.
+/// A checkpoint to create of the state that the commit finds.
 #[derive(Debug, Clone)]
 pub struct NewCheckpoint {
     /// Its name, which must be free.
     pub name: CheckpointName,
-    /// For people.
+    /// A note for people.
     pub note: Option<String>,
-    /// By whom.
     pub by: Actor,
-    /// When.
     pub at: Timestamp,
-    /// What is said of it at once.
+    /// Its first judgement, if any.
     pub judgement: Option<Judgement>,
 }
 
-/// Takes a checkpoint.
+/// Creates a checkpoint.
 pub fn take(taking: NewCheckpoint) -> Operation {
     Operation::decide(move |state| Ok(vec![Operation::PutRecord(record(state, &taking)?, Expected::Absent)]))
 }
@@ -56,7 +54,7 @@ pub fn record(state: &EnvironmentState, taking: &NewCheckpoint) -> Result<Record
     entry(checkpoint)
 }
 
-/// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, where he names one.
+/// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, if given.
 pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let mut checkpoint = find(state, &name)?.clone();
@@ -77,7 +75,7 @@ pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
         if let Some(release) = releases.find(|release| release.baseline == checkpoint.name) {
             return Err(CommitError::InUse {
                 what: format!("checkpoint {}", checkpoint.name),
-                by: format!("release {}, which goes back to it; it stays as long as the release is known", release.name),
+                by: format!("release {}, which rolls back to it; it is kept as long as the release", release.name),
             });
         }
         let key = RecordKey::Checkpoint(checkpoint.name.clone());
@@ -86,7 +84,7 @@ pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
     })
 }
 
-/// What the record must be: the one that the caller read, else the one that the decision was made on.
+/// The expected record: the one that the caller read, else the one that the decision was made on.
 fn expected_of(state: &EnvironmentState, key: &RecordKey, read: Option<Digest>) -> Expected {
     let found = read.or_else(|| state.records.digest(key));
     found.map_or(Expected::Anything, Expected::Digest)
@@ -105,7 +103,7 @@ fn find<'a>(state: &'a EnvironmentState, name: &TargetName) -> Result<&'a Checkp
         }
         TargetName::Revision(_) | TargetName::Position(_) => Err(refuse(Problem::new(
             Code::NotFound,
-            format!("{name} is a revision, no checkpoint; `ripcord checkpoint list` shows the checkpoints."),
+            format!("{name} is a revision, not a checkpoint. See the checkpoints: `ripcord checkpoint list`."),
         ))),
     }
 }

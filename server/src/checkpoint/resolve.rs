@@ -1,4 +1,4 @@
-//! From a name to the state that it stands for, proven.
+//! Finds the state that a name refers to, and verifies it.
 
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
@@ -12,51 +12,50 @@ use crate::commit::state::EnvironmentState;
 use crate::environment::Environments;
 use crate::store::{LogName, StoreError};
 
-/// Names that are offered in place of one that nobody knows, at most.
+/// Most names that are suggested for an unknown one.
 const NEAREST: usize = 3;
 
 /// A state that was named, read back whole.
 #[derive(Debug, Clone)]
 pub struct ResolvedTarget {
-    /// Which state it is; it names the checkpoint where one was named, also by `last-known-good`.
+    /// Which state it is; it names the checkpoint if the name was that of one or `last-known-good`.
     pub target: RollbackTarget,
     /// The state. Its records are those of that time.
     pub state: EnvironmentState,
 }
 
-/// Why a name stands for no state.
+/// Why a name does not refer to a state.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// No such checkpoint, or nothing is known to be good: what there is instead.
+    /// The checkpoint does not exist, or none is known-good; the problem names alternatives.
     #[error("{}", .0.detail)]
     NotFound(Box<Problem>),
-    /// A state that is still to come.
-    #[error("{named} lies ahead of {newest}")]
+    /// The revision does not exist yet.
+    #[error("{named} is newer than the newest revision, {newest}")]
     Ahead {
-        /// As it was named.
+        /// The name as given.
         named: TargetName,
-        /// The newest that there is.
+        /// The newest position.
         newest: Position,
     },
-    /// A position at which this log never was.
-    #[error("there never was a revision {named}")]
+    /// The position never existed in this log.
+    #[error("revision {named} does not exist")]
     NoRevision {
-        /// As it was named.
+        /// The name as given.
         named: TargetName,
-        /// The newest that there is.
+        /// The newest position.
         newest: Position,
     },
-    /// The log gives another state than the one that the checkpoint was taken of.
-    #[error("checkpoint {name} was taken of a state with the hash {stated}; the log gives {computed}")]
+    /// The log gives a different state than the one that the checkpoint was taken of.
+    #[error("checkpoint {name} has the content hash {stated}, but the log gives {computed}")]
     Altered {
-        /// The checkpoint.
         name: CheckpointName,
-        /// As it was taken.
+        /// The hash in the checkpoint.
         stated: ContentHash,
-        /// As it is read back.
+        /// The hash of the state that was read back.
         computed: ContentHash,
     },
-    /// The environment is not there.
+    /// The environment does not exist.
     #[error(transparent)]
     Environment(#[from] CommitError),
     /// The log cannot be read.
@@ -64,7 +63,7 @@ pub enum ResolveError {
     Store(#[from] StoreError),
 }
 
-/// The state that `name` stands for, read back and, where it is a checkpoint's, proven against its hash.
+/// The state that `name` refers to, read back and, if it is a checkpoint's, verified against its hash.
 pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, name: &TargetName) -> Result<ResolvedTarget, ResolveError> {
     let now = environments.state(environment)?;
     let (position, checkpoint) = match name {
@@ -107,13 +106,13 @@ pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, 
     Ok(ResolvedTarget { target, state })
 }
 
-/// Where a bare revision lies: in the current epoch where there is nothing newer, else in the one in which it was made.
+/// The epoch of a bare revision: the current one if nothing in it is newer, else the one in which it was made.
 async fn of_revision(environments: &Environments, environment: &EnvironmentKey, now: &EnvironmentState, revision: Revision) -> Result<Position, ResolveError> {
     let newest = now.head.position();
     if revision == Revision(0) {
         return Ok(Position::START);
     }
-    // In the first epoch there is but one place where it can lie.
+    // In the first epoch there is only one possible place.
     if revision >= newest.revision || newest.epoch == Position::START.epoch {
         return Ok(Position { revision, ..newest });
     }
@@ -123,24 +122,24 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     found.ok_or(ResolveError::NoRevision { named, newest })
 }
 
-/// `last-known-good`, and nobody has vouched for anything.
+/// `last-known-good` was named, but no checkpoint is known-good.
 pub(super) fn no_known_good(environment: &EnvironmentKey) -> Problem {
     let detail = format!(
-        "Nobody has vouched for a state of {environment} yet. Take a checkpoint of a state that is known to work (`ripcord checkpoint create NAME`) \
-         and vouch for it (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
+        "{environment} has no known-good checkpoint yet. Create one (`ripcord checkpoint create NAME`) and mark it known-good \
+         (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
     );
     Problem::new(Code::NoKnownGood, detail)
 }
 
-/// There is no such checkpoint; those that may have been meant are named.
+/// The checkpoint does not exist; suggests similar names.
 pub(super) fn no_checkpoint(name: &CheckpointName, records: &Records) -> Problem {
     let mut names: Vec<&str> = records.checkpoints.iter().map(|entry| entry.key().as_str()).collect();
     names.sort_by_key(|other| strsim::osa_distance(name.as_str(), other));
     names.truncate(NEAREST);
     let others = if names.is_empty() {
-        "none has been taken yet; `ripcord checkpoint create NAME` takes one".to_owned()
+        "there are none yet. Create one: `ripcord checkpoint create NAME`".to_owned()
     } else {
-        format!("the nearest are {}; `ripcord checkpoint list` shows all", names.join(", "))
+        format!("the nearest names are {}. See all: `ripcord checkpoint list`", names.join(", "))
     };
     Problem::new(Code::NotFound, format!("There is no checkpoint {name}: {others}."))
 }

@@ -1,5 +1,5 @@
 //! Whether an environment may vouch for its own state: it has soaked, unchanged, for as long as the policy says, nothing is killed,
-//! and no rollback says that it is bad. Whether the probes are green is asked last, by whoever acts on the answer.
+//! and no rollback says that it is bad. The probes are checked last, by the caller that acts on the answer.
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointState};
@@ -23,26 +23,26 @@ pub struct ContentAge {
     pub first: Position,
 }
 
-/// Whether an environment may vouch for its state by itself.
+/// Whether an environment may vouch for its state automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Soak {
-    /// Not as things stand; look again when the log moves.
+    /// Not now; look again when the log moves.
     Not(NotDue),
     /// Not before this.
     NotBefore(Timestamp),
-    /// Yes, if the probes are green.
+    /// Yes, if the probes pass.
     Due {
         /// Seconds without a change.
         seconds: u64,
     },
 }
 
-/// Why an environment does not vouch for its state by itself.
+/// Why an environment does not vouch for its state automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotDue {
     /// Its policy does not say so.
     NoPolicy,
-    /// There is nothing in it yet.
+    /// It is still empty.
     Empty,
     /// Something is killed.
     Killed,
@@ -50,7 +50,7 @@ pub enum NotDue {
     RolledBack,
     /// Its state is known to be good already.
     KnownGood,
-    /// Somebody has doubted this very state.
+    /// This state has been doubted.
     Doubted,
 }
 
@@ -93,7 +93,7 @@ fn stands_in_the_way(rollback: &Rollback, content: ContentAge) -> bool {
     }
 }
 
-/// What was said of this very content since it came up.
+/// The judgements of this content.
 fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: ContentAge) -> Option<NotDue> {
     let mut found = None;
     for checkpoint in checkpoints {

@@ -76,7 +76,7 @@ async fn a_name_stands_for_a_state_that_proves_itself() {
     let Err(ResolveError::NotFound(problem)) = named(&node, "furst").await else {
         panic!("found")
     };
-    assert!(problem.detail.contains("the nearest are first"), "{}", problem.detail);
+    assert!(problem.detail.contains("the nearest names are first"), "{}", problem.detail);
 }
 
 #[tokio::test]

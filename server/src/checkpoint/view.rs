@@ -1,4 +1,4 @@
-//! Checkpoints as they are shown.
+//! Checkpoints as the API shows them.
 
 use ripcord_proto::Snapshot;
 use ripcord_proto::checkpoint::Checkpoint;
@@ -19,7 +19,7 @@ pub fn view(records: &Records, checkpoint: &Checkpoint) -> CheckpointView {
     }
 }
 
-/// A checkpoint that is known to be good, in short; `None` where nobody has judged it.
+/// A checkpoint that is known to be good, in short; `None` if it has not been judged.
 pub fn known_good(checkpoint: &Checkpoint) -> Option<KnownGood> {
     let judgement = checkpoint.judgements.last()?;
     Some(KnownGood {

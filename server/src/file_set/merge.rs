@@ -1,27 +1,27 @@
-//! Three ways into one: what a file said, what it says, and what is there.
+//! A three-way merge: what a file said, what it says, and what is there.
 //!
-//! Member by member the side that changed wins, and the file where both did. Objects are taken apart; rules are matched by their
-//! id, or by their condition where they have none; everything else is one piece, a split's shares among it.
+//! Member by member the side that changed wins, and the file if both did. Objects are merged by member; rules are matched by their
+//! id, or by their condition if they have none; everything else is one piece, including the shares of a split.
 
 use serde_json::{Map, Value};
 
-/// A place where what is there stays although the file says otherwise.
+/// A place whose current value is kept although the file differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// Where: `flags.checkout-v2.rules[gradual].serve.split`.
     pub path: String,
     /// What the file says; `None` = it has nothing there.
     pub file: Option<Value>,
-    /// What stays; `None` = it was taken away.
+    /// What is kept; `None` = it was removed.
     pub now: Option<Value>,
 }
 
-/// What shall be, and where that is not what the file says.
+/// The merged value, and where it differs from the file.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Merged {
-    /// What shall be; `None` = it was deleted by hand and stays so.
+    /// The merged value; `None` = it was deleted by hand and stays deleted.
     pub(super) value: Option<Value>,
-    /// What stays although the file says otherwise.
+    /// What is kept although the file differs.
     pub(super) kept: Vec<Difference>,
 }
 

@@ -1,4 +1,4 @@
-//! What a live rollout moves is its own: a file that says otherwise leaves it alone, and is told so.
+//! A live rollout owns what it moves: a file that differs does not change it, and the plan says so.
 
 use ripcord_proto::rollout::Rollout;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::merge::{Difference, identity, shown};
 
 /// Puts the rules that `rollout` moves and added into `flag` as they are `now`; answers with those that the flag would have had
-/// otherwise. `path` is the flag's.
+/// differently. `path` is the flag's.
 pub(super) fn spare(path: &str, flag: &mut Value, now: &Value, rollout: &Rollout) -> Vec<Difference> {
     let Some(moved) = &rollout.moved else { return Vec::new() };
     let rules_now = now.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! All flags that a caller sees, in one answer.
+//! Evaluates all flags that a caller sees.
 
 use std::time::{Duration, Instant};
 

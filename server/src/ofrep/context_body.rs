@@ -125,7 +125,7 @@ enum ParsedBody<'b> {
     NoContext,
 }
 
-/// What stands under `context`.
+/// The member `context`.
 enum ContextMember<'b> {
     Members(ContextBody<'b>),
     Nothing,
@@ -230,7 +230,7 @@ impl<'de: 'b, 'b> Deserialize<'de> for ContextMember<'b> {
     }
 }
 
-/// A name, borrowed where it holds no escapes.
+/// A name, borrowed if it holds no escapes.
 struct Name<'b>(Cow<'b, str>);
 
 impl<'de: 'b, 'b> Deserialize<'de> for Name<'b> {

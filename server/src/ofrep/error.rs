@@ -1,4 +1,4 @@
-//! Errors as OFREP spells them.
+//! Errors in the format of OFREP.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -15,7 +15,6 @@ pub(super) enum OfrepError {
     Request {
         /// The protocol's error code.
         code: &'static str,
-        /// An explanation.
         details: String,
     },
     /// The body is too large: 413.
@@ -31,7 +30,6 @@ pub(super) struct ErrorBody<'a> {
     /// The flag that the error is about, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<&'a str>,
-    /// The code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_code: Option<&'a str>,
     /// Never empty.

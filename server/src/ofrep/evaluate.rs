@@ -1,4 +1,4 @@
-//! One flag.
+//! Evaluates one flag.
 
 use actix_http::{Payload, RequestHead};
 use actix_web::HttpResponse;

@@ -23,11 +23,9 @@ pub(super) struct RequestParams {
 
 /// A permitted request.
 pub(super) struct OfrepRequest {
-    /// The permit.
     pub(super) permit: Arc<Permit<Evaluate>>,
     /// The flags that the caller sees.
     pub(super) selection: Selection,
-    /// The query.
     pub(super) query: RequestParams,
 }
 

@@ -12,7 +12,6 @@ pub(super) const FLAGS: &str = "evaluate/flags";
 /// The endpoint of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    /// All flags.
     Bulk,
     /// One flag, which the path names.
     Single,

@@ -1,4 +1,4 @@
-//! What the endpoints work with.
+//! The dependencies of the endpoints.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -1,4 +1,4 @@
-//! Pings that an environment's policy has sent, by the node that drives the environment.
+//! Pings that an environment's policy schedules, sent by the leader of the environment.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use ripcord_proto::record::Records;
 use super::{PingRequest, Pings, newest};
 use crate::environment::EnvironmentTask;
 
-/// How often a node that does not drive, or cannot send, looks again.
+/// How often a node that is not the leader, or cannot send, tries again.
 const ASIDE: Duration = Duration::from_secs(5);
 
 impl Pings {
-    /// Sends what policies ask for, until the server stops.
+    /// Sends the pings that policies schedule, until the server stops.
     pub fn start(&self) {
         let this = self.clone();
         self.environments.in_each("pings", move |place| this.clone().keep_sending(place));
@@ -41,7 +41,7 @@ impl Pings {
                     let order = PingRequest {
                         environment: environment.clone(),
                         author: self.drivers.author(),
-                        reason: Some("as the environment's policy asks".to_owned()),
+                        reason: Some("scheduled by the environment's policy".to_owned()),
                         call: None,
                         wait: super::PATIENCE,
                     };
@@ -56,7 +56,7 @@ impl Pings {
     }
 }
 
-/// How long until the next ping; `None` where none is asked for.
+/// How long until the next ping; `None` if none is scheduled.
 fn due(records: &Records, now: Timestamp) -> Option<Duration> {
     let every = Duration::from_secs(records.policy().ping_every_seconds?.max(1));
     let last = newest(records).map(|ping| ping.at);

@@ -21,7 +21,7 @@ pub enum ProposalError {
     #[error("proposal {} needs a second person", .0.id)]
     OwnProposal(Box<Proposal>),
     /// The caller may not end it in this way.
-    #[error("proposal {} is not the caller's to end like this", .0.id)]
+    #[error("proposal {} cannot be ended by this caller", .0.id)]
     NotYours(Box<Proposal>, Rejection),
     /// It was decided differently before.
     #[error("proposal {} is {}", .0.id, .0.state.as_str())]
@@ -29,7 +29,6 @@ pub enum ProposalError {
     /// The environment has changed since it was proposed. The proposal is as it is now.
     #[error("proposal {} is out of date: {why}", .proposal.id)]
     Stale {
-        /// The proposal.
         proposal: Box<Proposal>,
         /// What has changed.
         why: String,

@@ -1,4 +1,4 @@
-//! What decisions on proposals say.
+//! Messages of decisions on proposals.
 
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::rollout::Attribution;

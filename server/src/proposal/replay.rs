@@ -1,4 +1,4 @@
-//! What a proposal keeps → what is asked of the commit path, once more.
+//! Turns what a proposal keeps into the same request to the commit path again.
 
 use ripcord_proto::KillScope;
 use ripcord_proto::proposal::{Proposal, ProposedOperation};
@@ -12,12 +12,12 @@ use crate::file_set;
 use crate::rollback::{self, PrepareError, RollbackError};
 use crate::rollout::actions::{self, RolloutAction};
 
-/// Why something cannot be done once more.
+/// Why a proposal cannot be submitted again.
 #[derive(Debug)]
 pub(super) enum ReplayError {
-    /// The world is another one.
+    /// The environment has changed.
     Outdated(String),
-    /// It may not be now.
+    /// It is refused now.
     Refused(Box<RollbackError>),
 }
 
@@ -27,13 +27,13 @@ impl From<RollbackError> for ReplayError {
     }
 }
 
-/// The asks that a proposal keeps. Those of a rollback are made when its probes agree; who only looks asks none.
+/// The operations that a proposal keeps. Those of a rollback are made when its probes agree; who only looks asks none.
 pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, author: &Author, proposal: &Proposal) -> Result<Vec<Operation>, ReplayError> {
     let mut asks = Vec::with_capacity(proposal.asked.len());
     for asked in &proposal.asked {
         asks.push(match asked {
             ProposedOperation::Change(asked) => {
-                change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} is to be killed, which waits for nobody")))?
+                change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} would be killed, which never needs approval")))?
             }
             ProposedOperation::PutRecord(record) => {
                 let record = Record::try_from(record.clone()).map_err(|errors| ReplayError::Outdated(format!("its record cannot be read: {errors}")))?;
@@ -63,7 +63,7 @@ fn of_preparation(error: PrepareError) -> ReplayError {
     }
 }
 
-/// A change of a commit as it is asked.
+/// A change of a commit as an operation.
 ///
 /// # Errors
 /// It is a kill of this scope, whose id and time are made when it is pulled.
@@ -81,7 +81,7 @@ pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
     })
 }
 
-/// Whether something is refused because the world is another one than it was when it was proposed.
+/// Whether something is refused because the environment has changed since it was proposed.
 pub(super) fn has_moved(error: &CommitError) -> bool {
     match error {
         CommitError::NoFlag(_)

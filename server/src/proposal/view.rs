@@ -1,4 +1,4 @@
-//! A proposal as the second person looks at it: with the share of users that it affects.
+//! A proposal as the second person sees it: with the share of users that it affects.
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::proposal::{Proposal, ProposalState};
@@ -10,10 +10,10 @@ use crate::commit::{Author, CommitError, Draft};
 use crate::rollback::{self, ImpactComparison, SampleUsers};
 
 impl Proposals {
-    /// The proposal with whom it affects, as long as it waits and can be done; `reader` asks.
+    /// The proposal with the share of users that it affects, as long as it waits and can be applied; for `reader`.
     ///
     /// # Errors
-    /// The figures cannot be worked out.
+    /// The share cannot be computed.
     pub async fn with_shares(&self, environment: &EnvironmentKey, mut proposal: Proposal, reader: Author) -> Result<Proposal, CommitError> {
         if proposal.state != ProposalState::Proposed {
             return Ok(proposal);
@@ -27,7 +27,7 @@ impl Proposals {
         Ok(proposal)
     }
 
-    /// What is compared to tell whom it affects; `None` where it would change no answer, or cannot be done now.
+    /// What is compared to tell whom it affects; `None` if it would change no answer, or cannot be done now.
     async fn comparison(&self, environment: &EnvironmentKey, proposal: &Proposal, reader: Author) -> Option<ImpactComparison> {
         let author = Author {
             actor: proposal.by.clone(),
@@ -41,7 +41,7 @@ impl Proposals {
         let PlannedCommit {
             before, after, mut touched, ..
         } = self.environments.plan(&draft).ok()?;
-        // Nobody loses or changes what he was served by a flag that is new.
+        // A new flag does not change what anyone is served.
         touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
         if touched.flags.is_empty() && touched.segments.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! What a release changed since its baseline, and whose hands were in it besides.
+//! What a release changed since its baseline, and who else changed the same flags.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,16 +29,16 @@ pub struct ReleaseChanges {
 /// What a release did to one flag or segment.
 #[derive(Debug, Clone)]
 pub struct ItemChanges {
-    /// What it left last, and whether somebody else had changed it in between.
+    /// What it left last, and whether others had changed it in between.
     pub left: TouchedFlag,
     /// The commits of others since the baseline, before its last one and after, oldest first.
     pub foreign: Vec<Arc<ChangedBy>>,
 }
 
-/// Why it cannot be told what a release changed.
+/// Why the changes of a release are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseChangesError {
-    /// There is no such environment or release.
+    /// The environment or release does not exist.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The log cannot be read.

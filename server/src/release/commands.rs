@@ -1,4 +1,4 @@
-//! Beginning, describing and finishing releases: what is asked of the log, decided on the state that the commit finds.
+//! Beginning, describing and finishing releases: operations that are decided on the state that the commit finds.
 
 use std::sync::Arc;
 
@@ -18,20 +18,19 @@ use crate::commit::{CommitError, Expected, Operation};
 /// Characters of a baseline's name that are left for the release's.
 const BASELINE_CHARACTERS: usize = limits::KEY_CHARACTERS - 16;
 
-/// A release that is to begin.
+/// A release to begin.
 #[derive(Debug, Clone)]
 pub struct NewRelease {
     /// Its name, which must be free.
     pub name: ReleaseName,
-    /// What it says about itself.
+    /// Its details.
     pub details: ReleaseDetails,
     /// Who begins it.
     pub by: Actor,
-    /// When.
     pub at: Timestamp,
 }
 
-/// Takes the checkpoint that a release goes back to, and opens the release; both or neither.
+/// Creates the checkpoint that a release rolls back to, and opens the release; both or neither.
 pub fn begin(beginning: NewRelease) -> Operation {
     Operation::decide(move |state| {
         let taking = NewCheckpoint {
@@ -59,7 +58,7 @@ pub fn begin(beginning: NewRelease) -> Operation {
     })
 }
 
-/// Changes what a release says about itself. `expected` is the digest of the record that the caller read, where he names one.
+/// Changes the details of a release. `expected` is the digest of the record that the caller read, if given.
 pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let release = open(&state.records, &name)?;
@@ -71,7 +70,7 @@ pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> 
     })
 }
 
-/// Finishes a release: nothing joins it any more. One that is finished already stays as it is.
+/// Finishes a release: nothing can join it afterwards. A finished one does not change.
 pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let release = find(&state.records, &name)?;
@@ -109,7 +108,7 @@ fn open<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, Com
     }
 }
 
-/// What the record must be: the one that the caller read, else the one that the decision was made on.
+/// The expected record: the one that the caller read, else the one that the decision was made on.
 fn expected_of(state: &EnvironmentState, name: &ReleaseName, read: Option<Digest>) -> Expected {
     let found = read.or_else(|| state.records.digest(&RecordKey::Release(name.clone())));
     found.map_or(Expected::Anything, Expected::Digest)

@@ -1,4 +1,4 @@
-//! Releases as they are shown.
+//! Releases as the API shows them.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use crate::commit::protect;
 use crate::commit::state::EnvironmentState;
 use crate::flag_text;
 
-/// Own commits that a diff names, at most.
+/// Most own commits that a diff names.
 const NAMED_COMMITS: usize = 100;
 
 /// A release in an environment at `now`. Of what it lacks in a protected environment it knows `touched` flags, and those that the

@@ -1,4 +1,4 @@
-//! The answer of one flag.
+//! The evaluation of one flag.
 
 use ripcord_proto::flagd::KILL_METADATA;
 use ripcord_proto::kill::KillId;
@@ -48,7 +48,7 @@ impl<'c> RemoteEvaluation<'c> {
                     .evaluation
                     .flag()
                     .and_then(CompiledFlag::issue)
-                    .unwrap_or("a segment that it names cannot be read");
+                    .unwrap_or("one of its segments cannot be read");
                 format!("Flag {key:?} cannot be evaluated: {why}.")
             }
             Some(ErrorCode::TypeMismatch) => format!("Flag {key:?} has values of a different type."),
@@ -56,7 +56,6 @@ impl<'c> RemoteEvaluation<'c> {
         }
     }
 
-    /// The metadata.
     pub fn metadata(&self) -> FlagMetadata<'c> {
         FlagMetadata {
             own: self.evaluation.flag().and_then(|flag| flag.entry().value().ok()).map(|flag| &flag.metadata),

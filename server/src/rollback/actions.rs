@@ -1,4 +1,4 @@
-//! What people do to a rollback that is under way: stop it, let it go on, hurry it. Each is a change of the record, from which
+//! What people do to a rollback that is under way: stop it, resume it, or finish it now. Each is a change of the record, from which
 //! the node that drives takes it up.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{messages, stages};
 use crate::commit::{CommitError, Draft, Expected, Operation, Outcome};
 use crate::environment::Environments;
 
-/// How a rollback goes on.
+/// How a rollback continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResumePace {
     /// Step by step, the next one now.
@@ -26,7 +26,7 @@ pub enum ResumePace {
 /// How often an action is decided again because the record has just changed.
 const ATTEMPTS: usize = 8;
 
-/// Changes the record of a rollback by what `change` makes of it, decided anew where it changes just then; `draft` says who asks
+/// Changes the record of a rollback by what `change` makes of it, repeated if it changes at the same time; `draft` says who asks
 /// and how it is answered. A repeated call gets its first answer, whatever became of the rollback.
 pub async fn amend(
     environments: &Environments,
@@ -63,18 +63,18 @@ pub async fn amend(
     Err(CommitError::RecordMoved(key).into())
 }
 
-/// The record of a rollback that is left where it is.
+/// The record of a rollback that is stopped at its step.
 pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Rollback, WrongRollbackState> {
     match rollback.state {
         RollbackState::Committed | RollbackState::Failed if stages::remaining(rollback) > 0 => {}
         RollbackState::Committed | RollbackState::Partial => {
             return Err(WrongRollbackState::of(
                 rollback,
-                "it is committed whole and there is no step left to stop. `ripcord rollback undo` takes it back",
+                "it is fully committed, so there is no step left to stop. To undo it: `ripcord rollback undo`",
             ));
         }
         RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => {
-            return Err(WrongRollbackState::of(rollback, "nothing goes on that could be stopped"));
+            return Err(WrongRollbackState::of(rollback, "it is not running, so there is nothing to stop"));
         }
     }
     let mut next = rollback.clone();
@@ -86,23 +86,23 @@ pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Roll
     Ok(next)
 }
 
-/// The record of a rollback that goes on: a ladder with its next step, a failed one with its checks.
+/// The record of a rollback that continues: a staged one with its next step, a failed one with its checks.
 pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environment: &EnvironmentKey) -> Result<Rollback, WrongRollbackState> {
     let remaining = stages::remaining(rollback);
     match (rollback.state, pace) {
         (RollbackState::Failed, _) => {}
         (RollbackState::Stopped, _) | (RollbackState::Committed, ResumePace::Now) if remaining > 0 => {}
         (RollbackState::Committed, ResumePace::Steps) if remaining > 0 => {
-            return Err(WrongRollbackState::of(
-                rollback,
-                "it continues automatically. `--now` does the remaining steps at once",
-            ));
+            return Err(WrongRollbackState::of(rollback, "it continues automatically. Use `--now` to finish at once"));
         }
         (RollbackState::Committed | RollbackState::Partial, _) => {
-            return Err(WrongRollbackState::of(rollback, "it is committed whole, and who is missing is watched already"));
+            return Err(WrongRollbackState::of(
+                rollback,
+                "it is fully committed and already waiting for the missing confirmations",
+            ));
         }
         (RollbackState::Planned | RollbackState::Confirmed | RollbackState::Stopped | RollbackState::Undone, _) => {
-            return Err(WrongRollbackState::of(rollback, "there is nothing left to go on with"));
+            return Err(WrongRollbackState::of(rollback, "it has no steps left"));
         }
     }
     let mut next = rollback.clone();

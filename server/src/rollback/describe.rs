@@ -15,7 +15,7 @@ use crate::commit::CommitError;
 use crate::commit::reversal::{Conflict, ConflictReason, ExposureCap, FlagOrSegment, FlagReversal, ReversalDecision, RollbackPreview, StageMethod};
 use crate::flag_text;
 
-/// What the log knows of whose hands things went through, for a plan.
+/// What the log knows about who changed what, for a plan.
 pub(super) struct PlanDescriber<'a> {
     pub(super) prepared: &'a PreparedRollback,
     pub(super) hands: &'a ChangeHistory,
@@ -45,16 +45,16 @@ impl PlanDescriber<'_> {
             to: Some(to.json().to_owned()),
             now: match from {
                 None => "deleted: the caller's default".to_owned(),
-                Some(_) => is.map_or_else(|| "this version cannot read it".to_owned(), flag_text::flag),
+                Some(_) => is.map_or_else(|| "not readable by this version".to_owned(), flag_text::flag),
             },
-            then: then.map_or_else(|| "this version cannot read it".to_owned(), flag_text::flag),
+            then: then.map_or_else(|| "not readable by this version".to_owned(), flag_text::flag),
             differs: flag_text::differences(is, then),
             changed: self.last_of_flag(&step.key),
             users,
         }
     }
 
-    /// What stays as it is, and by whom it was changed.
+    /// What is not changed, and who changed it last.
     pub(super) fn conflicts(&self, decision: &ReversalDecision) -> Vec<PlanConflict> {
         decision.conflicts.iter().map(|conflict| self.conflict(conflict)).collect()
     }
@@ -103,7 +103,7 @@ pub(super) fn segments(decision: &ReversalDecision, now: &Snapshot) -> Vec<Segme
     steps
 }
 
-/// The settings, where they change.
+/// The settings, if they change.
 pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<SettingsDiff> {
     decision.settings.map(|to| SettingsDiff { from: now.settings, to })
 }
@@ -130,7 +130,7 @@ pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledFlag> {
     killed.collect()
 }
 
-/// Flags for which rules cannot say it.
+/// Flags whose rules cannot express it.
 pub(super) fn cannot(decision: &ReversalDecision) -> Vec<BlockedFlag> {
     let cannot = decision.cannot.iter().map(|cannot| BlockedFlag {
         flag: cannot.flag.clone(),

@@ -1,4 +1,4 @@
-//! Why a rollback was not made.
+//! Why a rollback was refused or failed.
 
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::digest::Digest;
@@ -10,16 +10,16 @@ use crate::commit::reversal::ReversalScope;
 use crate::release::ReleaseChangesError;
 use crate::store::StoreError;
 
-/// Why a rollback, or its undo, was not made.
+/// Why a rollback, or its undo, was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
     /// It cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// The rollback that it is about is in another state.
+    /// The rollback is in a different state.
     #[error(transparent)]
     WrongState(#[from] WrongRollbackState),
-    /// Checks that have to pass beforehand failed.
+    /// Checks that must pass first failed.
     #[error("checks that must pass before a rollback failed: {}", named(.0))]
     ChecksFailed(Vec<CheckOutcome>),
     /// The state has changed since the plan was made.
@@ -33,7 +33,7 @@ pub enum RollbackError {
     /// The store is away. A rollback cannot be merged safely later, so it waits; kills do not.
     #[error("{error}")]
     StoreAway {
-        /// What the store said.
+        /// The error of the store.
         error: CommitError,
         /// The commands that make the scope safe until then.
         commands: Vec<String>,
@@ -46,7 +46,7 @@ pub enum RollbackError {
 /// Why a rollback cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// Its target names no state.
+    /// Its target does not exist.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
     /// What its release changed cannot be read.
@@ -63,7 +63,7 @@ pub enum PrepareError {
 /// Why a rollback could not be stopped, resumed or reviewed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
-    /// The rollback is in another state.
+    /// The rollback is in a different state.
     #[error(transparent)]
     WrongState(#[from] WrongRollbackState),
     /// It could not be committed.
@@ -75,9 +75,7 @@ pub enum ActionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("rollback {id} is {}: {why}", state.as_str())]
 pub struct WrongRollbackState {
-    /// Which rollback.
     pub id: ripcord_proto::RollbackId,
-    /// Its state.
     pub state: RollbackState,
     /// What can be done instead.
     pub why: &'static str,
@@ -94,7 +92,7 @@ impl WrongRollbackState {
 }
 
 impl RollbackError {
-    /// The store is away: names the kills that make `scope` safe meanwhile.
+    /// The store is away: names the kills that make `scope` safe until it returns.
     pub fn store_away(error: CommitError, scope: &RollbackScope, reach: Option<&ReversalScope>) -> Self {
         Self::StoreAway {
             error,

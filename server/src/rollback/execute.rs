@@ -36,7 +36,7 @@ pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
         .find_map(|record| if let Record::Rollback(entry) = record { Some(entry) } else { None })
 }
 
-/// The rollback that an idempotent call made before, where it did.
+/// The rollback that an idempotent call made before, if it did.
 pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<CommittedRollback>, CommitError> {
     let Some(recorded) = environments.answered(environment, call)? else {
         return Ok(None);
@@ -44,7 +44,7 @@ pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call:
     done_before(environments, environment, &recorded).map(Some)
 }
 
-/// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
+/// Commits what was prepared; the draft asks for it. Answers once the revision is served. Dropping the future does not undo it.
 pub async fn commit(
     environments: &Environments,
     checks: &Checks,
@@ -57,7 +57,7 @@ pub async fn commit(
     concluded(environments, &draft, prepared, order, submitted).await
 }
 
-/// What became of what `draft` asked for, with the way out where it was refused.
+/// The result of what `draft` asked for, with the way out if it was refused.
 pub(super) async fn concluded(
     environments: &Environments,
     draft: &Draft,
@@ -98,7 +98,7 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
 
 /// The record as it stands, with what this node alone knows so soon after the commit.
 fn done(environments: &Environments, environment: &EnvironmentKey, applied: &Applied) -> Result<CommittedRollback, CommitError> {
-    let lost = || CommitError::Internal("The rollback was committed and cannot be read back.".to_owned());
+    let lost = || CommitError::Internal("The rollback was committed but cannot be read back.".to_owned());
     let written = answer_of(applied).and_then(|entry| entry.value().ok()).ok_or_else(lost)?;
     let state = environments.state(environment)?;
     let live = state.records.rollbacks.value(written.id.as_str());
@@ -118,7 +118,7 @@ fn done_before(environments: &Environments, environment: &EnvironmentKey, record
     struct Named {
         id: RollbackId,
     }
-    let unreadable = |error: serde_json::Error| CommitError::Internal(format!("The answer could not be read back: {error}."));
+    let unreadable = |error: serde_json::Error| CommitError::Internal(format!("The response could not be read back: {error}."));
     let Named { id } = serde_json::from_str(recorded.answer.get()).map_err(unreadable)?;
     let live = environments.state(environment)?.records.rollbacks.value(id.as_str()).cloned();
     let first = || serde_json::from_str(recorded.answer.get()).map_err(unreadable);

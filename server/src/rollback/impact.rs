@@ -1,4 +1,4 @@
-//! Whom a rollback affects: every flag that it may change is evaluated for every user of a population, as it is and as it would
+//! Which users a rollback affects: every flag that it may change is evaluated for every user of a population, as it is and as it would
 //! be, by the engine that applications evaluate with. On two threads, beside the runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +26,11 @@ pub(crate) struct ImpactComparison {
     pub(crate) touched: TouchedKeys,
 }
 
-/// Over whom.
+/// The users whose flags are compared.
 #[derive(Debug, Clone)]
 pub enum SampleUsers {
-    /// So many made-up ones.
+    /// So many simulated users.
     Synthetic(usize),
-    /// These.
     Sample(Vec<Map<String, Value>>),
 }
 

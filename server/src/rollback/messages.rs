@@ -1,4 +1,4 @@
-//! What a rollback says to people: its state, and the exact commands to run next.
+//! Messages of a rollback: its state, and the exact commands to run next.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,4 +1,4 @@
-//! The plan of a rollback: everything that a person has to know before it, with the hash that does exactly that.
+//! The plan of a rollback: everything that a person needs to know first, with the hash to do exactly that.
 
 use ripcord_proto::rest::rollbacks::{RollbackPlan, UserShare};
 use ripcord_proto::rollback::RollbackScope;
@@ -55,7 +55,7 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
     })
 }
 
-/// The environment in the form that is evaluated: the one that is served, where it is the same state.
+/// The environment in the form that is evaluated: the one that is served, if it is the same state.
 fn compiled(environments: &Environments, prepared: &PreparedRollback) -> Compiled {
     let now = &prepared.state.snapshot;
     match environments.board().served(now.environment.as_str()) {
@@ -73,7 +73,7 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
         warnings.push("Nothing to roll back: everything in scope already matches the target.".to_owned());
     }
     if decision.settings.is_some() {
-        warnings.push("The bucketing settings are rolled back too, which moves every user to another bucket of every split.".to_owned());
+        warnings.push("The bucketing settings are rolled back too, which moves every user to a different bucket of every split.".to_owned());
     }
     let off = decision
         .flags

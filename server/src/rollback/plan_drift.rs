@@ -1,5 +1,5 @@
-//! What moved since a plan. The hash says nothing by itself: the state that it was made on is looked for, commit by commit back
-//! from now, and what came after it is told.
+//! What has changed since a plan. The hash alone does not tell: the state that the plan was made on is searched commit by commit,
+//! back from now, and the changes after it are listed.
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::commit::Sealed;
@@ -17,14 +17,14 @@ use crate::store::LogName;
 
 /// Commits that are looked back over, at most.
 const LOOK_BACK: usize = 64;
-/// Commits that are told, at most.
+/// Most commits that are listed.
 const TOLD: usize = 5;
 
-/// What moved since the plan of hash `expected`, as the middle of a sentence; `None` where even the log cannot be asked.
+/// What has changed since the plan of hash `expected`, as the middle of a sentence; `None` if even the log cannot be read.
 pub(super) async fn told(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &RollbackSpec, expected: Digest) -> Option<String> {
     let found = look(environments, environment, author, order, expected).await;
     found
-        .inspect_err(|error| tracing::warn!(%error, env = %environment, "what moved since a plan could not be told"))
+        .inspect_err(|error| tracing::warn!(%error, env = %environment, "cannot find out what changed since the plan"))
         .ok()
 }
 
@@ -40,7 +40,7 @@ async fn look(
     let mut kept = prepared.state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
     if let Some(done) = kept.find(|rollback| rollback.plan == expected) {
         return Ok(format!(
-            "this plan was carried out already, as rollback {} (revision {}); `ripcord rollback show {}` tells how it stands",
+            "this plan was already carried out as rollback {} (revision {}). Its status: `ripcord rollback show {}`",
             done.id, done.revision, done.id
         ));
     }
@@ -65,7 +65,7 @@ async fn look(
         }
     }
     Ok(format!(
-        "no state of environment {environment} over the last {LOOK_BACK} commits gives this plan for this request; it is an older one, or that of another environment, target or scope"
+        "the plan does not match this request at any of the last {LOOK_BACK} commits of {environment}; it is older, or for a different environment, target or scope"
     ))
 }
 

@@ -76,7 +76,7 @@ pub async fn prepare_again(
     Ok(prepared)
 }
 
-/// The name of the target, where the order leaves it to its scope.
+/// The name of the target, if the scope decides it.
 fn named(state: &EnvironmentState, order: &RollbackSpec) -> Result<TargetName, CommitError> {
     match (&order.to, &order.scope) {
         (Some(named), _) => Ok(named.clone()),

@@ -1,4 +1,4 @@
-//! The review that falls due after a rollback: going back needs no approval, so people look at it afterwards.
+//! The review that is due after a rollback: a rollback needs no approval, so people look at it afterwards.
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
@@ -12,7 +12,7 @@ pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> 
     if rollback.review.done.is_some() {
         return Err(WrongRollbackState::of(
             rollback,
-            "it has been reviewed. `ripcord rollback show` says by whom, and what was found",
+            "it has already been reviewed. See the review: `ripcord rollback show`",
         ));
     }
     Ok(Rollback {

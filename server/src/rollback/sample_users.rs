@@ -1,4 +1,4 @@
-//! A made-up population: `user-1` to `user-n`, always the same, whose attributes are drawn from the constants that the rules and
+//! Simulated users: `user-1` to `user-n`, always the same, whose attributes are drawn from the constants that the rules and
 //! segments mention, so that about half of them satisfy each test.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! What a scope reaches, and who else had a hand in it.
+//! What a scope reaches, and who else has changed it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::store::LogName;
 /// What a scope reaches.
 pub(super) struct ScopeReach {
     pub(super) reach: ReversalScope,
-    /// For flags in which others had a hand: the last commit of theirs.
+    /// For flags that others have changed: their last commit.
     pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
-    /// Segments that an earlier rollback put back and nobody has changed since: undoing it takes them along.
+    /// Segments that an earlier rollback put back and that have not changed since: undoing it includes them.
     pub(super) segments: BTreeSet<SegmentKey>,
 }
 

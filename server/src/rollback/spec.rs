@@ -1,4 +1,4 @@
-//! A rollback as it is asked for.
+//! The specification of a rollback.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use ripcord_proto::rest::rollbacks::RollbackRequest;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackTarget};
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
-/// Names that the log's reason tells, at most.
+/// Most names in the log's reason.
 const NAMED: usize = 5;
 
-/// A rollback as it is asked for.
+/// What to roll back, and how.
 #[derive(Debug, Clone)]
 pub struct RollbackSpec {
-    /// Where to go back to; `None` = where the scope says: a release's baseline, the state before an earlier rollback.
+    /// The target; `None` = that of the scope: a release's baseline, the state before an earlier rollback.
     pub to: Option<TargetName>,
-    /// What is put back.
+    /// What is rolled back.
     pub scope: RollbackScope,
     /// Only for users in this segment.
     pub segment: Option<SegmentKey>,
@@ -27,7 +27,6 @@ pub struct RollbackSpec {
     pub latitude: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     pub acknowledged: BTreeSet<FlagKey>,
-    /// Why.
     pub reason: Option<String>,
     /// When the trouble was noticed.
     pub detected: Option<Timestamp>,

@@ -71,7 +71,7 @@ fn author() -> Author {
 }
 
 impl World {
-    /// An environment with the flag `checkout`, off for everybody.
+    /// An environment with the flag `checkout`, off for everyone.
     pub(super) async fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock {
             began: SystemClock.now(),

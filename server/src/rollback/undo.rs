@@ -1,4 +1,4 @@
-//! Forward again: an undo is a rollback of what a rollback did, under the same guards, that marks the first one in the same commit.
+//! An undo is a rollback of what a rollback did, under the same guards. It marks the first one as undone in the same commit.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::check::Checks;
 use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::environment::Environments;
 
-/// How often it is decided anew where the record changes just then.
+/// How often the decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
@@ -41,7 +41,7 @@ pub async fn commit(
             return Err(CommitError::NoRecord(key).into());
         };
         if rollback.state == RollbackState::Undone {
-            let why = "it has been rolled forward again already. `ripcord rollback show` names the rollback that did";
+            let why = "it was already undone. `ripcord rollback show` names the rollback that undid it";
             return Err(WrongRollbackState::of(rollback, why).into());
         }
         let prepared = prepare(environments, environment, &draft.author, order).await?;

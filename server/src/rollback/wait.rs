@@ -1,4 +1,4 @@
-//! Waiting for what becomes of a rollback.
+//! Waits for the result of a rollback.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ripcord_proto::{EnvironmentKey, RollbackId};
 use crate::commit::CommitError;
 use crate::environment::Environments;
 
-/// The rollback when it is confirmed, partial, failed, stopped or undone, or as it is after `patience`; `None` where there is none.
+/// The rollback when it is confirmed, partial, failed, stopped or undone, or as it is after `patience`; `None` if it does not exist.
 ///
 /// # Errors
 /// The environment is not there, or goes while this waits.

@@ -1,4 +1,4 @@
-//! What people and pipelines do to a rollout: start it, pause it, let it go on, approve a step, end it where it is or take it back.
+//! What people and pipelines do to a rollout: start, pause, resume, approve a step, abort (exposure stays) or roll back.
 //! Each is a change of the record, from which the node that drives takes it up.
 
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use super::{messages, window};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Operation, Precheck};
 
-/// Something that is done to a rollout that was started.
+/// An action on a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloutAction {
-    /// It is held where it is.
+    /// It is paused.
     Pause,
-    /// It goes on from where it was held.
+    /// It continues from where it was paused.
     Resume,
-    /// Its next step begins now, approvals aside.
+    /// Its next step starts now; approvals are still needed.
     Advance,
     /// It ends; exposure stays as it is.
     Abort,
@@ -37,7 +37,7 @@ pub enum RolloutAction {
 /// A new rollout of a plan.
 ///
 /// # Errors
-/// The plan's time zone is not known here.
+/// This server does not know the plan's time zone.
 pub fn begun(plan: RolloutPlan, id: RolloutId, word: Attribution) -> Result<Rollout, ValidationErrors> {
     if let Some(window) = &plan.window {
         window::check(window)?;
@@ -70,7 +70,7 @@ pub fn begun(plan: RolloutPlan, id: RolloutId, word: Attribution) -> Result<Roll
     Ok(rollout)
 }
 
-/// What starts a rollout; refused where the flag cannot follow the plan, is killed, or is moved already.
+/// Starts a rollout; refused if the flag cannot follow the plan, is killed, or already has a rollout.
 pub fn start(rollout: Rollout) -> Operation {
     commits::begin(rollout)
 }
@@ -86,7 +86,7 @@ pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
             rollout: id.clone(),
             word: word.clone(),
         }),
-        // What limits harm waits for nobody, and an approval is a second person's already.
+        // What limits damage never waits, and an approval is a second person's already.
         RolloutAction::Pause | RolloutAction::Abort | RolloutAction::Rollback | RolloutAction::Approve => None,
     };
     let decide = move |state: &EnvironmentState| {
@@ -112,7 +112,7 @@ pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
             }
             RolloutAction::Rollback => {
                 check_can_go_back(rollout)?;
-                let members = members("took it back").into_iter().map(|(entry, reason)| {
+                let members = members("rolled it back").into_iter().map(|(entry, reason)| {
                     let observed = observed(&entry);
                     (ObservedRollout { entry, observed }, reason)
                 });
@@ -158,17 +158,17 @@ fn wrong(rollout: &Rollout, why: &str) -> CommitError {
 
 fn check_live(rollout: &Rollout) -> Result<(), CommitError> {
     if rollout.state.is_final() {
-        Err(wrong(rollout, "it is over; start another one"))
+        Err(wrong(rollout, "it has ended and cannot be changed; start a new one"))
     } else {
         Ok(())
     }
 }
 
-/// A rollout that was completed or left where it was can still be taken back: it is what it moved that goes back.
+/// A completed or aborted rollout can still be rolled back: what it changed is restored.
 fn check_can_go_back(rollout: &Rollout) -> Result<(), CommitError> {
     match rollout.state {
-        RolloutState::RolledBack => Err(wrong(rollout, "exposure went back already")),
-        _ if rollout.moved.is_none() && rollout.state.is_final() => Err(wrong(rollout, "it never moved anything")),
+        RolloutState::RolledBack => Err(wrong(rollout, "its exposure was already rolled back")),
+        _ if rollout.moved.is_none() && rollout.state.is_final() => Err(wrong(rollout, "it never changed anything, so there is nothing to roll back")),
         RolloutState::Scheduled
         | RolloutState::Holding
         | RolloutState::Waiting
@@ -182,7 +182,7 @@ fn check_can_go_back(rollout: &Rollout) -> Result<(), CommitError> {
 fn paused(rollout: &Rollout, word: &Attribution) -> Result<Rollout, CommitError> {
     check_live(rollout)?;
     if rollout.state == RolloutState::Paused {
-        return Err(wrong(rollout, "it is held already"));
+        return Err(wrong(rollout, "it is already paused"));
     }
     let ran = rollout
         .since
@@ -195,7 +195,7 @@ fn paused(rollout: &Rollout, word: &Attribution) -> Result<Rollout, CommitError>
 fn resumed(rollout: &Rollout, now: Timestamp) -> Result<Rollout, CommitError> {
     check_live(rollout)?;
     if rollout.state != RolloutState::Paused {
-        return Err(wrong(rollout, "nothing holds it; `ripcord rollout advance` begins the next step now"));
+        return Err(wrong(rollout, "it is not paused. Start the next step now: `ripcord rollout advance`"));
     }
     Ok(transition::resumed(rollout, now))
 }
@@ -218,16 +218,16 @@ fn approved(rollout: &Rollout, word: &Attribution, approvers: Approvers) -> Resu
     check_live(rollout)?;
     let open = |number: &u32| rollout.plan.step(*number).is_some_and(|step| step.approve.is_some()) && rollout.approval(*number).is_none();
     let Some(number) = (rollout.step + 1..=rollout.plan.last()).find(open) else {
-        return Err(wrong(rollout, "no step that is to come needs an approval"));
+        return Err(wrong(rollout, "none of its remaining steps needs approval"));
     };
     let least = rollout.plan.step(number).and_then(|step| step.approve);
     if least.is_some_and(|least| word.by.role < least) {
-        return Err(wrong(rollout, "the step asks for a higher role than this key has"));
+        return Err(wrong(rollout, "the step needs approval by a higher role than your key has"));
     }
     if approvers == Approvers::NotTheStarter && word.by.key == rollout.by.key {
         return Err(wrong(
             rollout,
-            "the environment's policy asks for the approval of another than the one who started it",
+            "the environment's policy requires approval by a key other than the one that started the rollout",
         ));
     }
     let mut next = rollout.clone();

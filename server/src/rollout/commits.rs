@@ -1,4 +1,4 @@
-//! What a rollout asks of the commit path. Everything is decided on the state that the commit is admitted on: a step is taken from
+//! The commits of a rollout. Everything is decided on the state that the commit is admitted on: a step is taken from
 //! exactly the record and the split that it was decided for, or not at all.
 
 use std::collections::BTreeSet;
@@ -40,12 +40,12 @@ pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Optio
     }
 }
 
-/// The record of `entry` shall be `next`, if it still is what it was.
+/// Puts `next` in place of the record of `entry`, if that has not changed.
 pub(super) fn put(entry: &Entry<Rollout>, next: Rollout) -> Result<Operation, CommitError> {
     put_at(next, Expected::Digest(*entry.digest()))
 }
 
-/// A record shall be so.
+/// Puts a record.
 pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Operation, CommitError> {
     let entry = Entry::new(next.id.clone(), next, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
     Ok(Operation::PutRecord(Arc::new(entry).into(), expected))
@@ -82,15 +82,15 @@ fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Positio
     Ok(vec![Operation::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
 }
 
-/// What `members` moved goes back, and only that, ahead of everything that is queued. Where a flag changes by that, a rollback is
-/// recorded in the same commit, which then is seen through to its proof like any other.
+/// Rolls back what `members` moved, and only that, ahead of everything that is queued. If that changes a flag, a rollback is
+/// recorded in the same commit, which then is confirmed and checked like any other.
 pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now: Timestamp) -> Operation {
     let id = RollbackId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), random());
     let decide = move |state: &EnvironmentState| {
         let mut ways = Vec::with_capacity(members.len());
         for (place, (member, reason)) in members.iter().enumerate() {
             match way_back(state, member, reason, now) {
-                // Of those that go along, one that people have edited since stays as they left it.
+                // If people have edited the flag of another member since, it stays as they left it.
                 Err(CommitError::WrongState { .. }) if place > 0 => {}
                 way => ways.push(way?),
             }
@@ -115,11 +115,11 @@ pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
     Operation::DecideNow(Precheck::new(decide))
 }
 
-/// How one rollout goes back.
+/// How one rollout is rolled back.
 struct Reversion {
     entry: Arc<Entry<Rollout>>,
     next: Rollout,
-    /// The flag as it is then, where that changes it.
+    /// The flag afterwards, if it changes.
     flag: Option<(FlagKey, Flag)>,
 }
 
@@ -138,7 +138,7 @@ fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, no
         return Err(CommitError::WrongState {
             what: format!("rollout {}", rollout.id),
             state: rollout.state.as_str(),
-            why: format!("{what} since, and going back would undo that too; edit the flag, or go back to a checkpoint with `ripcord rollback`"),
+            why: format!("{what} since, and rolling back would undo that too; edit the flag, or roll back to a checkpoint with `ripcord rollback`"),
         });
     }
     if let Some(door) = step::door(&rollout.plan, flag) {
@@ -152,7 +152,7 @@ fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, no
     Ok(way)
 }
 
-/// The rollback that `ways` make together, where they change a flag.
+/// The rollback that `ways` make together, if they change a flag.
 fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by: Actor, reason: Option<String>, now: Timestamp) -> Option<Rollback> {
     let flags: BTreeSet<FlagKey> = ways.iter().filter_map(|way| way.flag.as_ref()).map(|(key, _)| key.clone()).collect();
     if flags.is_empty() {
@@ -173,7 +173,7 @@ fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by
     })
 }
 
-/// The state that is there now, as one to go back to.
+/// The current state, as one to roll back to.
 fn target(state: &EnvironmentState) -> RollbackTarget {
     let position = state.head.position();
     RollbackTarget {
@@ -191,14 +191,17 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
                 what: format!("flag {}", rollout.plan.flag),
-                by: format!("rollout {0} already; `ripcord rollout abort {0}` ends it where it is", other.id),
+                by: format!(
+                    "rollout {0}, which is still active; end it without changing exposure with `ripcord rollout abort {0}`",
+                    other.id
+                ),
             });
         }
         if let Some(kill) = state.snapshot.kills_of(rollout.plan.flag.as_str()).next() {
             return Err(CommitError::Killed {
                 flag: rollout.plan.flag.clone(),
                 kill: Box::new(kill.clone()),
-                why: "no rollout starts on a killed flag. Restore the kill first",
+                why: "a rollout cannot start on a killed flag. Lift the kill first",
             });
         }
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
@@ -211,8 +214,8 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
     Operation::Decide(Precheck::new(decide).kept_as(kept))
 }
 
-/// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
-/// stays, since it goes back with them.
+/// Removes the oldest ended rollouts beyond those that are kept. One whose release others are still bound to
+/// stays, since it is rolled back with them.
 fn surplus(state: &EnvironmentState) -> Vec<Operation> {
     let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
     let live: Vec<&ReleaseName> = rollouts()
@@ -234,7 +237,7 @@ pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option
     live.find(|rollout| rollout.plan.flag == *flag)
 }
 
-/// The rollouts that move and go back with `rollout`: those of its release that are not over, and those that were completed.
+/// The rollouts that move and are rolled back with `rollout`: those of its release that are not over, and those that were completed.
 pub(super) fn bound<'s>(state: &'s EnvironmentState, rollout: &'s Rollout) -> impl Iterator<Item = &'s Arc<Entry<Rollout>>> {
     let is_bound = |other: &Rollout| {
         let live = !other.state.is_final() || other.state == RolloutState::Completed;
@@ -251,7 +254,7 @@ pub(super) fn is_open(state: &EnvironmentState, name: &ReleaseName) -> bool {
     release.is_some_and(|release| release.finished.is_none())
 }
 
-/// The record of `id`, where it is there and can be read.
+/// The record of `id`, if it exists and can be read.
 pub(super) fn entry_of<'s>(state: &'s EnvironmentState, id: &RolloutId) -> Option<(&'s Arc<Entry<Rollout>>, &'s Rollout)> {
     let entry = state.records.rollouts.get(id.as_str())?;
     Some((entry, entry.value().ok()?))

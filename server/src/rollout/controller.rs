@@ -36,7 +36,7 @@ use super::{commits, messages, step, window};
 use crate::commit::state::EnvironmentState;
 use crate::environment::EnvironmentTask;
 
-/// The longest that the loop sleeps: wall clocks may be set meanwhile.
+/// The longest that the loop sleeps: wall clocks may be changed in between.
 const NAP: Duration = Duration::from_mins(1);
 
 /// Runs an environment's rollouts until it is deleted.
@@ -108,7 +108,7 @@ impl RolloutController {
             .stand(self.tracked.values().filter_map(|tracked| Some(tracked.entry.value().ok()?.state)));
     }
 
-    /// Looks at all that is due, where this node drives.
+    /// Looks at all that is due, if this node drives.
     async fn look(&mut self) {
         let now = Instant::now();
         let due = self.schedule.take_due(now);
@@ -229,7 +229,7 @@ impl RolloutController {
             .rfind(|other| rolled_back(other));
         Some(match rollback {
             Some(rollback) => AbortReason::Reason(format!(
-                "rollback {} by {} put the flag back. It does not start again by itself",
+                "rollback {} by {} rolled back the flag. The rollout does not restart automatically",
                 rollback.id, rollback.by.name
             )),
             None => AbortReason::Edit(what, entry.changed()),

@@ -1,10 +1,10 @@
-//! What comes next for a rollout: a function of what is known, without I/O, clock or state of its own.
+//! Decides what a rollout does next: a function of what is known, without I/O, clock or state of its own.
 //!
 //! ```text
-//! a gate fails ──► taken back, or held          the hold is over ──► every gate read once more ──► approval ──► window ──► next step
+//! a gate fails ──► rolled back or held          the hold is over ──► every gate read once more ──► approval ──► window ──► next step
 //! ```
 //!
-//! Nothing passes by silence: a gate that cannot say anything holds the step, one that lacks samples past its deadline has failed.
+//! No gate passes for lack of data: one that cannot be evaluated holds the step, one with too few samples at its deadline fails.
 
 #[cfg(test)]
 mod tests;
@@ -21,21 +21,19 @@ use super::window::WindowStatus;
 /// What is known of a rollout.
 #[derive(Debug, Clone)]
 pub(super) struct DecisionInput<'a> {
-    /// Its record.
     pub(super) rollout: &'a Rollout,
-    /// The time.
     pub(super) now: Timestamp,
     /// How long the step in force has been held.
     pub(super) held: HumanDuration,
-    /// What its gates said, for those that can judge the step.
+    /// The readings of the gates that can judge the step.
     pub(super) gates: Vec<GateStatus<'a>>,
     /// Whether steps may begin.
     pub(super) opening: WindowStatus,
-    /// The one-way door of the variant that it raises: through that nothing goes back by itself.
+    /// The one-way door of the variant that it raises: it is never rolled back automatically.
     pub(super) door: Option<OneWay>,
 }
 
-/// A gate, and what it said.
+/// A gate and its reading.
 #[derive(Debug, Clone)]
 pub(super) struct GateStatus<'a> {
     pub(super) gate: &'a Gate,
@@ -47,19 +45,19 @@ pub(super) struct GateStatus<'a> {
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RolloutDecision {
-    /// It stands as it stands.
+    /// Nothing changes.
     Stay(RolloutStatus),
     /// The next step may begin, if the other rollouts of its release are as far.
     EnterStep,
-    /// It is over, and all went well.
+    /// It is completed.
     Complete,
-    /// A gate holds it where it is.
+    /// A gate holds it.
     Pause(String),
-    /// A gate takes it back.
+    /// A gate rolls it back.
     TakeBack(String),
 }
 
-/// How it stands.
+/// Its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RolloutStatus {
     pub(super) state: RolloutState,
@@ -85,7 +83,7 @@ impl RolloutStatus {
     }
 }
 
-/// Decides.
+/// Decides what a rollout does next.
 pub(super) fn next(view: &DecisionInput<'_>) -> RolloutDecision {
     let rollout = view.rollout;
     if rollout.state.is_final() {
@@ -129,7 +127,7 @@ fn stays(rollout: &Rollout) -> RolloutDecision {
     })
 }
 
-/// A gate that acts and has failed, or has lacked samples for too long. One that takes back goes before one that holds.
+/// A gate that acts and has failed, or has had too few samples for too long. One that rolls back takes precedence over one that holds.
 fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
     let rollout = view.rollout;
     let armed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
@@ -138,7 +136,7 @@ fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
             let reading = heard.reading?;
             let detail = match reading.verdict {
                 GateVerdict::Fail => reading.detail.clone(),
-                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
+                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still has too few samples after its deadline: {}", reading.detail),
                 GateVerdict::Pass | GateVerdict::Samples | GateVerdict::Unknown => return None,
             };
             Some((heard.gate.on_fail, messages::failed(rollout, &heard.gate.name, &detail)))
@@ -169,7 +167,7 @@ fn unsettled(view: &DecisionInput<'_>, hold: HumanDuration) -> Option<RolloutSta
         let name = &heard.gate.name;
         let Some(reading) = heard.reading.filter(|_| heard.read_at >= hold) else {
             return Some(RolloutStatus {
-                // The reading at the end takes a moment: nobody needs to hear of it.
+                // The reading at the end takes only a moment and is not reported.
                 state: if rollout.state == RolloutState::Waiting {
                     RolloutState::Waiting
                 } else {
@@ -193,7 +191,7 @@ fn unsettled(view: &DecisionInput<'_>, hold: HumanDuration) -> Option<RolloutSta
     None
 }
 
-/// What the next step waits for, where it does.
+/// What the next step waits for, if anything.
 fn entry(view: &DecisionInput<'_>) -> RolloutDecision {
     let rollout = view.rollout;
     let number = rollout.step + 1;
@@ -205,7 +203,7 @@ fn entry(view: &DecisionInput<'_>) -> RolloutDecision {
     }
     match view.opening {
         WindowStatus::Open => RolloutDecision::EnterStep,
-        // Who says "now" means now.
+        // "Now" also overrides the window.
         WindowStatus::At(_) | WindowStatus::Unknown if rollout.advance.is_some() => RolloutDecision::EnterStep,
         WindowStatus::At(at) => RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Window, messages::window(rollout, number, at))),
         WindowStatus::Unknown => RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Window, messages::no_window(rollout))),

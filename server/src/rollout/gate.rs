@@ -1,4 +1,4 @@
-//! Reading gates: what is asked of whom, and what the answer means.
+//! Reads gates: where the values come from, and what they mean.
 
 pub(super) mod comparison;
 pub(super) mod prometheus;
@@ -15,7 +15,7 @@ pub(super) use self::watch::GateWatch;
 /// How long a condition has not been met.
 pub(super) type Lasting = Duration;
 
-/// A reading.
+/// The reading of a gate at a time.
 pub(super) fn reading(gate: &Gate, verdict: GateVerdict, detail: String, at: Timestamp) -> GateReading {
     GateReading {
         name: gate.name.clone(),

@@ -1,4 +1,4 @@
-//! Gates that fail are told to whoever listens: triggers, which act on them in their own way.
+//! Failed gates are sent to their listeners: triggers, which act on them.
 
 use jiff::Timestamp;
 use ripcord_proto::gate::{GateMode, GateVerdict, Measure};
@@ -12,28 +12,26 @@ use super::decide::DecisionInput;
 /// Gates that fail at once and are still heard by a listener that is slow.
 const HEARD: usize = 4_096;
 
-/// A gate that failed at a step of a rollout. It is told again as long as the rollout has not reacted to it.
+/// A gate that failed at a step of a rollout. It is sent again until the rollout has reacted to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateFired {
-    /// Where.
     pub environment: EnvironmentKey,
-    /// Of which rollout.
+    /// The rollout's id.
     pub rollout: RolloutId,
     /// The flag that it moves.
     pub flag: FlagKey,
     /// The step, from 1.
     pub step: u32,
-    /// The gate.
     pub gate: String,
-    /// What it saw, in words.
+    /// The detail of its reading.
     pub detail: String,
-    /// Whose traffic it judged by.
+    /// The kind of traffic that it judged.
     pub traffic: Traffic,
-    /// Since when it judged: the same whoever drives.
+    /// Since when it judges; the same on every node.
     pub since: Timestamp,
 }
 
-/// Where gates that fail are told.
+/// Publishes failed gates.
 #[derive(Debug, Clone)]
 pub(super) struct GateEvents(broadcast::Sender<GateFired>);
 
@@ -46,7 +44,7 @@ impl GateEvents {
         self.0.subscribe()
     }
 
-    /// Tells of the gates of a rollout that act and have failed.
+    /// Publishes the failed gates of a rollout that act.
     pub(super) fn tell(&self, environment: &EnvironmentKey, view: &DecisionInput<'_>) {
         let rollout: &Rollout = view.rollout;
         let failed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
@@ -65,7 +63,7 @@ impl GateEvents {
                 },
                 since: rollout.judged_since.unwrap_or(rollout.at),
             };
-            // Nobody has to listen.
+            // There may be no listener.
             let _ = self.0.send(fired);
         }
     }

@@ -1,4 +1,4 @@
-//! Why a rollout stands as it stands, in words, and what can be done next.
+//! Why a rollout is in its state, in words, and what can be done next.
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
@@ -16,16 +16,16 @@ pub(super) fn step(rollout: &Rollout, number: u32) -> String {
 }
 
 pub(super) fn started(rollout: &Rollout) -> String {
-    format!("{} is to begin", step(rollout, 1))
+    format!("{} starts now", step(rollout, 1))
 }
 
 pub(super) fn scheduled(start: Timestamp) -> String {
-    format!("the first step begins at {start}")
+    format!("the first step starts at {start}")
 }
 
 pub(super) fn holding(rollout: &Rollout, hold: HumanDuration) -> String {
     let baked = rollout.plan.bake.filter(|_| rollout.step == rollout.plan.last());
-    let baked = baked.map(|bake| format!(", {bake} of that to see how it bakes")).unwrap_or_default();
+    let baked = baked.map(|bake| format!(", including {bake} of bake time")).unwrap_or_default();
     format!("{} is held for {hold}{baked}", step(rollout, rollout.step))
 }
 
@@ -35,21 +35,21 @@ pub(super) fn samples(rollout: &Rollout, gate: &Gate, detail: &str) -> String {
         Measure::Prometheus(_) | Measure::Probe { .. } => HumanDuration::ZERO,
     };
     format!(
-        "gate {} lacks samples: {detail}; it counts as failed {deadline} after the hold. `ripcord rollout advance {}` goes on without it",
+        "gate {} has too few samples: {detail}; it fails if that is still so {deadline} after the hold. Continue without it: `ripcord rollout advance {}`",
         gate.name, rollout.id
     )
 }
 
 pub(super) fn unknown(rollout: &Rollout, gate: &str, detail: &str) -> String {
     format!(
-        "gate {gate} cannot be told: {detail}; the step is held until it can. `ripcord rollout advance {}` goes on without it",
+        "gate {gate} cannot be evaluated: {detail}; holding the step until it can. Continue without it: `ripcord rollout advance {}`",
         rollout.id
     )
 }
 
 pub(super) fn approval(rollout: &Rollout, number: u32, role: Role) -> String {
     format!(
-        "{} needs the approval of {role}: `ripcord rollout approve {}`",
+        "{} needs approval by {role}. Approve it: `ripcord rollout approve {}`",
         step(rollout, number),
         rollout.id
     )
@@ -57,7 +57,7 @@ pub(super) fn approval(rollout: &Rollout, number: u32, role: Role) -> String {
 
 pub(super) fn window(rollout: &Rollout, number: u32, at: Timestamp) -> String {
     format!(
-        "{} begins when the window opens, at {at}; `ripcord rollout advance {}` begins it now",
+        "{} starts when the window opens, at {at}. Start it now: `ripcord rollout advance {}`",
         step(rollout, number),
         rollout.id
     )
@@ -65,14 +65,14 @@ pub(super) fn window(rollout: &Rollout, number: u32, at: Timestamp) -> String {
 
 pub(super) fn no_window(rollout: &Rollout) -> String {
     format!(
-        "when the window opens cannot be told: this server no longer knows its time zone; `ripcord rollout advance {}` goes on without it",
+        "the window's time zone is unknown to this server, so the next step does not start by itself. Start it now: `ripcord rollout advance {}`",
         rollout.id
     )
 }
 
 pub(super) fn lockstep(rollout: &Rollout, behind: &str) -> String {
     format!(
-        "{} begins together with the other rollouts of its release; {behind} is not as far",
+        "{} starts together with the other rollouts of its release; waiting for rollout {behind}",
         step(rollout, rollout.step + 1)
     )
 }
@@ -83,21 +83,21 @@ pub(super) fn failed(rollout: &Rollout, gate: &str, detail: &str) -> String {
 
 pub(super) fn held(rollout: &Rollout, why: &str) -> String {
     format!(
-        "{why}. `ripcord rollout resume {0}` goes on, `ripcord rollout rollback {0}` takes it back",
+        "{why}. Continue: `ripcord rollout resume {0}`; roll back: `ripcord rollout rollback {0}`",
         rollout.id
     )
 }
 
 pub(super) fn taken_back(why: &str) -> String {
-    format!("{why}. Exposure is as it was before the first step")
+    format!("{why}. Exposure is back to what it was before the rollout")
 }
 
-/// Where the proof is that it went back.
+/// Adds how to see who has confirmed the rollback.
 pub(super) fn proven(reason: &str, by: &RollbackId) -> String {
-    format!("{reason}; `ripcord rollback show {by}` tells who has confirmed it")
+    format!("{reason}. Confirmations: `ripcord rollback show {by}`")
 }
 
-/// What a one-way door makes of going back: a person has to say that it is understood.
+/// A one-way door: a person has to acknowledge it before exposure is rolled back.
 pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
     let (flag, from) = (&rollout.plan.flag, &door.from);
     let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();
@@ -106,14 +106,14 @@ pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
         .as_ref()
         .map_or_else(|| "CHECKPOINT".to_owned(), |before| before.position().to_string());
     format!(
-        "going back does not undo what {flag} has done where it served {from}: {}{data}. If that is understood, \
-         `ripcord rollback --to {to} --flag {flag} --acknowledge-one-way {flag}` takes it back",
+        "rolling back does not undo what {flag} did while it served {from}: {}{data}. To roll it back anyway: \
+         `ripcord rollback --to {to} --flag {flag} --acknowledge-one-way {flag}`",
         door.reason
     )
 }
 
 pub(super) fn completed(rollout: &Rollout) -> String {
-    format!("all {} steps were held to their end", rollout.plan.last())
+    format!("all {} steps are done", rollout.plan.last())
 }
 
 /// `anna paused it: reason`.
@@ -125,7 +125,7 @@ pub(super) fn by(actor: &Actor, did: &str, reason: Option<&str>) -> String {
 pub(super) fn killed(kill: &Kill) -> String {
     let reason = kill.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     format!(
-        "{} killed {} ({}){reason}. It does not start again by itself",
+        "{} killed {} ({}){reason}. The rollout does not restart automatically",
         kill.actor.name, kill.scope, kill.id
     )
 }
@@ -135,7 +135,7 @@ pub(super) fn edited(what: &str, by: Option<&(Actor, Option<String>)>) -> String
         let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         format!(" by {}{reason}", actor.name)
     });
-    format!("{what}{}. It does not start again by itself", who.unwrap_or_default())
+    format!("{what}{}. The rollout does not restart automatically", who.unwrap_or_default())
 }
 
 pub(super) fn with_sibling(sibling: &Rollout, why: &str) -> String {

@@ -1,4 +1,4 @@
-//! Another threshold tried on what a gate went by: which past steps it would have stopped, and which let through.
+//! Tries a different threshold on the recorded samples of a gate: which past steps it would have stopped, and which it would have passed.
 
 use ripcord_proto::gate::{ComparedTo, Gate, GateSample, GateVerdict, Measure, OutcomeComparison, OutcomeMeasure, Percent, Threshold, WorseDirection};
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest, ReplayedStep};
@@ -7,14 +7,17 @@ use ripcord_proto::{ValidationError, ValidationErrors};
 
 use super::gate::{comparison, prometheus};
 
-/// Goes through what `request.gate` went by at every past step, with the thresholds that the request changes.
+/// Replays the samples of `request.gate` at every past step with the thresholds in the request.
 ///
 /// # Errors
-/// The gate is not one of the plan, or measures nothing that was kept: a probe.
+/// The gate is not in the plan, or is a probe, which has no samples.
 pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, ValidationErrors> {
     let gate = rollout.plan.gates.iter().find(|gate| gate.name == request.gate).ok_or_else(|| {
         let names: Vec<&str> = rollout.plan.gates.iter().map(|gate| gate.name.as_str()).collect();
-        ValidationErrors::one("gate", format!("{:?} is no gate of this rollout; it has {}", request.gate, names.join(", ")))
+        ValidationErrors::one(
+            "gate",
+            format!("{:?} is not a gate of this rollout; its gates are {}", request.gate, names.join(", ")),
+        )
     })?;
     let changed = changed(gate, request)?;
     let steps = rollout.past.iter().map(|past| {
@@ -47,7 +50,7 @@ fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, ValidationError
             query.above = number("above", request.above)?.or(query.above);
             &["below", "above"]
         }
-        Measure::Probe { .. } => return Err(ValidationErrors::one("gate", "is a probe, which has no threshold that could be changed")),
+        Measure::Probe { .. } => return Err(ValidationErrors::one("gate", "is a probe, which has no threshold to change")),
     };
     let given = [
         ("worse_by", request.worse_by.is_some()),
@@ -58,7 +61,7 @@ fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, ValidationError
         ("share", request.share.is_some()),
     ];
     let wrong = given.iter().filter(|(name, given)| *given && !own.contains(name));
-    let problem = format!("is no threshold of gate {} that can be changed; those are {}", gate.name, own.join(", "));
+    let problem = format!("is not a threshold of gate {} that can be changed; those are {}", gate.name, own.join(", "));
     let wrong = wrong.map(|(name, _)| ValidationError::new(*name, problem.clone())).collect();
     ValidationErrors::check(wrong, changed)
 }
@@ -106,7 +109,7 @@ fn share(name: &str, given: Option<Threshold>) -> Result<Option<Threshold>, Vali
     }
 }
 
-/// The first look of a step at which the gate fails, else what it says at the last.
+/// The first sample of a step at which the gate fails, else its verdict at the last.
 fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
     let looks = past
         .looks
@@ -115,7 +118,7 @@ fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
         .map(|looks| looks.looks.as_slice())
         .unwrap_or_default();
     let mut wrong_since = None;
-    let mut last = (GateVerdict::Unknown, "nothing was kept of it".to_owned(), 0);
+    let mut last = (GateVerdict::Unknown, "no readings were kept".to_owned(), 0);
     for look in looks {
         let Some((verdict, detail)) = judge(gate, look, &mut wrong_since) else {
             continue;

@@ -1,12 +1,12 @@
-//! Which edit of a flag a step is: it moves the split of one rule, and nothing else of the flag.
+//! A step as an edit of a flag: it moves the split of one rule, and nothing else.
 //!
 //! ```text
-//! 10 %          [on 1 %, off 99 %]  ->  [on 10 %, off 90 %]       taken from the control, which stands beside it
+//! 10 %          [on 1 %, off 99 %]  ->  [on 10 %, off 90 %]       taken from the control next to it
 //! segment beta  a rule in front: when segment beta, serve on      stays in later steps
 //! no such rule  one is made at the end: [on, control]
 //! ```
 //!
-//! The variant grows into the control next to it, so that whoever had the variant keeps it and nobody else's variant moves
+//! The variant grows into the control next to it, so that users who had the variant keep it and no other variant moves
 //! (DESIGN, promise 9). Whatever would break that is refused.
 
 #[cfg(test)]
@@ -34,7 +34,7 @@ const MADE: &str = "rollout";
 pub struct PlanMismatch {
     /// The member of the plan that is at odds with the flag: `variant`, `steps[2].to`.
     pub path: String,
-    /// What is wrong and what would be right.
+    /// What is wrong and how to fix it.
     pub problem: String,
 }
 
@@ -56,7 +56,6 @@ impl From<PlanMismatch> for ValidationErrors {
 /// A flag as a step makes it, and what was moved in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MovedFlag {
-    /// The flag.
     pub flag: Flag,
     /// What was moved, from before the first step on.
     pub moved: MovedSplit,
@@ -107,19 +106,19 @@ pub fn untouched(flag: &Flag, moved: &MovedSplit) -> Result<(), String> {
         match rule.map(serde_json::to_value) {
             Some(Ok(rule)) if rule == *left => Ok(()),
             Some(_) => Err(format!("rule {id:?} was changed")),
-            None => Err(format!("rule {id:?} was taken out")),
+            None => Err(format!("rule {id:?} was removed")),
         }
     };
     as_left(&moved.left)?;
     moved.added.iter().try_for_each(as_left)
 }
 
-/// The one-way door of the variant that a plan raises: going back does not undo what it has done.
+/// The one-way door of the variant that a plan raises: a rollback does not undo what it has done.
 pub fn door<'a>(plan: &RolloutPlan, flag: &'a Flag) -> Option<&'a OneWay> {
     flag.one_way.as_ref().filter(|door| door.from == plan.variant)
 }
 
-/// The flag with what the rollout moved put back, and only that.
+/// The flag with what the rollout moved restored, and only that.
 pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErrors> {
     let mut flag = flag.clone();
     let added: Vec<&str> = moved.added.iter().filter_map(|rule| rule.get("id").and_then(Value::as_str)).collect();
@@ -131,7 +130,7 @@ pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErro
                 *slot = Rule::from_value(before)?;
             }
         }
-        // Somebody took the rule out: it comes back where rules that split stand, at the end.
+        // The rule was removed: it returns at the end, after all other rules.
         (Some(before), None) => flag.rules.push(Rule::from_value(before)?),
         (None, Some(place)) => drop(flag.rules.remove(place)),
         (None, None) => {}
@@ -145,7 +144,7 @@ pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErro
 fn begin(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     if flag.variants.get(plan.variant.as_str()).is_none() {
         let names: Vec<&str> = flag.variants.iter().map(|(name, _)| name.as_str()).collect();
-        let problem = format!("\"{}\" is no variant of {}; it has {}", plan.variant, plan.flag, names.join(", "));
+        let problem = format!("\"{}\" is not a variant of {}; its variants are {}", plan.variant, plan.flag, names.join(", "));
         return Err(PlanMismatch::new("variant", problem));
     }
     match rule_of(plan, flag)? {
@@ -154,7 +153,7 @@ fn begin(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     }
 }
 
-/// The place of the rule whose split is moved; none where the flag has no rule that splits.
+/// The place of the rule whose split is moved; none if the flag has no rule with a split.
 fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatch> {
     let splits = |rule: &Rule| matches!(rule.serve, Serve::Split(_));
     if let Some(id) = &plan.rule {
@@ -162,7 +161,7 @@ fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatc
             Some(place) if flag.rules.get(place).is_some_and(splits) => Ok(Some(place)),
             Some(_) => Err(PlanMismatch::new(
                 "rule",
-                format!("{id} serves one variant to all; a rollout moves a rule that splits"),
+                format!("{id} serves one variant to everyone; a rollout needs a rule with a split"),
             )),
             None => Err(PlanMismatch::new("rule", format!("{} has no rule {id}", plan.flag))),
         };
@@ -178,7 +177,7 @@ fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatc
     };
     let names: Vec<String> = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(name).collect();
     let problem = format!(
-        "is missing; {} has several rules that split: {}. Say which one is moved",
+        "is missing; {} has several rules with a split: {}. Name the one to move",
         plan.flag,
         names.join(", ")
     );
@@ -190,10 +189,10 @@ fn adopt(plan: &RolloutPlan, flag: &Flag, place: usize) -> Result<MovedFlag, Pla
     let mut flag = flag.clone();
     let fresh = fresh_id(&flag, MADE);
     let Some(rule) = flag.rules.get_mut(place) else {
-        return Err(PlanMismatch::new("rule", "is not there"));
+        return Err(PlanMismatch::new("rule", "does not exist"));
     };
     let Serve::Split(split) = &rule.serve else {
-        return Err(PlanMismatch::new("rule", "does not split"));
+        return Err(PlanMismatch::new("rule", "has no split"));
     };
     let control = share::control(plan, split, flag.safe.as_ref()).map_err(|problem| PlanMismatch::new("control", problem))?;
     let before = Some(written(Some(rule))?);
@@ -233,26 +232,26 @@ fn make(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     Ok(MovedFlag { flag, moved })
 }
 
-/// A rule that is made serves the control to whoever does not get the variant: what they are served now.
+/// A new rule serves the control to users who do not get the variant, which is what they are served now.
 fn control_of_made(plan: &RolloutPlan, flag: &Flag) -> Result<VariantName, PlanMismatch> {
     let refuse = |problem: String| Err(PlanMismatch::new("control", problem));
     let Some(default) = &flag.default else {
         let problem = format!(
-            "{} serves the caller's own default, which no split can serve; give it a default variant first",
+            "{} serves the caller's own default, which a split cannot serve; give it a default variant first",
             plan.flag
         );
         return refuse(problem);
     };
     if *default == plan.variant {
         let problem = format!(
-            "{} has no rule that splits, and serves \"{default}\" by default to everybody already: a rollout would lower that",
+            "{} has no rule with a split and already serves \"{default}\" to everyone by default: a rollout would lower that",
             plan.flag
         );
         return Err(PlanMismatch::new("variant", problem));
     }
     match plan.control.as_ref().or(flag.safe.as_ref()) {
         Some(control) if control != default => refuse(format!(
-            "would be \"{control}\", and {} serves \"{default}\" to whom no rule matches; make \"{default}\" the control, or add a rule that splits as it shall begin",
+            "would be \"{control}\", and {} serves \"{default}\" to users whom no rule matches; make \"{default}\" the control, or add a rule with the split to start from",
             plan.flag
         )),
         Some(_) | None => Ok(default.clone()),
@@ -268,7 +267,7 @@ fn raise(moving: &mut MovedFlag, plan: &RolloutPlan, share: Percent) -> Result<(
         serve: Serve::Split(split), ..
     }) = rule
     else {
-        return Err(format!("the rule {id} that it moves is gone, or splits no longer"));
+        return Err(format!("rule {id}, which it moves, was removed or no longer has a split"));
     };
     *split = share::raised(split, &plan.variant, &control, share)?;
     Ok(())

@@ -1,4 +1,4 @@
-//! From one record of a rollout to the next.
+//! The state transitions of a rollout's record.
 
 use jiff::Timestamp;
 use ripcord_proto::Position;
@@ -16,7 +16,7 @@ pub(super) struct StepObservations {
     pub(super) looks: Vec<GateHistory>,
 }
 
-/// It stands so from now on.
+/// Enters a state.
 pub(super) fn stands(rollout: &Rollout, standing: RolloutStatus, observed: &StepObservations) -> Rollout {
     Rollout {
         state: standing.state,
@@ -49,7 +49,7 @@ pub(super) fn entered(rollout: &Rollout, observed: &StepObservations, moved: Mov
     next
 }
 
-/// It is held where it is, with what has run of its hold.
+/// Pauses it, and keeps how much of its hold has passed.
 pub(super) fn paused(rollout: &Rollout, held: HumanDuration, reason: String) -> Rollout {
     Rollout {
         state: RolloutState::Paused,
@@ -61,7 +61,7 @@ pub(super) fn paused(rollout: &Rollout, held: HumanDuration, reason: String) -> 
     }
 }
 
-/// It goes on from where it was held. A gate that had failed judges by what comes from now on.
+/// Continues it. A gate that had failed judges by what comes from now on.
 pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
     let failed = rollout.gates.iter().any(|reading| reading.verdict == GateVerdict::Fail);
     let mut next = Rollout {
@@ -80,7 +80,7 @@ pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
     next
 }
 
-/// It is over.
+/// Ends it.
 pub(super) fn over(rollout: &Rollout, observed: &StepObservations, state: RolloutState, reason: String, now: Timestamp) -> Rollout {
     Rollout {
         state,

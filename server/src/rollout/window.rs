@@ -1,4 +1,4 @@
-//! When steps may begin: times of the week in a time zone.
+//! When steps may start: times of the week in a time zone.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 use ripcord_proto::rollout::{Day, RolloutWindow};
 use ripcord_proto::validation::ValidationErrors;
 
-/// Days that are looked ahead: a week, and one for windows that reach past midnight.
+/// Days to look ahead: a week, and one for windows that reach past midnight.
 const AHEAD: i64 = 8;
 
 /// Whether a window is open.
@@ -16,7 +16,7 @@ pub(super) enum WindowStatus {
     Open,
     /// It opens then.
     At(Timestamp),
-    /// It cannot be told when: this machine no longer knows the time zone.
+    /// Not known: this machine no longer has the time zone.
     Unknown,
 }
 
@@ -59,7 +59,7 @@ fn span(window: &RolloutWindow, zone: &TimeZone, date: jiff::civil::Date) -> Opt
 fn zone(window: &RolloutWindow) -> Result<TimeZone, ValidationErrors> {
     TimeZone::get(&window.zone).map_err(|_| {
         let problem = format!(
-            "{:?} is no time zone that this server knows; write an IANA name such as \"Europe/Amsterdam\"",
+            "{:?} is not a time zone that this server knows; write an IANA name such as \"Europe/Amsterdam\"",
             window.zone
         );
         ValidationErrors::one("window.zone", problem)

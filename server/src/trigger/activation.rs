@@ -1,4 +1,4 @@
-//! An alert on its way from its signal to its record.
+//! An alert being handled, from its signal to its record.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(super) struct PersonConfirmation {
     pub(super) call: Option<IdempotentCall>,
 }
 
-/// What became of an activation, as its record says it.
+/// The result of an activation, as in its record.
 #[derive(Debug, Clone)]
 pub(super) struct FiringResult {
     pub(super) state: FiringState,

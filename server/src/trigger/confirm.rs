@@ -18,9 +18,7 @@ use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
 /// A person's confirmation of a firing that waits.
 #[derive(Debug, Clone)]
 pub struct FiringConfirmation {
-    /// Who confirms.
     pub author: Author,
-    /// Why.
     pub reason: Option<String>,
     /// The idempotent call that it came with, if any.
     pub call: Option<IdempotentCall>,
@@ -48,7 +46,7 @@ impl Triggers {
             environment: environment.clone(),
             trigger: trigger.name.clone(),
         };
-        let busy = || unanswerable(firing, "it is being handled; look again in a moment".to_owned());
+        let busy = || unanswerable(firing, "it is being handled; try again in a moment".to_owned());
         let guard = self.inner.in_flight.take(hook, &firing.group).map_err(|_| busy())?;
         let answered = Attribution {
             by: author.actor.clone(),

@@ -1,4 +1,4 @@
-//! Making, changing and deleting triggers: what is asked of the log.
+//! Creates, changes and deletes triggers.
 
 use std::sync::Arc;
 
@@ -19,10 +19,9 @@ use crate::secret::Secret;
 /// Random letters and digits of a secret: 250 bits.
 const RANDOM: usize = 42;
 
-/// A trigger that was made, and its secret where the caller does not know it yet.
+/// A new trigger, and its secret if the caller does not know it yet.
 #[derive(Debug, Clone)]
 pub struct CreatedTrigger {
-    /// The trigger.
     pub trigger: Trigger,
     /// To be shown once.
     pub secret: Option<Secret>,
@@ -60,21 +59,18 @@ fn random() -> String {
     rand::rng().sample_iter(Alphanumeric).take(RANDOM).map(char::from).collect()
 }
 
-/// The trigger shall be there; its name must be free.
+/// Creates a trigger; its name must be free.
 pub fn create(trigger: Trigger) -> Operation {
     Operation::decide(move |state| {
         if state.records.triggers.len() >= limits::TRIGGERS {
-            let problem = format!(
-                "the environment has {} triggers, which is the most that it may have; delete one",
-                limits::TRIGGERS
-            );
+            let problem = format!("the environment already has {} triggers, the maximum; delete one first", limits::TRIGGERS);
             return Err(CommitError::Invalid(ValidationErrors::one("", problem)));
         }
         Ok(vec![Operation::PutRecord(entry(trigger.clone())?, Expected::Absent)])
     })
 }
 
-/// What is named of a trigger changes. `expected` is the digest of the record that the caller read, where he names one.
+/// Changes the given fields of a trigger. `expected` is the digest of the record that the caller read, if given.
 pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let found = state.records.triggers.get(name.as_str());
@@ -103,7 +99,7 @@ fn changed(trigger: &Trigger, patch: &TriggerPatch) -> Trigger {
     }
 }
 
-/// The trigger shall be gone; its firings stay.
+/// Deletes a trigger; its firings stay.
 pub fn delete(name: TriggerName, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let key = RecordKey::Trigger(name.clone());

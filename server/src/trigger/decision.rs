@@ -1,7 +1,7 @@
-//! What a signal comes to: a function of the records, the trigger and the time, without I/O.
+//! Decides what a signal causes: a function of the records, the trigger and the time, without I/O.
 //!
-//! It is asked twice: on what this node knows, to tell what has to be made ready, and on the state that the commit finds, which
-//! decides. So one incident is one action, whichever nodes are told of it, and the cooldown and the hour's limit hold over nodes
+//! It is called twice: on what this node knows, to prepare the action, and on the state that the commit finds, which
+//! decides. So one incident causes one action, whichever nodes receive it, and the cooldown and the hour's limit hold over nodes
 //! and restarts.
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ use super::signal::{Signal, SignalPhase};
 
 const HOUR: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
 
-/// What a signal comes to.
+/// What a signal causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SignalDecision {
     /// The trigger fires, and acts.
@@ -26,7 +26,7 @@ pub(super) enum SignalDecision {
     Repeat(FiringId),
     /// The incident is over.
     Resolve(FiringId),
-    /// The resolve arrived before its alert: the alert is then ignored.
+    /// Its end arrived before its beginning, which is then ignored.
     ResolveUnknown,
     /// Nothing, and why.
     Ignore(String),
@@ -45,7 +45,7 @@ pub(super) enum Restraint {
     Suppress(String),
 }
 
-/// Decides.
+/// Decides what a trigger does with a signal.
 pub(super) fn of(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp) -> SignalDecision {
     match signal.phase {
         SignalPhase::Firing => firing(records, trigger, signal, now),
@@ -58,7 +58,7 @@ fn firing(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp)
         return SignalDecision::Repeat(open.id.clone());
     }
     if let Some(ended) = ended(records, trigger, signal).filter(|ended| signal.at <= *ended) {
-        return SignalDecision::Ignore(format!("it began at {}, and is known to have ended at {ended}", signal.at));
+        return SignalDecision::Ignore(format!("it began at {} and already ended at {ended}", signal.at));
     }
     if let Err(why) = check_during(records, trigger) {
         return SignalDecision::Ignore(why);
@@ -79,14 +79,17 @@ fn firing(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp)
 fn resolved(records: &Records, trigger: &Trigger, signal: &Signal) -> SignalDecision {
     if let Some(open) = open(records, trigger, signal) {
         if signal.at < open.started {
-            return SignalDecision::Ignore(format!("it ended at {}, before what fires now began at {}", signal.at, open.started));
+            return SignalDecision::Ignore(format!(
+                "it ended at {}, before the alert that is now firing began at {}",
+                signal.at, open.started
+            ));
         }
         return SignalDecision::Resolve(open.id.clone());
     }
     match (&trigger.source, ended(records, trigger, signal)) {
-        (_, Some(ended)) if signal.at <= ended => SignalDecision::Ignore(format!("it is known to have ended at {ended}")),
+        (_, Some(ended)) if signal.at <= ended => SignalDecision::Ignore(format!("it already ended at {ended}")),
         // A level that is well says so again and again: this node remembers the newest.
-        (SignalSource::Json(_) | SignalSource::Gate(_), _) => SignalDecision::Ignore("nothing is open that it could end".to_owned()),
+        (SignalSource::Json(_) | SignalSource::Gate(_), _) => SignalDecision::Ignore("there is no open firing to end".to_owned()),
         (SignalSource::Alertmanager | SignalSource::Pagerduty, _) => SignalDecision::ResolveUnknown,
     }
 }
@@ -139,12 +142,12 @@ fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<Strin
     let until = |at: Timestamp, span: HumanDuration| at.checked_add(SignedDuration::from_millis(i64::try_from(span.millis()).unwrap_or(i64::MAX)));
     let last = acted.iter().max().copied();
     if let Some(end) = last.and_then(|last| until(last, trigger.cooldown).ok()).filter(|end| now < *end) {
-        return Some(format!("it acted less than {} ago and takes no other action before {end}", trigger.cooldown));
+        return Some(format!("it acted less than {} ago and does not act again before {end}", trigger.cooldown));
     }
     let within = |at: &&Timestamp| until(**at, HOUR).is_ok_and(|end| now < end);
     let count = acted.iter().filter(within).count();
     if count >= usize::try_from(trigger.max_per_hour).unwrap_or(usize::MAX) {
-        return Some(format!("it has acted {count} times within an hour, which is the most that it may"));
+        return Some(format!("it has acted {count} times within an hour, which is its limit"));
     }
     None
 }

@@ -1,4 +1,4 @@
-//! Three memories of one question: is this delivery new?
+//! Three ways to recognise a delivery that is not new.
 //!
 //! [`ReplayCache`] recognises signed deliveries that were taken before, [`InFlight`] lets one delivery of an alert proceed at a time, and
 //! [`RepeatCounts`] counts the others, to be written every few seconds: a storm makes a handful of commits, not one for each delivery.
@@ -57,7 +57,7 @@ impl ReplayCache {
         self.deliveries.lock().remove(digest);
     }
 
-    /// Whether a signal that tells how things are at a time is older than one that was told before.
+    /// Whether a signal about a state is older than one that was received before.
     pub(super) fn is_overtaken(&self, hook: &HookName, at: Timestamp) -> bool {
         let mut told = self.told.lock();
         match told.get_mut(hook) {
@@ -132,10 +132,10 @@ pub(super) struct RepeatCounts {
     counts: Mutex<BTreeMap<FiringId, u64>>,
 }
 
-/// Whether somebody will write down what was counted.
+/// Whether what was counted will be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RepeatFlush {
-    /// The first of a series: whoever counted it sees to it.
+    /// The first of a series: its caller records it.
     Needed,
     /// It has been arranged.
     Scheduled,
@@ -146,7 +146,7 @@ impl RepeatCounts {
         self.counts.lock()
     }
 
-    /// Counts one.
+    /// Counts one repeat.
     pub(super) fn add(&self, id: &FiringId) -> RepeatFlush {
         let mut counts = self.counts();
         if let Some(count) = counts.get_mut(id) {

@@ -82,7 +82,7 @@ impl Triggers {
     /// Tries a payload: whether `trigger` would fire, and what it would do. Changes nothing.
     ///
     /// # Errors
-    /// The payload cannot be read, or the environment is not there.
+    /// The payload cannot be read, or the environment does not exist.
     pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, DryRunError> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;
@@ -110,9 +110,9 @@ impl Triggers {
             SignalDecision::Act => "It would act automatically: ".to_owned(),
             SignalDecision::Restrain(step) => match step {
                 decision::Restraint::AskFirst => "It would wait for approval: ".to_owned(),
-                decision::Restraint::RecordOnly => "It would only record that it fired, because the mode is off. In another mode ".to_owned(),
+                decision::Restraint::RecordOnly => "It would only record that it fired, because the mode is off. In a different mode ".to_owned(),
                 decision::Restraint::DryRun => "It would record a dry run: ".to_owned(),
-                decision::Restraint::Suppress(why) => format!("It would not act, because {why}. Otherwise "),
+                decision::Restraint::Suppress(why) => format!("It would not act, because {why}. Without that, "),
             },
             SignalDecision::Repeat(id) => return Ok(unmatched(format!("It would count as a repeat of {id}, which is open"), group)),
             SignalDecision::Resolve(id) => return Ok(unmatched(format!("It would resolve {id}"), group)),

@@ -1,11 +1,11 @@
-//! Why a delivery was not taken, or a payload could not be tried.
+//! Why a delivery was refused, or a payload could not be tested.
 
 use ripcord_proto::ValidationErrors;
 
 use super::signature::SignatureError;
 use crate::commit::CommitError;
 
-/// Why a delivery was not taken.
+/// Why a delivery was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// It is not genuine, or too old.
@@ -22,13 +22,13 @@ pub enum DeliveryError {
     Commit(#[from] CommitError),
 }
 
-/// Why a payload could not be tried.
+/// Why a payload could not be tested.
 #[derive(Debug, thiserror::Error)]
 pub enum DryRunError {
     /// The payload is not what the trigger takes.
     #[error("{0}")]
     Payload(ValidationErrors),
-    /// The environment is not there.
+    /// The environment does not exist.
     #[error(transparent)]
     Commit(#[from] CommitError),
 }

@@ -1,4 +1,4 @@
-//! What firings and deliveries say to people who are woken by them.
+//! Messages of firings and deliveries, for people on call.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ pub(super) fn restrained(activation: &Activation, restraint: &Restraint, would: 
             activation.trigger.answer_within
         ),
         Restraint::RecordOnly => format!(
-            "Recorded only, because the mode is off. In another mode it would {}. See `ripcord trigger show {name}`",
+            "Recorded only, because the mode is off. In a different mode it would {}. See `ripcord trigger show {name}`",
             activation.trigger.action
         ),
         Restraint::DryRun => format!("Dry run, nothing was changed: {would}"),
@@ -28,7 +28,7 @@ pub(super) fn restrained(activation: &Activation, restraint: &Restraint, would: 
     }
 }
 
-/// A kill.
+/// A trigger killed flags.
 pub(super) fn killed(flags: &[String], effects: &FiringEffects, failed: &[String]) -> String {
     let mut message = if flags.is_empty() {
         "No flag was killed".to_owned()
@@ -70,7 +70,7 @@ pub(super) fn rollouts(count: usize) -> String {
     if count == 1 { "1 rollout".to_owned() } else { format!("{count} rollouts") }
 }
 
-/// A hold.
+/// A trigger paused rollouts.
 pub(super) fn held(count: usize) -> String {
     if count == 0 {
         return "No rollout was live, so none was paused".to_owned();
@@ -120,7 +120,7 @@ pub(super) fn repeat(id: &FiringId) -> String {
     format!("Counted as a repeat of {id}, which is open; nothing else was done. See `ripcord trigger firings`")
 }
 
-/// What an action would do, if it cannot be told in detail.
+/// What an action would do.
 pub(super) fn would(action: &TriggerAction, detail: &str) -> String {
     format!("it would {action}{detail}")
 }

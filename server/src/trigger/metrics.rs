@@ -1,4 +1,4 @@
-//! What triggers did, for the metrics.
+//! The metrics of triggers.
 
 use ripcord_proto::rest::triggers::HookOutcome;
 use ripcord_proto::trigger::{Firing, HookName};

@@ -1,13 +1,13 @@
-//! Whether a delivery is genuine. Everything that depends on a secret is compared in constant time.
+//! Verifies that a delivery is genuine. Everything that depends on a secret is compared in constant time.
 //!
 //! | header | carries |
 //! | --- | --- |
 //! | `Authorization: Bearer …` | the token, for triggers that know their signals by one (Alertmanager sends it) |
 //! | `Ripcord-Signature: t=1764000000,v1=…` | seconds since 1970, and HMAC-SHA256 of `t`, a dot and the body, in hexadecimal |
-//! | `X-PagerDuty-Signature: v1=…` | HMAC-SHA256 of the body, as PagerDuty signs; its event's own time stands for `t` |
+//! | `X-PagerDuty-Signature: v1=…` | HMAC-SHA256 of the body, as PagerDuty signs; its event's own time is used for `t` |
 //!
-//! A time that is more than five minutes away from the server's clock is refused. Within that window the same delivery is known
-//! again by its signature.
+//! A time that is more than five minutes away from the server's clock is refused. Within that window a repeated delivery is recognised
+//! by its signature.
 
 use jiff::Timestamp;
 use ring::hmac;
@@ -21,7 +21,7 @@ const SIGNATURES: usize = 4;
 /// What a delivery shows for itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SignatureHeaders<'a> {
-    /// `Authorization`.
+    /// The `Authorization` header.
     pub authorization: Option<&'a str>,
     /// `Ripcord-Signature`.
     pub signature: Option<&'a str>,
@@ -45,7 +45,7 @@ pub(super) enum SentAt {
     Signed(Timestamp),
     /// The body has to say so, and its time has to lie within the window.
     InBody,
-    /// Nobody says; a bearer token proves who sends, and not when.
+    /// Not known: a bearer token proves who sends, but not when.
     Unknown,
 }
 
@@ -61,7 +61,7 @@ pub enum SignatureError {
 }
 
 impl SignatureError {
-    /// For counting.
+    /// The name in metrics.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "forged",
@@ -120,7 +120,7 @@ fn signed(key: &hmac::Key, header: &str, body: &[u8], now: Timestamp) -> Result<
     if !any_is(parts(), &tag) {
         return Err(SignatureError::Invalid);
     }
-    // Only whoever has the secret is told about the window.
+    // Only senders with the secret learn about the window.
     check_window(at, now)?;
     Ok(VerifiedDelivery {
         sent: SentAt::Signed(at),

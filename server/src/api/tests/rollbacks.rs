@@ -105,7 +105,7 @@ async fn a_plan_that_no_longer_holds_says_what_moved_and_one_that_does_is_done()
         .await
         .expect(409);
     assert!(
-        elsewhere.body["detail"].as_str().unwrap().contains("another environment"),
+        elsewhere.body["detail"].as_str().unwrap().contains("different environment"),
         "{:#}",
         elsewhere.body
     );

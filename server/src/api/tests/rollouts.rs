@@ -73,11 +73,11 @@ async fn what_cannot_be_is_refused_with_its_field_and_nothing_is_started() {
             "lowers exposure",
         ),
         (json!({"steps": [{"to": "101%", "hold": "1s"}]}), "steps[0].to", "100% at most"),
-        (json!({"variant": "red"}), "variant", "is no variant of checkout"),
+        (json!({"variant": "red"}), "variant", "is not a variant of checkout"),
         (
             json!({"window": {"hours": "09:00-16:00", "zone": "Europe/Atlantis"}}),
             "window.zone",
-            "no time zone",
+            "not a time zone",
         ),
         (json!({"no_gates": false}), "steps[0]", "is judged by no gate"),
         (json!({"stepps": []}), "stepps", "did you mean \"steps\"?"),

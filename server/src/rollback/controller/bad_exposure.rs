@@ -14,7 +14,7 @@ use crate::store::{LogName, Store};
 /// How far back counts are kept; earlier changes need not be looked for.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// The counts, and what is not in them.
+/// The counts, and what they do not include.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ExposureCount {
     pub(super) counts: BadExposure,
@@ -22,7 +22,7 @@ pub(super) struct ExposureCount {
     pub(super) gap: Option<String>,
 }
 
-/// When the trouble began: as the caller said, else the last change of one of the flags before the rollback. `None` where the log
+/// When the trouble began: as the caller said, else the last change of one of the flags before the rollback. `None` if the log
 /// cannot be read.
 pub(super) async fn onset(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Option<Timestamp> {
     if let Some(detected) = rollback.phases.detected {
@@ -83,7 +83,7 @@ pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rol
     }
 }
 
-/// What the counts lack, in words.
+/// What the counts do not include, in words.
 fn gap(onset: Option<Timestamp>, since: Option<Timestamp>, not_reached: &[String]) -> Option<String> {
     let reach = match (onset, since) {
         (None, _) => Some("When the trouble began is unknown: bad evaluations are only counted from the rollback on.".to_owned()),

@@ -20,7 +20,6 @@ pub struct RollbackDeps {
     pub outcomes: Outcomes,
     /// Evaluations reported to other nodes.
     pub elsewhere: Arc<dyn PeerOutcomes>,
-    /// Runs checks.
     pub checks: Checks,
     /// Says whether this node is the leader.
     pub drivers: LeaderLease,

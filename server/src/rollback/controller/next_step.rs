@@ -1,4 +1,4 @@
-//! The next step of a rollback that goes in stages: what it commits.
+//! The next step of a staged rollback: what it commits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use crate::store::StoreError;
 
 /// The next step.
 pub(super) enum NextStep {
-    /// This is to be committed.
+    /// Commit this.
     Commit(Box<Reversal>),
     /// There is none.
     Impossible(&'static str),
 }
 
-/// What the next step commits. Flags that somebody has changed since the last step are left as they are from then on, and so is
+/// What the next step commits. Flags that others have changed since the last step are left as they are from then on, and so is
 /// what a kill keeps (`left_out`); nothing is ever raised.
 pub(super) async fn step(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, left_out: &BTreeSet<FlagKey>) -> Result<NextStep, StoreError> {
     let (Some(target), Some(last)) = (
         deps.environments.state_at(environment, rollback.target.position()).await?,
         deps.environments.state_at(environment, rollback.position()).await?,
     ) else {
-        return Ok(NextStep::Impossible("the log no longer holds the state that it goes back to"));
+        return Ok(NextStep::Impossible("the log no longer holds the state to roll back to"));
     };
     let Some((cap, mut record)) = next(rollback, deps.clock().now(), environment) else {
         return Ok(NextStep::Impossible("it has no step left"));
@@ -80,7 +80,7 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
     Some((cap, after))
 }
 
-/// The record where the ladder cannot go on.
+/// The record if the next step is impossible.
 pub(super) fn cannot_step(rollback: &Rollback, why: &str, environment: &EnvironmentKey) -> Rollback {
     let mut next = rollback.clone();
     next.state = RollbackState::Failed;

@@ -63,7 +63,6 @@ struct Procedure<'a> {
 
 /// What to write next.
 enum NextWrite {
-    /// This record.
     Record(Box<Rollback>),
     /// The next step.
     Step(Box<Reversal>),
@@ -78,7 +77,6 @@ enum ProcedureStage {
     Hold,
     /// The deadline has passed and applications are missing.
     Watch,
-    /// Nothing.
     Over,
 }
 

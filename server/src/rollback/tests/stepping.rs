@@ -6,7 +6,7 @@ use ripcord_proto::rollback::RollbackState;
 use super::{World, production};
 use crate::rollback::actions::{self, ResumePace};
 
-/// A ladder of which the first step has been made: `checkout` and `search` are on for everybody, and go down by 50, 25 and 5.
+/// A ladder of which the first step has been made: `checkout` and `search` are on for everyone, and go down by 50, 25 and 5.
 async fn ladder(world: &World) -> ripcord_proto::RollbackId {
     world.put("search", 0, &[]).await;
     let good = world.environments.state(&production()).unwrap().head.position();

@@ -23,9 +23,9 @@ use crate::rollout::decide::{self, RolloutDecision, RolloutStatus};
 use crate::rollout::{messages, transition};
 use crate::store::LogName;
 
-/// How long until something is tried again that the store did not take.
+/// How long until something that the store refused is tried again.
 const AWAY: Duration = Duration::from_millis(500);
-/// How long the store may take to put back what was moved, before the flag is killed meanwhile.
+/// How long the store may take to roll back exposure before the flag is killed instead.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often what the gates went by is recorded while nothing else is. The log keeps every record, and nodes keep what was reported in
 /// the last hour: this is for the counts of a node that never comes back.
@@ -69,7 +69,7 @@ impl RolloutController {
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
-    /// Its record shall be what `next` makes of it.
+    /// Its record becomes what `next` makes of it.
     fn record(&mut self, token: LeaderToken, id: &RolloutId, next: impl FnOnce(&Rollout, &ObservedRollout) -> Rollout) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value() else { return };
@@ -82,7 +82,7 @@ impl RolloutController {
         self.submit(vec![id.clone()], CommitKind::Record, draft);
     }
 
-    /// Records how it stands, where that changed, and now and then what its gates went by.
+    /// Records its state if that has changed, and now and then the samples of its gates.
     pub(super) fn stand(&mut self, token: LeaderToken, id: &RolloutId, standing: RolloutStatus) {
         let now = Instant::now();
         let Some(tracked) = self.tracked.get_mut(id) else { return };
@@ -156,7 +156,7 @@ impl RolloutController {
         served.is_some_and(|served| served.overlay.kills.values().any(|kill| kill.covers(rollout.plan.flag.as_str())))
     }
 
-    /// What it moved goes back, and with it the other rollouts of its release.
+    /// Rolls back what it moved, with the other rollouts of its release.
     pub(super) fn take_back(&mut self, token: LeaderToken, id: &RolloutId, reason: &str) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value().cloned() else { return };
@@ -180,12 +180,12 @@ impl RolloutController {
             reason,
             vec![token.ask(), commits::take_back(members, self.rollouts.drivers.author().actor, self.wall())],
         );
-        // A release that was finished meanwhile must not keep exposure from going back.
+        // A release that was finished in between must not keep exposure from being rolled back.
         draft.release = draft.release.filter(|name| commits::is_open(&state, name));
         self.submit(ids, CommitKind::TakeBack, draft);
     }
 
-    /// It ends where it is; with it the other rollouts of its release.
+    /// It ends without changing exposure, with the other rollouts of its release.
     pub(super) fn abort(&mut self, id: &RolloutId, token: LeaderToken, stop: AbortReason) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value().cloned() else { return };
@@ -233,7 +233,7 @@ impl RolloutController {
         }));
     }
 
-    /// The store is away, and exposure cannot go back: its flag is killed, which needs no store.
+    /// The store is away, so exposure cannot be rolled back: its flag is killed, which needs no store.
     fn kill(&mut self, id: &RolloutId) {
         let Some(tracked) = self.tracked.get_mut(id) else { return };
         let Ok(rollout) = tracked.entry.value().cloned() else { return };
@@ -247,7 +247,7 @@ impl RolloutController {
             author: self.rollouts.drivers.author(),
             scope: KillScope::Flag(rollout.plan.flag.clone()),
             reason: Some(format!(
-                "rollout {} was to be taken back and the store is away: {}",
+                "rollout {} could not be rolled back because the store is away: {}",
                 rollout.id,
                 tracked.back.as_deref().unwrap_or_default()
             )),
@@ -265,7 +265,7 @@ impl RolloutController {
         }));
     }
 
-    /// Takes in what became of a commit; whose rollouts are to be considered now.
+    /// Takes in the result of a commit; its rollouts are considered next.
     pub(super) fn committed(&mut self, committed: CommitResult) -> Vec<RolloutId> {
         let CommitResult { ids, what, result } = committed;
         let now = Instant::now();
@@ -294,7 +294,7 @@ impl RolloutController {
                 self.token = None;
                 again(self, FOLLOWER_POLL);
             }
-            // Somebody was faster; the state that says so is on its way.
+            // Someone else was faster; the new state is on its way.
             Err(
                 CommitError::RecordMoved(_)
                 | CommitError::NoRecord(_)
@@ -306,7 +306,7 @@ impl RolloutController {
                 self.forget_back(&ids);
                 again(self, AWAY);
             }
-            // A failure inside counts like a store that is away: neither may leave users exposed.
+            // An internal failure counts like a store that is away: neither may leave users exposed.
             Err(error) if matches!(error.kind(), ErrorKind::StoreAway | ErrorKind::Internal) => {
                 again(self, AWAY);
                 if what == CommitKind::TakeBack {
@@ -316,7 +316,7 @@ impl RolloutController {
                 }
             }
             Err(error) => {
-                tracing::warn!(env = %self.environment, %error, "a rollout cannot go on");
+                tracing::warn!(env = %self.environment, %error, "rollout cannot continue");
                 again(self, AWAY);
                 self.fail(&ids, &error);
             }
@@ -332,7 +332,7 @@ impl RolloutController {
         }
     }
 
-    /// It cannot go on: the commit path refuses what it is to do.
+    /// It cannot continue: the commit path refuses its next commit.
     fn fail(&mut self, ids: &[RolloutId], error: &CommitError) {
         let (Some(token), wall) = (self.token, self.wall()) else { return };
         let why = error.problem();
@@ -340,7 +340,7 @@ impl RolloutController {
         let why = if faults.is_empty() { error.to_string() } else { faults.join("; ") };
         for id in ids {
             self.record(token, id, |rollout, member| {
-                let reason = format!("{} could not be taken: {why}", messages::step(rollout, rollout.step + 1));
+                let reason = format!("{} could not be started: {why}", messages::step(rollout, rollout.step + 1));
                 transition::over(rollout, &member.observed, RolloutState::Failed, reason, wall)
             });
         }

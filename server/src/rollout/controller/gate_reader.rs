@@ -1,4 +1,4 @@
-//! Asking gates beside the loop, and taking in what they answer.
+//! Reads gates beside the loop, and passes their results to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::rollout::gate::watch::ReadingTime;
 const BEAT: Duration = Duration::from_millis(250);
 
 impl RolloutController {
-    /// Asks each gate that is due; comparisons all at once.
+    /// Reads each gate that is due; comparisons all at once.
     pub(super) fn ask_gates(&mut self, due: &[RolloutId], now: Instant) {
         let mut series: Vec<SeriesQuery> = Vec::new();
         let mut comparisons: Vec<(GateQuery, usize)> = Vec::new();
@@ -120,12 +120,12 @@ impl RolloutController {
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
-    /// The span of asking something outside for a gate.
+    /// The span of an outgoing request for a gate.
     fn span(&self, asked: &GateQuery) -> tracing::Span {
         tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
     }
 
-    /// Takes in an answer; whose rollouts are to be considered now.
+    /// Takes in a result; its rollouts are considered next.
     pub(super) fn answered(&mut self, answer: GateAnswer) -> Vec<RolloutId> {
         let mut ids = Vec::new();
         match answer {

@@ -13,7 +13,7 @@ pub(super) enum JobResult {
     Commit(CommitResult),
 }
 
-/// A gate of a step that was asked.
+/// A gate of a step that was read.
 #[derive(Debug, Clone)]
 pub(super) struct GateQuery {
     pub(super) id: RolloutId,

@@ -44,7 +44,7 @@ impl RolloutMetrics {
         }
     }
 
-    /// So many rollouts stand in each state.
+    /// Sets the number of rollouts in each state.
     pub(super) fn stand(&self, states: impl Iterator<Item = RolloutState>) {
         let mut counts = [0.0; 4];
         for state in states {
@@ -58,12 +58,12 @@ impl RolloutMetrics {
         }
     }
 
-    /// One is over.
+    /// Counts an ended rollout.
     pub(super) fn ended(&self, state: RolloutState) {
         self.over.iter().filter(|(own, _)| *own == state).for_each(|(_, counter)| counter.increment(1));
     }
 
-    /// A gate has said something.
+    /// Counts a reading of a gate.
     pub(super) fn read(&self, verdict: GateVerdict) {
         self.readings
             .iter()
@@ -71,7 +71,7 @@ impl RolloutMetrics {
             .for_each(|(_, counter)| counter.increment(1));
     }
 
-    /// A step was taken, so long after the hold before it was over; `None` where something else was waited for.
+    /// A step was taken, so long after the hold before it was over; `None` if it also waited for something else.
     pub(super) fn stepped(&self, late: Option<Duration>) {
         self.steps.increment(1);
         if let Some(late) = late {

@@ -1,4 +1,4 @@
-//! When which rollout is looked at next: one list for all of an environment, so that a thousand of them cost one timer.
+//! When each rollout is looked at next: one list for an environment, so that a thousand rollouts cost one timer.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -39,7 +39,6 @@ pub(super) struct RolloutController {
 
 /// What ended a rollout from outside.
 pub(super) enum AbortReason {
-    /// This reason.
     Reason(String),
     /// This edit, committed at that position.
     Edit(String, ripcord_proto::Position),

@@ -15,23 +15,22 @@ use crate::rollout::transition::StepObservations;
 /// What is known of a rollout beside its record.
 #[derive(Debug)]
 pub(super) struct TrackedRollout {
-    /// The record.
     pub(super) entry: Arc<Entry<Rollout>>,
     /// Since when the clock of the hold runs here, and what had run of it by then.
     clock: Option<(Timestamp, Instant)>,
     /// Which step the gates are watched for, and since when.
     judged: (u32, Option<Timestamp>),
-    /// By gate of the plan; none where the step cannot be judged by it.
+    /// By gate of the plan; none if the step cannot be judged by it.
     pub(super) gates: Vec<Option<GateWatch>>,
     /// Whether a commit is under way.
     pub(super) busy: bool,
-    /// What it is to be taken back for, once that was decided.
+    /// Why it is rolled back, once that is decided.
     pub(super) back: Option<String>,
-    /// Whether its flag was killed because it could not be taken back.
+    /// Whether its flag was killed because it could not be rolled back.
     pub(super) killed: bool,
-    /// When what its gates went by was last recorded.
+    /// When the samples of its gates were last recorded.
     pub(super) recorded: Instant,
-    /// When the step that is being taken was due, where nothing but the hold was waited for.
+    /// When the step that is being taken was due, if it waited only for the hold.
     pub(super) due: Option<Instant>,
 }
 
@@ -89,14 +88,14 @@ impl TrackedRollout {
         since.checked_add(HumanDuration::from_millis(held.millis().saturating_sub(before)).duration())
     }
 
-    /// When the hold of the step in force was over, where it is and nothing else was waited for or decided by a person.
+    /// When the hold of the step in force ended, if it has and nothing else was waited for or decided by a person.
     pub(super) fn hold_over(&self, now: Instant) -> Option<Instant> {
         let rollout = self.entry.value().ok()?;
         let only_held = rollout.state == RolloutState::Holding && rollout.advance.is_none();
         self.instant_of(rollout.plan.hold(rollout.step)).filter(|at| only_held && *at <= now)
     }
 
-    /// What the gates said last.
+    /// The latest readings of the gates.
     pub(super) fn readings(&self) -> Vec<GateReading> {
         self.gates.iter().flatten().filter_map(|watch| watch.reading.clone()).collect()
     }

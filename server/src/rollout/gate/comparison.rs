@@ -5,7 +5,7 @@ use ripcord_proto::gate::{Arm, ComparedTo, Figures, GateVerdict, OutcomeComparis
 use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
 
-/// What the counts say, and in which words.
+/// The verdict that follows from the counts, and its explanation.
 pub(in crate::rollout) fn judge(comparison: &OutcomeComparison, figures: &Figures) -> (GateVerdict, String) {
     if let Some(lacking) = lacking(comparison, figures) {
         return (GateVerdict::Samples, lacking);
@@ -41,7 +41,7 @@ fn rates(margin: Threshold, alpha: f64) -> RateTest {
     RateTest { margin, alpha }
 }
 
-/// What there is too little of, where there is.
+/// What there is too little of, if anything.
 fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> {
     let (treatment, control) = (figures.treatment.served, figures.control.served);
     let needs_control = matches!(comparison.against, ComparedTo::Control(_));
@@ -58,7 +58,7 @@ fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> 
     (fewest < comparison.min_samples).then(|| format!("{fewest} of {} {what} of {whose}", comparison.min_samples))
 }
 
-/// The figures: `3.00% errors of 5000 against 1.00% of 5000 of the control`.
+/// The figures: `3.00% errors of 5000 against 1.00% of 5000 for the control`.
 fn said(comparison: &OutcomeComparison, figures: &Figures) -> String {
     let Figures { treatment, control, .. } = *figures;
     let (own, its) = match &comparison.outcome {
@@ -68,14 +68,14 @@ fn said(comparison: &OutcomeComparison, figures: &Figures) -> String {
             percent(control),
         ),
         OutcomeMeasure::Number(name, _) => (
-            format!("{name} {:.4} in the mean of {}", treatment.mean(), treatment.served),
+            format!("mean {name} {:.4} of {}", treatment.mean(), treatment.served),
             format!("{:.4}", control.mean()),
         ),
     };
     match comparison.against {
         ComparedTo::Control(_) => {
-            let frozen = if figures.frozen { " (as it was when it was last served)" } else { "" };
-            format!("{own} against {its} of {} of the control{frozen}", control.served)
+            let frozen = if figures.frozen { " (from when it was last served)" } else { "" };
+            format!("{own} against {its} of {} for the control{frozen}", control.served)
         }
         ComparedTo::Limit(_) => own,
     }
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(verdict, GateVerdict::Fail);
         assert_eq!(
             detail,
-            "3.00% errors of 5000 against 1.00% of 5000 of the control: worse by more than 0.5 points, 95% sure"
+            "3.00% errors of 5000 against 1.00% of 5000 for the control: worse by more than 0.5 points, 95% sure"
         );
         assert_eq!(judge(&comparison(), &figures((5_000, 50), (5_000, 50))).0, GateVerdict::Pass);
     }
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(verdict, GateVerdict::Fail);
         assert_eq!(
             detail,
-            "5.00% took 300ms or longer of 5000 against 1.00% of 5000 of the control: worse by more than 1 point, 95% sure"
+            "5.00% took 300ms or longer of 5000 against 1.00% of 5000 for the control: worse by more than 1 point, 95% sure"
         );
         assert_eq!(judge(&compared, &figures((5_000, 60), (5_000, 50))).0, GateVerdict::Pass);
         let limited = gate("outcome: latency, below: 300ms");
@@ -184,7 +184,7 @@ mod tests {
             (verdict, detail.as_str()),
             (
                 GateVerdict::Fail,
-                "basket 9.0000 in the mean of 2000 against 10.0000 of 2000 of the control: worse by more than 5%, 95% sure"
+                "mean basket 9.0000 of 2000 against 10.0000 of 2000 for the control: worse by more than 5%, 95% sure"
             )
         );
         assert_eq!(judge(&lower, &figures(arm(2_000, 11.0), arm(2_000, 10.0))).0, GateVerdict::Pass);
@@ -196,12 +196,12 @@ mod tests {
         let most = gate("outcome: number queries, below: 3");
         assert_eq!(
             judge(&most, &figures(arm(2_000, 3.5), Arm::default())).1,
-            "queries 3.5000 in the mean of 2000: above 3, 95% sure"
+            "mean queries 3.5000 of 2000: above 3, 95% sure"
         );
         let least = gate("outcome: number basket, above: 20");
         assert_eq!(
             judge(&least, &figures(arm(2_000, 19.0), Arm::default())).1,
-            "basket 19.0000 in the mean of 2000: below 20, 95% sure"
+            "mean basket 19.0000 of 2000: below 20, 95% sure"
         );
     }
 }

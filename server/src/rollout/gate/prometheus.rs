@@ -1,4 +1,4 @@
-//! A query of Prometheus over its HTTP API. Whatever is not one finite number is unknown, and unknown never passes.
+//! A query of Prometheus over its HTTP API. Anything but one finite number is unknown, and unknown never passes.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read, at most: one number needs few.
 const BYTES: usize = 256 * 1024;
 
-/// Asks for the one value of a query, or says why there is none.
+/// Fetches the one value of a query, or explains why there is none.
 pub(in crate::rollout) async fn ask(http: &reqwest::Client, address: Option<&str>, query: &str) -> Result<f64, String> {
     let Some(address) = address else {
-        return Err("nobody said where Prometheus is: say it as the gate's \"url\", or as \"prometheus\" of the environment's policy".to_owned());
+        return Err("no Prometheus address is configured: set the gate's \"url\", or \"prometheus\" in the environment's policy".to_owned());
     };
     let asked = tokio::time::timeout(PATIENCE, get(http, address, query)).await;
     let text = asked.unwrap_or_else(|_| Err(format!("Prometheus did not answer within {} s", PATIENCE.as_secs())))?;
@@ -26,14 +26,14 @@ pub(in crate::rollout) async fn ask(http: &reqwest::Client, address: Option<&str
 async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u8>, String> {
     let encoded = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
     let url = format!("{}/api/v1/query?query={encoded}", address.trim_end_matches('/'));
-    let away = |error: reqwest::Error| format!("Prometheus cannot be asked: {}", error.without_url());
+    let away = |error: reqwest::Error| format!("Prometheus cannot be reached: {}", error.without_url());
     let mut answer = http.get(url).send().await.map_err(away)?;
     let status = answer.status();
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(away)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > BYTES {
-            return Err("Prometheus answered with more than one value could need".to_owned());
+            return Err("the response from Prometheus is too large for a single value".to_owned());
         }
     }
     if status.is_success() {
@@ -43,7 +43,7 @@ async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u
         .ok()
         .and_then(|body| body.get("error")?.as_str().map(str::to_owned));
     Err(format!(
-        "Prometheus answered {}{}",
+        "Prometheus returned status {}{}",
         status.as_u16(),
         why.map(|why| format!(": {why}")).unwrap_or_default()
     ))
@@ -51,32 +51,37 @@ async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u
 
 /// The one finite number of an answer.
 fn value_of(text: &[u8]) -> Result<f64, String> {
-    let body: Value = serde_json::from_slice(text).map_err(|_| "what answered is no Prometheus: its answer is no JSON".to_owned())?;
+    let body: Value = serde_json::from_slice(text).map_err(|_| "the response is not JSON, so this is not Prometheus".to_owned())?;
     let data = body.get("data").filter(|_| body.get("status").and_then(Value::as_str) == Some("success"));
-    let data = data.ok_or_else(|| "Prometheus answered without success".to_owned())?;
-    let result = data.get("result").ok_or_else(|| "Prometheus answered without a result".to_owned())?;
+    let data = data.ok_or_else(|| "Prometheus did not report success".to_owned())?;
+    let result = data.get("result").ok_or_else(|| "the response from Prometheus has no result".to_owned())?;
     let pair = match data.get("resultType").and_then(Value::as_str) {
         Some("scalar") => result,
         Some("vector") => match result.as_array().map(Vec::as_slice) {
             Some([one]) => one.get("value").unwrap_or(&Value::Null),
-            Some([]) => return Err("the query gives no value".to_owned()),
-            Some(several) => return Err(format!("the query gives {} values; a gate needs one", several.len())),
-            None => return Err("Prometheus answered without a result".to_owned()),
+            Some([]) => return Err("the query returns no value".to_owned()),
+            Some(several) => return Err(format!("the query returns {} values; a gate needs exactly one", several.len())),
+            None => return Err("the response from Prometheus has no result".to_owned()),
         },
-        other => return Err(format!("the query gives a {}; a gate needs one value", other.unwrap_or("thing without a type"))),
+        other => {
+            return Err(format!(
+                "the query returns a {}; a gate needs exactly one value",
+                other.unwrap_or("result without a type")
+            ));
+        }
     };
     let text = pair
         .get(1)
         .and_then(Value::as_str)
-        .ok_or_else(|| "Prometheus answered without a value".to_owned())?;
+        .ok_or_else(|| "the response from Prometheus has no value".to_owned())?;
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
-        Ok(_) => Err(format!("the query gives {text}")),
-        Err(_) => Err(format!("Prometheus answered {text:?}, which is no number")),
+        Ok(_) => Err(format!("the query returns {text}")),
+        Err(_) => Err(format!("Prometheus returned {text:?}, which is not a number")),
     }
 }
 
-/// What a value says that has not been as it must be for so long.
+/// Judges a value; `lasting` is how long it has been outside the limit, if it is.
 pub(in crate::rollout) fn judge(query: &PrometheusQuery, value: f64, lasting: Option<Lasting>) -> (GateVerdict, String) {
     let Some(lasting) = lasting else {
         return (GateVerdict::Pass, format!("{value} is {}", bounds(query)));
@@ -93,7 +98,7 @@ pub(in crate::rollout) fn judge(query: &PrometheusQuery, value: f64, lasting: Op
     // Not failed yet, and nothing that a step may end on.
     (
         GateVerdict::Unknown,
-        format!("{value} is not {} since {lasting}; it fails after {}", bounds(query), query.lasting),
+        format!("{value} has not been {} for {lasting}; the gate fails after {}", bounds(query), query.lasting),
     )
 }
 
@@ -122,12 +127,12 @@ mod tests {
     fn nothing_else_is() {
         let two = vector(r#"{"value":[1,"1"]},{"value":[1,"2"]}"#);
         for (answer, words) in [
-            (vector(""), "gives no value"),
+            (vector(""), "returns no value"),
             (two, "2 values"),
             (vector(r#"{"value":[1,"NaN"]}"#), "NaN"),
             (vector(r#"{"value":[1,"+Inf"]}"#), "+Inf"),
             (vector(r#"{"value":[1,"many"]}"#), "no number"),
-            (vector(r#"{"value":"1"}"#), "without a value"),
+            (vector(r#"{"value":"1"}"#), "has no value"),
             ("<html>".to_owned(), "no JSON"),
             (r#"{"status":"error","error":"bad"}"#.to_owned(), "without success"),
             (r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#.to_owned(), "a matrix"),

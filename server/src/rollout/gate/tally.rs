@@ -15,7 +15,7 @@ pub(super) struct GateTally {
 }
 
 impl GateTally {
-    /// One that goes on from what was recorded.
+    /// Continues from what was recorded.
     pub(super) fn from(figures: &Figures, traffic: Traffic) -> Self {
         let arms = |counts: Arm, aside: Arm| match traffic {
             Traffic::Real => SeriesSums {
@@ -35,7 +35,7 @@ impl GateTally {
     }
 
     /// Takes in the sums of a node, of the variant and of the control. `earlier` is what they were at the last reading, for a node
-    /// that was not met before: one that began anew has taken back its window, and what is older than it was counted then.
+    /// that was not met before: one that restarted has dropped its window, and what is older than it was counted then.
     pub(super) fn take(&mut self, node: &str, sums: [SeriesSums; 2], earlier: [SeriesSums; 2]) {
         let before = self.before.insert(node.to_owned(), sums).unwrap_or(earlier);
         for ((counted, now), before) in self.counted.iter_mut().zip(sums).zip(before) {
@@ -44,7 +44,7 @@ impl GateTally {
         }
     }
 
-    /// What was counted, with the control's frozen figures in place of its own where they are given.
+    /// What was counted, with the control's frozen figures in place of its own if they are given.
     pub(super) fn figures(&self, traffic: Traffic, frozen: Option<Arm>) -> Figures {
         let [treatment, control] = self.counted;
         let (counts, aside, own) = match traffic {

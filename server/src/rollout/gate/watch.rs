@@ -1,4 +1,4 @@
-//! One gate over one step: when it is read next, what it said, and what it went by.
+//! One gate during one step: when it is read next, its verdict, and the samples behind it.
 
 use jiff::Timestamp;
 use ripcord_proto::check::CheckOutcome;
@@ -10,7 +10,7 @@ use super::tally::GateTally;
 use super::{comparison, prometheus, reading};
 use crate::outcome::reports::{NodeSums, SeriesSums};
 
-/// Looks that are kept of a step, at most; of more, every other one.
+/// Most samples that are kept of a step; of more, every other one.
 const LOOKS: usize = 64;
 
 /// A gate while a step is held.
@@ -20,18 +20,18 @@ pub(in crate::rollout) struct GateWatch {
     pub(in crate::rollout) next: Instant,
     /// Whether an answer is awaited.
     pub(in crate::rollout) asked: bool,
-    /// What it said last.
+    /// Its latest reading.
     pub(in crate::rollout) reading: Option<GateReading>,
     /// How long the step had been held then.
     pub(in crate::rollout) read_at: HumanDuration,
-    /// What it went by, thinned out.
+    /// Its samples, thinned out.
     pub(in crate::rollout) looks: Vec<GateSample>,
     stride: usize,
     count: usize,
     tally: GateTally,
-    /// Since when its value has not been as it must be.
+    /// Since when its value has been outside the limit.
     wrong_since: Option<Instant>,
-    /// The control's figures of the last step that had one, where this one has none.
+    /// The control's figures of the last step that had one, if this one has none.
     frozen: Option<Arm>,
 }
 
@@ -56,7 +56,7 @@ impl GateWatch {
         }
     }
 
-    /// Whether it is to be asked: its time has come, or the hold is over and it was not asked since.
+    /// Whether it is due: its time has come, or the hold is over and it was not read since.
     pub(in crate::rollout) fn is_due(&self, now: Instant, held: HumanDuration, hold: HumanDuration) -> bool {
         !self.asked && (self.next <= now || (held >= hold && self.read_at < hold))
     }
@@ -105,7 +105,7 @@ impl GateWatch {
                 let verdict = if outcome.passed { GateVerdict::Pass } else { GateVerdict::Fail };
                 reading(gate, verdict, outcome.detail, moment.at)
             }
-            None => reading(gate, GateVerdict::Unknown, "it was not asked".to_owned(), moment.at),
+            None => reading(gate, GateVerdict::Unknown, "it was not queried".to_owned(), moment.at),
         };
         self.said(made, moment);
     }

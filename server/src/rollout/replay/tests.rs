@@ -77,7 +77,7 @@ fn a_threshold_that_a_gate_does_not_have_is_refused_with_those_that_it_has() {
     assert!(refused.contains("must be a percentage here"), "{refused}");
     let slow = rollout(&json!({"outcome": "latency", "below": "300ms", "worse_by": "1%"}), &RISING);
     let refused = replayed(&slow, &json!({"below": 2})).unwrap_err();
-    assert!(refused.contains("below: is no threshold of gate g that can be changed"), "{refused}");
+    assert!(refused.contains("below: is not a threshold of gate g that can be changed"), "{refused}");
     let probe = rollout(&json!({"probe": {"url": "http://h/"}}), &[]);
     assert!(replayed(&probe, &json!({})).unwrap_err().contains("is a probe"));
 }

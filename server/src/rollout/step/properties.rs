@@ -1,4 +1,4 @@
-//! Promise 9 over whatever splits there are: no step takes the variant from anybody, moves anybody else's variant, or misses
+//! Promise 9 for any split: no step takes the variant from a user, changes the variant of another user, or misses
 //! its share.
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn served(flag: &Flag) -> Vec<Option<String>> {
     (0..USERS).map(variant).collect()
 }
 
-/// A split in which `on` and `off` stand beside each other, or no rule at all.
+/// A split in which `on` and `off` are next to each other, or no rule at all.
 fn rules() -> impl Strategy<Value = serde_json::Value> {
     let share = |variant: &'static str| move |weight: u32| json!({"variant": variant, "weight": weight});
     let pair = (0..40_u32, 1..400_u32, any::<bool>()).prop_map(move |(on, off, turned)| {

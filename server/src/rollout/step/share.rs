@@ -1,4 +1,4 @@
-//! Shares of a split: one grows into the one beside it.
+//! Shares of a split: one grows into the one next to it.
 
 use ripcord_proto::VariantName;
 use ripcord_proto::gate::Percent;
@@ -22,13 +22,10 @@ pub(super) fn control(plan: &RolloutPlan, split: &Split, safe: Option<&VariantNa
         Some(control) if others.contains(&control) => Ok(control.clone()),
         Some(control) => Err(format!("\"{control}\" is not in the split; it serves {}", names())),
         None => match (others.as_slice(), safe) {
-            ([], _) => Err("the split serves nothing beside the variant that could be lowered for it".to_owned()),
+            ([], _) => Err("the split serves only this variant, so there is no other one to lower".to_owned()),
             ([only], _) => Ok((*only).clone()),
             (_, Some(safe)) if others.contains(&safe) => Ok(safe.clone()),
-            (_, _) => Err(format!(
-                "is missing; the split serves {} beside the variant. Say which of them is lowered",
-                names()
-            )),
+            (_, _) => Err(format!("is missing; the split also serves {}. Name the one to lower", names())),
         },
     }
 }
@@ -42,7 +39,7 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     };
     if own.abs_diff(other) != 1 {
         return Err(format!(
-            "\"{variant}\" and its control \"{control}\" do not stand beside each other in the split, so that others' users would be moved; put them side by side"
+            "\"{variant}\" and its control \"{control}\" are not next to each other in the split, so users of other variants would be moved; put them side by side"
         ));
     }
     let factor = factor(&shares, share)?;
@@ -52,13 +49,13 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     let (now, room) = (scaled(own), scaled(own) + scaled(other));
     if wanted < now {
         return Err(format!(
-            "would lower \"{variant}\" from {} to {share}; steps only raise",
+            "would lower \"{variant}\" from {} to {share}; steps can only raise it",
             percent_of(now, total)
         ));
     }
     if wanted > room {
         return Err(format!(
-            "asks for {share}, and \"{variant}\" and \"{control}\" have {} together; the rest of the split is not theirs",
+            "asks for {share}, but \"{variant}\" and \"{control}\" have only {} together; the rest of the split belongs to other variants",
             percent_of(room, total)
         ));
     }
@@ -74,12 +71,12 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     Split::new(moved.collect(), split.by().cloned(), split.salt().map(str::to_owned)).map_err(|faults| faults.to_string())
 }
 
-/// The shares, with the variant in front of its control where the split does not serve it yet.
+/// The shares, with the variant in front of its control if the split does not serve it yet.
 fn with_variant(split: &Split, variant: &VariantName, control: &VariantName) -> Result<Vec<Share>, String> {
     let mut shares = split.shares().to_vec();
     for name in [variant, control] {
         if shares.iter().filter(|share| share.variant == *name).count() > 1 {
-            return Err(format!("\"{name}\" has several shares of the split; make them one"));
+            return Err(format!("\"{name}\" appears more than once in the split; merge its shares"));
         }
     }
     if shares.iter().all(|share| share.variant != *variant) {
@@ -99,13 +96,13 @@ fn with_variant(split: &Split, variant: &VariantName, control: &VariantName) -> 
 }
 
 /// By what all weights are multiplied so that the share is a whole number. Bounds between shares are fractions of the whole, so
-/// that nobody moves by it.
+/// that no user moves by it.
 fn factor(shares: &[Share], share: Percent) -> Result<u64, String> {
     let total: u64 = shares.iter().map(|share| u64::from(share.weight.units())).sum();
     let factor = WHOLE / gcd(total * u64::from(share.thousandths()), WHOLE);
     if total * factor > limits::WEIGHT_SUM {
         return Err(format!(
-            "{share} is no whole part of weights that sum to {total}; write the split's weights as percentages"
+            "{share} cannot be expressed exactly with weights that sum to {total}; write the split's weights as percentages"
         ));
     }
     Ok(factor)

@@ -78,7 +78,7 @@ fn only_the_control_beside_it_gives_way() {
     assert_eq!(refused.path, "steps[1].to");
     assert!(refused.problem.contains("50% together"), "{refused}");
     let apart = flag(&json!([split(&[("on", json!("10%")), ("other", json!("50%")), ("off", json!("40%"))])]));
-    assert!(rehearse(&plan(&["30%"]), &apart).unwrap_err().problem.contains("beside each other"));
+    assert!(rehearse(&plan(&["30%"]), &apart).unwrap_err().problem.contains("next to each other"));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_edit_of_what_was_moved_is_seen_and_any_other_is_not() {
     assert!(untouched(&other, &made.moved).is_ok());
     let mut edited = made.flag.clone();
     edited.rules.remove(0);
-    assert_eq!(untouched(&edited, &made.moved), Err("rule \"rollout-beta\" was taken out".to_owned()));
+    assert_eq!(untouched(&edited, &made.moved), Err("rule \"rollout-beta\" was removed".to_owned()));
     let raised = take(&plan(&["20%"]), 1, &made.flag, Some(&made.moved)).unwrap();
     assert_eq!(untouched(&raised.flag, &made.moved), Err("rule \"rollout\" was changed".to_owned()));
 }

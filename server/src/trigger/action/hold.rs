@@ -18,7 +18,6 @@ use crate::trigger::{Triggers, messages};
 /// Which rollouts are held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::trigger) enum HoldScope {
-    /// All.
     All,
     /// Those of these flags.
     Flags(BTreeSet<FlagKey>),

@@ -1,4 +1,4 @@
-//! A kill, taken the way of every kill, which waits for nothing; the record follows.
+//! A kill: it takes the path of every kill, which never waits. The record follows.
 
 use futures_util::future::join_all;
 use ripcord_proto::KillScope;
@@ -11,7 +11,7 @@ use crate::trigger::dedup::InFlightGuard;
 use crate::trigger::firing_record::RecordOutcome;
 use crate::trigger::{Triggers, messages};
 
-/// What came of the kills of an activation.
+/// The result of the kills of an activation.
 #[derive(Debug, Default)]
 pub(super) struct KillResults {
     pub(super) effects: FiringEffects,
@@ -56,7 +56,7 @@ impl Triggers {
                 // Its orders are not idempotent calls, so none is replayed.
                 Ok(KillOutcome::Replayed(_)) => {}
                 // An id that ended never comes back: the same alert does not undo what a person has restored.
-                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already restored")),
+                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already lifted")),
                 Err(error) => pulled.failed.push(format!("{scope}: {error}")),
             }
         }

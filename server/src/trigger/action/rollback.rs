@@ -25,7 +25,7 @@ use crate::trigger::{Triggers, effects, messages};
 /// How long its reads and writes may take before its flags are killed instead.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What became of a rollback.
+/// The result of a rollback.
 enum RollbackResult {
     /// It is committed, and the firing's record with it.
     Committed(Box<Firing>),
@@ -39,7 +39,7 @@ enum RollbackResult {
 enum RollbackStopped {
     /// The store is away.
     StoreAway(String),
-    /// Something is in the way that a person has to look at.
+    /// Something prevents it that a person has to look at.
     Refused(String),
 }
 
@@ -98,7 +98,7 @@ impl Triggers {
         self.pause(activation, scope, result, guard).await
     }
 
-    /// The records have moved on: decides again what the activation comes to.
+    /// The records have moved on: decides again what the activation causes.
     async fn superseded(&self, activation: Activation, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let state = self.inner.environments.state(&activation.environment)?;
         match activation.verdict(&state)? {
@@ -206,7 +206,7 @@ pub(in crate::trigger) fn order(state: &EnvironmentState, back: &TriggerRollback
     })
 }
 
-/// The flags that a rollback would put back.
+/// The flags that a rollback would roll back.
 fn moved(prepared: &PreparedRollback) -> BTreeSet<FlagKey> {
     let decision = prepared.reversal.decide(&prepared.state.snapshot);
     decision
@@ -214,7 +214,7 @@ fn moved(prepared: &PreparedRollback) -> BTreeSet<FlagKey> {
         .unwrap_or_default()
 }
 
-/// Which rollouts are held where a scope cannot go back.
+/// Which rollouts are held if a scope cannot be rolled back.
 fn scope_of(scope: &RollbackScope, flags: BTreeSet<FlagKey>) -> HoldScope {
     match scope {
         RollbackScope::Environment => HoldScope::All,
@@ -224,7 +224,7 @@ fn scope_of(scope: &RollbackScope, flags: BTreeSet<FlagKey>) -> HoldScope {
     }
 }
 
-/// What is killed where a scope was to go back: the flags that would have; where that cannot be told, those that it names.
+/// What is killed instead of rolled back: the flags that the rollback would change; if that is not known, those that it names.
 fn scopes(state: &EnvironmentState, scope: &RollbackScope, moved: Option<BTreeSet<FlagKey>>) -> Vec<KillScope> {
     let flags = |flags: BTreeSet<FlagKey>| flags.into_iter().map(KillScope::Flag).collect();
     match (moved, scope) {

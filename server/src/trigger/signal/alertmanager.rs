@@ -98,7 +98,7 @@ pub(super) fn read(payload: &Value, conditions: &SignalConditions, received: Tim
 }
 
 impl Webhook {
-    /// The group's key; where there is none, what its alerts are made of.
+    /// The group's key; without one, derived from its alerts.
     fn group(&self) -> String {
         if let Some(key) = self.group_key.as_ref().filter(|key| !key.is_empty()) {
             return key.clone();

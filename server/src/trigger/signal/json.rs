@@ -1,4 +1,4 @@
-//! Any JSON: one place of it says how things are. Where that is as stated something is wrong, and where it is not, it is over.
+//! Any JSON: one place of it is compared. If it matches, the alert fires; if not, it is resolved.
 
 use jiff::Timestamp;
 use ripcord_proto::ValidationErrors;

@@ -16,7 +16,6 @@ pub(in crate::trigger) struct Signal {
     pub(in crate::trigger) phase: SignalPhase,
     /// When it began or ended.
     pub(in crate::trigger) at: Timestamp,
-    /// Its labels.
     pub(in crate::trigger) labels: BTreeMap<String, String>,
     /// A short description.
     pub(in crate::trigger) summary: String,
@@ -27,16 +26,13 @@ pub(in crate::trigger) struct Signal {
 /// Whether an alert begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::trigger) enum SignalPhase {
-    /// It begins.
     Firing,
-    /// It ends.
     Resolved,
 }
 
 /// A parsed payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::trigger) enum ParsedPayload {
-    /// A signal.
     Signal(Signal),
     /// Not a signal for this trigger, and why.
     NoSignal(String),

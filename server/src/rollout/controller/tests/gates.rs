@@ -85,7 +85,7 @@ async fn a_gate_without_samples_waits_says_so_and_has_failed_after_its_deadline(
     assert!((60..63).contains(&world.second()), "{}", world.second());
     let rollout = world.until(&id, RolloutState::RolledBack).await;
     assert!((660..663).contains(&world.second()), "{}", world.second());
-    assert!(rollout.reason.contains("lacks samples after its deadline"), "{}", rollout.reason);
+    assert!(rollout.reason.contains("too few samples after its deadline"), "{}", rollout.reason);
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +107,7 @@ async fn a_step_without_a_control_is_compared_with_the_last_one_that_had_one() {
     let rollout = world.until(&id, RolloutState::RolledBack).await;
     let figures = rollout.gates[0].figures.unwrap();
     assert!(figures.frozen && figures.control.served >= 2_900, "{figures:?}");
-    assert!(rollout.reason.contains("as it was when it was last served"), "{}", rollout.reason);
+    assert!(rollout.reason.contains("from when it was last served"), "{}", rollout.reason);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ async fn what_had_run_of_a_hold_when_it_was_paused_is_not_run_again() {
     assert!(world.rollout(&id).reason.starts_with("otto paused it"), "{}", world.rollout(&id).reason);
     tokio::time::sleep(Duration::from_secs(1_000)).await;
     assert_eq!(world.rollout(&id).step, 1);
-    assert!(world.act(&id, RolloutAction::Pause, anna()).await.is_err(), "it is held already");
+    assert!(world.act(&id, RolloutAction::Pause, anna()).await.is_err(), "it is already paused");
     world.act(&id, RolloutAction::Resume, anna()).await.unwrap();
     world.until_step(&id, 2).await;
     assert!((1_060..1_062).contains(&world.second()), "{}", world.second());
@@ -40,7 +40,7 @@ async fn a_step_waits_for_its_approval_and_the_starter_gives_it_only_where_the_p
     assert_eq!(waiting.waits_for, Some(WaitsFor::Approval));
     assert!(waiting.reason.contains(&format!("ripcord rollout approve {id}")), "{}", waiting.reason);
     let refused = world.act(&id, RolloutAction::Approve, author("pipeline", Role::Oncall)).await.unwrap_err();
-    assert!(refused.to_string().contains("another than the one who started it"), "{refused}");
+    assert!(refused.to_string().contains("other than the one that started the rollout"), "{refused}");
     let refused = world.act(&id, RolloutAction::Approve, author("otto", Role::Pipeline)).await.unwrap_err();
     assert!(refused.to_string().contains("higher role"), "{refused}");
     world.act(&id, RolloutAction::Approve, author("otto", Role::Oncall)).await.unwrap();
@@ -59,14 +59,14 @@ async fn an_edit_of_the_split_ends_it_and_names_who_made_it() {
     let rollout = world.until(&id, RolloutState::Aborted).await;
     assert_eq!(
         rollout.reason,
-        "rule \"rollout\" was changed by anna: a test. It does not start again by itself"
+        "rule \"rollout\" was changed by anna: a test. The rollout does not restart automatically"
     );
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert_eq!((world.percent("checkout"), world.rollout(&id).state), (3, RolloutState::Aborted));
     let refused = world.act(&id, RolloutAction::Resume, anna()).await.unwrap_err();
-    assert!(refused.to_string().contains("it is over"), "{refused}");
+    assert!(refused.to_string().contains("it has ended"), "{refused}");
     let refused = world.act(&id, RolloutAction::Rollback, anna()).await.unwrap_err();
-    assert!(refused.to_string().contains("going back would undo that too"), "{refused}");
+    assert!(refused.to_string().contains("rolling back would undo that too"), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +112,7 @@ async fn it_is_taken_back_by_hand_and_what_others_changed_meanwhile_stays() {
     world.act(&id, RolloutAction::Rollback, author("otto", Role::Oncall)).await.unwrap();
     let rollout = world.rollout(&id);
     assert_eq!(rollout.state, RolloutState::RolledBack);
-    assert!(rollout.reason.starts_with("otto took it back"), "{}", rollout.reason);
+    assert!(rollout.reason.starts_with("otto rolled it back"), "{}", rollout.reason);
     assert_eq!(
         (world.flag("checkout").rules, world.flag("checkout").description),
         (vec![], Some("new words".to_owned()))

@@ -63,7 +63,7 @@ async fn a_step_waits_for_its_window_and_for_its_beginning() {
     let window = json!({"window": {"hours": format!("{:02}:00-{:02}:30", hours.hour(), hours.hour()), "zone": "UTC"}});
     let id = world.start(&["2% for 1s"], &window).await;
     let waiting = world.until(&id, RolloutState::Waiting).await;
-    assert!(waiting.reason.contains("begins when the window opens"), "{}", waiting.reason);
+    assert!(waiting.reason.contains("starts when the window opens"), "{}", waiting.reason);
     assert_eq!(world.percent("checkout"), 1);
     world.until_step(&id, 1).await;
     let now = jiff::tz::TimeZone::UTC.to_datetime(world.clock.now());
