@@ -90,16 +90,16 @@ pub struct SystemDraft {
     pub renderer: Renderer<Applied>,
 }
 
-/// One thing that is asked.
+/// One operation.
 #[derive(Debug, Clone)]
 pub enum SystemOperation {
-    /// An environment shall exist.
+    /// Create an environment.
     CreateEnvironment(EnvironmentRecord),
-    /// An environment shall be gone.
+    /// Delete an environment.
     DeleteEnvironment(EnvironmentKey),
-    /// A key shall exist.
+    /// Create a key.
     CreateKey(KeyRecord),
-    /// A key shall be worth nothing.
+    /// Revoke a key.
     RevokeKey(String),
 }
 
@@ -190,7 +190,7 @@ impl SystemState {
                 }
                 Err(CommitError::InUse {
                     what: format!("environment {key}"),
-                    by: format!("keys that are for it alone ({}); revoke them first", holders.join(", ")),
+                    by: format!("keys that are valid only there ({}); revoke them first", holders.join(", ")),
                 })
             }
             SystemOperation::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {

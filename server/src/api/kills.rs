@@ -42,7 +42,7 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathKey<KillId>) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(id)) = (environment.served()?, environment.stale(), id);
     let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
-    let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
+    let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("Kill {id} is not in force: it was lifted, or never existed.")))?;
     Ok(ApiResponse::ok(&view)?.stale(stale))
 }
 
@@ -128,16 +128,16 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, 
 fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
     let durability = match killed.durability {
         KillDurability::Committed(_) => None,
-        KillDurability::Journaled => {
-            Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
-        }
+        KillDurability::Journaled => Some(
+            "The store cannot be reached. The kill is in force on this node and on the peers that could be reached; it will be written to the log when the store is back.",
+        ),
         KillDurability::Memory => Some(
-            "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
+            "Neither the store nor this node's journal could be written. The kill is in force, but a restart of this node would lose it. Leave the node running, and kill again when the store is back.",
         ),
     };
     let empty = covered
         .is_empty()
-        .then_some("It covers no flag now; flags that match its scope later are covered.");
+        .then_some("The kill covers no flags now. It will cover flags that match its scope later.");
     durability.into_iter().chain(empty).map(ToOwned::to_owned).collect()
 }
 

@@ -208,7 +208,7 @@ pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition
         Condition::At(position) => Ok(Some(Precondition::Environment(position))),
         Condition::Absent => Err(ApiError::new(
             Code::BadRequest,
-            "If-None-Match makes no sense here; send If-Match with the environment's ETag, or neither.",
+            "If-None-Match is not possible here. Send If-Match with the environment's ETag, or neither.",
         )),
     }
 }

@@ -158,7 +158,7 @@ impl<S: LogState> DraftBatch<S> {
             if queued.attempts < ATTEMPTS {
                 again.push(queued);
             } else {
-                let faster = CommitError::Unavailable("other nodes kept writing faster".to_owned());
+                let faster = CommitError::Unavailable("other nodes kept writing first".to_owned());
                 let _ = queued.reply.send(Err(faster));
             }
         }

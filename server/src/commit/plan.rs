@@ -33,7 +33,7 @@ pub struct CommitPlan {
     pub settings: Option<SettingsDiff>,
     /// Kills that stay on flags of the plan.
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,
-    /// What stands in the way of doing it now; not part of the hash.
+    /// Why it cannot be executed now; not part of the hash.
     pub warnings: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
     plan
 }
 
-/// Refuses where the way is no longer the planned one.
+/// Refuses a commit that would do something different from the plan.
 pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), CommitError> {
     let plan = make(draft, before, after, touched);
     if plan.hash == expected {
@@ -113,9 +113,9 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
         .chain(touched.segments.iter().map(|key| format!("segment {key}")))
         .collect();
     let moved = if moved.is_empty() {
-        "everything that the plan would change is as it asks already".to_owned()
+        "everything that the plan would change is already that way".to_owned()
     } else {
-        format!("what would happen to {} is not what the plan showed", moved.join(", "))
+        format!("the plan no longer matches what would happen to {}", moved.join(", "))
     };
     Err(CommitError::PlanStale { moved, now: plan.hash })
 }

@@ -183,7 +183,7 @@ pub enum ConflictReason {
 pub struct UnsupportedFlag {
     /// Which.
     pub flag: FlagKey,
-    /// `ConflictReason` not, as the end of a sentence.
+    /// Why not, as the end of a sentence.
     pub why: String,
 }
 
@@ -193,7 +193,7 @@ impl ConflictReason {
         match self {
             Self::ChangedSince => "changed by others since",
             Self::ChangedBetween => "changed by others in between",
-            Self::SegmentDiffers => "the segment differs",
+            Self::SegmentDiffers => "a segment is different now",
         }
     }
 }
@@ -220,7 +220,7 @@ impl Reversal {
         let hash = self.hash(&decision, &state.snapshot);
         if expected.is_some_and(|expected| expected != hash) {
             return Err(CommitError::PlanStale {
-                moved: "what the rollback would do is not what the plan showed".to_owned(),
+                moved: "the rollback would do something different from the plan".to_owned(),
                 now: hash,
             });
         }

@@ -256,7 +256,11 @@ impl<'a> Candidate<'a> {
     fn put_flag(&mut self, key: &FlagKey, flag: &Flag) -> Result<(), CommitError> {
         let entry = entry(key.clone(), flag.clone(), self.position)?;
         if entry.json().get().len() > limits::FLAG_BYTES {
-            let problem = format!("it takes {} bytes as JSON; a flag may take {}", entry.json().get().len(), limits::FLAG_BYTES);
+            let problem = format!(
+                "is {} bytes long as JSON; a flag can have at most {}",
+                entry.json().get().len(),
+                limits::FLAG_BYTES
+            );
             return Err(CommitError::Invalid(ValidationErrors::one(format!("flags.{key}"), problem)));
         }
         if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
@@ -288,7 +292,7 @@ impl<'a> Candidate<'a> {
         let entry = entry(key.clone(), segment.clone(), self.position)?;
         if entry.json().get().len() > limits::SEGMENT_BYTES {
             let problem = format!(
-                "it takes {} bytes as JSON; a segment may take {}",
+                "is {} bytes long as JSON; a segment can have at most {}",
                 entry.json().get().len(),
                 limits::SEGMENT_BYTES
             );
@@ -426,7 +430,10 @@ impl<'a> Candidate<'a> {
         let mut found = references::check(&snapshot.flags, &snapshot.segments, &self.touched);
         let limit = |found: &mut Vec<ValidationError>, what: &str, has: usize, may: usize| {
             if has > may {
-                found.push(ValidationError::new("", format!("the environment would hold {has} {what}; it may hold {may}")));
+                found.push(ValidationError::new(
+                    "",
+                    format!("the environment would have {has} {what}; at most {may} are allowed"),
+                ));
             }
         };
         limit(&mut found, "flags", snapshot.flags.len(), limits::FLAGS);

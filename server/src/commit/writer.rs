@@ -152,7 +152,7 @@ impl<S: LogState> LogWriter<S> {
                 self.settle().await;
             }
             if self.doubt.is_some() {
-                let in_doubt = CommitError::Unavailable("an earlier write is still in doubt".to_owned());
+                let in_doubt = CommitError::Unavailable("an earlier write is still unconfirmed".to_owned());
                 return DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock).refuse(&in_doubt);
             }
             let batch = DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock);
@@ -178,7 +178,7 @@ impl<S: LogState> LogWriter<S> {
                 Err(AppendError::Unavailable(why)) => return batch.refuse(&CommitError::Unavailable(why)),
                 Err(AppendError::Reseeding) => return batch.refuse(&CommitError::Reseeding),
                 Err(AppendError::Unknown(why)) => {
-                    tracing::warn!(log = %self.log, why, "a write is in doubt; it is settled when the store is back");
+                    tracing::warn!(log = %self.log, why, "the store did not confirm a write; this is settled when the store is back");
                     self.doubt = Some(append);
                     return batch.refuse(&CommitError::OutcomeUnknown);
                 }
@@ -226,7 +226,7 @@ impl<S: LogState> LogWriter<S> {
                     self.replace(state, Vec::new());
                 }
             }
-            Err(error) => tracing::warn!(log = %self.log, %error, "could not read what moved the log"),
+            Err(error) => tracing::warn!(log = %self.log, %error, "cannot read the new entries of the log"),
         }
     }
 
@@ -258,12 +258,12 @@ impl<S: LogState> LogWriter<S> {
         let news = entries.get(known..).unwrap_or_default();
         for entry in news {
             if entry.commit.sequence != state.head().sequence.next() {
-                tracing::warn!(log = %self.log, at = %state.head().sequence, got = %entry.commit.sequence, "the feed left a gap");
+                tracing::warn!(log = %self.log, at = %state.head().sequence, got = %entry.commit.sequence, "the feed skipped entries");
                 return Followed::Gap;
             }
             state = state.after(entry);
             if let Err(own) = state.agrees(entry) {
-                tracing::error!(log = %self.log, sequence = %entry.commit.sequence, %own, "the state after a commit is not what the commit says");
+                tracing::error!(log = %self.log, sequence = %entry.commit.sequence, %own, "the state after a commit does not match the commit");
             }
         }
         if !news.is_empty() {
@@ -280,17 +280,17 @@ impl<S: LogState> LogWriter<S> {
         }
         match self.store.settle(&append).await {
             Ok(Settled::Written) => {
-                tracing::info!(log = %self.log, "the write in doubt was made");
+                tracing::info!(log = %self.log, "the unconfirmed write was made");
                 self.doubt = None;
                 if let Followed::Gap = self.follow(&append.entries) {
                     self.read_up().await;
                 }
             }
             Ok(Settled::NotWritten) => {
-                tracing::info!(log = %self.log, "the write in doubt was not made");
+                tracing::info!(log = %self.log, "the unconfirmed write was not made");
                 self.doubt = None;
             }
-            Err(error) => tracing::debug!(log = %self.log, %error, "still in doubt"),
+            Err(error) => tracing::debug!(log = %self.log, %error, "the write is still unconfirmed"),
         }
     }
 }

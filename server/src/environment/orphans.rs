@@ -83,7 +83,7 @@ impl Orphans {
                 .open(file)
                 .and_then(|mut file| file.write_all(lines.as_bytes()));
             if let Err(error) = appended {
-                tracing::error!(%error, file = %file.display(), "orphaned entries could not be written down");
+                tracing::error!(%error, file = %file.display(), "orphaned entries could not be saved");
             }
         }
         self.known.lock().extend(orphans);
@@ -92,13 +92,13 @@ impl Orphans {
 
 async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) {
     if let Err(error) = environments.commit(merge_draft(environment, kill, entry)).await {
-        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill of an orphaned entry could not be merged");
+        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill from an orphaned entry could not be restored to the log");
     }
 }
 
 fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
     Draft {
-        reason: Some("a kill that the re-seeded log did not hold".to_owned()),
+        reason: Some("a kill that was missing from the re-seeded log".to_owned()),
         ..Draft::new(
             environment.clone(),
             Author {

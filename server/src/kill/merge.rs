@@ -80,12 +80,12 @@ impl Kills {
     async fn merge(&self, pending: PendingKill) {
         match self.submit_merge(&pending).await {
             Ok(()) => {
-                tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is settled in the log");
+                tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill was written to the log");
                 self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] });
             }
             // Its environment is gone, and with it every flag that it covered.
             Err(CommitError::NoEnvironment(_)) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
-            Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged yet"),
+            Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be written to the log yet"),
         }
     }
 
@@ -102,7 +102,7 @@ impl Kills {
 fn merge_draft(pending: &PendingKill) -> Draft {
     let id = &pending.kill.id;
     let (ask, reason) = if pending.withdrawn {
-        (Operation::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
+        (Operation::Withdraw(id.clone()), Some("withdrawn while the store was unavailable".to_owned()))
     } else {
         (Operation::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
     };

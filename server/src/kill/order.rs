@@ -26,7 +26,7 @@ pub struct KillOrder {
     pub renderer: Renderer<KillInForce>,
 }
 
-/// A kill in force, as its caller is told.
+/// A kill in force, as returned to its caller.
 #[derive(Debug, Clone)]
 pub struct KillInForce {
     /// The kill.

@@ -76,7 +76,7 @@ impl Kills {
         }
         running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
         metrics::counter!(names::PROVISIONAL_KILLS, "env" => order.environment.to_string()).increment(1);
-        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?durability, "killed without the store: provisional until it is back");
+        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?durability, "killed while the store was unavailable; the kill is provisional until it is back");
         self.inner.peers.tell();
         self.inner.pending.notify_one();
         Ok(killed(durability))
@@ -95,11 +95,11 @@ impl Kills {
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
             Ok(Ok(Ok(()))) => KillDurability::Journaled,
             Ok(Ok(Err(error))) => {
-                tracing::error!(kill = %kill.id, %error, "the journal cannot be written: this kill would not survive a restart");
+                tracing::error!(kill = %kill.id, %error, "cannot write the journal: a restart of this node would lose this kill");
                 KillDurability::Memory
             }
             Ok(Err(_)) | Err(_) => {
-                tracing::error!(kill = %kill.id, "the journal does not answer: this kill may not survive a restart");
+                tracing::error!(kill = %kill.id, "the journal does not respond: a restart of this node may lose this kill");
                 KillDurability::Memory
             }
         }
@@ -109,14 +109,14 @@ impl Kills {
     pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
         if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
             return Err(CommitError::Unavailable(format!(
-                "kill {id} was taken by another node: withdraw it there, or restore it when the store is back"
+                "kill {id} was made on another node: restore it there, or here when the store is back"
             )));
         }
         let record = JournalRecord::Withdrawn {
             environment: environment.clone(),
             id: id.clone(),
         };
-        let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be written down, so the kill stands: {error}"));
+        let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be saved, so the kill stays in force: {error}"));
         self.inner.journal.append(&record).map_err(unwritten)?;
         self.end(environment, id, KillEnd::Withdrawn)?;
         self.inner.peers.tell();
@@ -161,7 +161,7 @@ impl Kills {
         let ended: Vec<(KillId, KillEnd)> = ended.collect();
         for kill in &news {
             running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
-            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
+            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed while the store was unavailable");
             self.journal(&JournalRecord::Taken {
                 environment: environment.clone(),
                 kill: kill.clone(),
@@ -185,7 +185,7 @@ impl Kills {
     /// Writes a record whose loss would cost a restart some work, and nothing else.
     pub(super) fn journal(&self, record: &JournalRecord) {
         if let Err(error) = self.inner.journal.append(record) {
-            tracing::error!(%error, "the journal of kills cannot be written");
+            tracing::error!(%error, "cannot write the journal of kills");
         }
     }
 }

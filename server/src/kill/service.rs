@@ -16,7 +16,7 @@ use crate::peer::Peers;
 use crate::store::journal::Journal;
 
 /// Why a provisional kill is not withdrawn if a restore needs a second person.
-const NEEDS_THE_STORE: &str = "a restore needs a second person here, and a proposal needs the store";
+const NEEDS_THE_STORE: &str = "a restore needs a second person in this environment, and a proposal needs the store";
 
 /// How long a kill waits for the store before it takes effect without it.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -119,6 +119,6 @@ fn killed(outcome: Outcome) -> Result<KillOutcome, CommitError> {
         return Ok(KillOutcome::Replayed(recorded));
     }
     let applied = outcome.applied()?;
-    let killed = KillInForce::of(&applied).ok_or_else(|| CommitError::Internal("the commit of a kill names no kill".to_owned()))?;
+    let killed = KillInForce::of(&applied).ok_or_else(|| CommitError::Internal("the commit of a kill contains no kill".to_owned()))?;
     Ok(KillOutcome::InForce(killed))
 }

@@ -15,7 +15,7 @@ use crate::file_set::KeptDifference;
 use crate::http::ApiError;
 use crate::store::LogName;
 
-/// Commits that are looked up in the log, at most; what lies beyond is told without its author.
+/// Commits looked up in the log, at most; older ones are listed without their author.
 const LOOKED_UP: usize = 100;
 
 /// What is kept, as it is told.

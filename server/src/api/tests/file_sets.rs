@@ -217,5 +217,5 @@ async fn a_plan_warns_of_what_would_be_lost() {
     ] {
         assert!(warnings.contains(words), "{words}: {warnings}");
     }
-    assert!(!warnings.contains("b would lower"), "{warnings}");
+    assert!(!warnings.contains("b: the exposure of"), "{warnings}");
 }

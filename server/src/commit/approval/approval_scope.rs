@@ -1,4 +1,4 @@
-//! What of a commit the policy guards, and what a proposal of it relies on.
+//! Which parts of a commit the policy guards, and what its proposal relies on.
 
 use std::borrow::Borrow as _;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::super::draft::Operation;
 use super::super::error::CommitError;
 use super::effect::Effect;
 
-/// `ConflictReason` a commit needs a second person; empty where it needs none.
+/// Why a commit needs a second person; empty if it does not.
 pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedOperation>, CommitError> {
     let policy = effect.before.records.policy();
     let mut found = BTreeSet::new();

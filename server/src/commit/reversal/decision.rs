@@ -121,7 +121,7 @@ impl DecisionBuilder<'_> {
                 (None, Some(Ok(flag))) if flag.enabled => self.switched_off(pair.key, flag)?,
                 (None, Some(Ok(_)) | None) => continue,
                 (None, Some(Err(_))) => {
-                    self.cannot(pair.key, "this version cannot read it, and the target does not have it".to_owned());
+                    self.cannot(pair.key, "this version cannot read it, and it does not exist at the target".to_owned());
                     continue;
                 }
             };

@@ -49,19 +49,19 @@ impl<'a> Composer<'a> {
         self.moved.is_empty() && self.now.settings == self.was.settings
     }
 
-    /// What the flag has to be, or why no rules say it.
+    /// The flag with rules for the segment, or why rules cannot express it.
     pub(super) fn compose(&self, is: ReadableFlag<'_>, was: ReadableFlag<'_>) -> Result<Composed, String> {
         let (is, was) = match (is, was) {
             (Some(Ok(is)), Some(Ok(was))) => (is, was),
             // Off, or gone: the caller's own default either way.
             (Some(Ok(is)), None) if !is.enabled => return Ok(Composed::AsItIs),
             (None, Some(Ok(was))) if !was.enabled => return Ok(Composed::AsItIs),
-            (Some(_), None) => return Err("the target does not have it, and a flag cannot be gone for some users only".to_owned()),
-            (None, Some(_)) => return Err("it was deleted since, and a flag cannot be there for some users only".to_owned()),
+            (Some(_), None) => return Err("it does not exist at the target, and a flag cannot be missing for some users only".to_owned()),
+            (None, Some(_)) => return Err("it was deleted since, and a flag cannot exist for some users only".to_owned()),
             (Some(Err(_)), _) | (_, Some(Err(_))) | (None, None) => return Err("this version cannot read it".to_owned()),
         };
         if is.enabled != was.enabled {
-            return Err(format!("it is {} now and was {} then, and rules cannot switch a flag", on(is), on(was)));
+            return Err(format!("it is {} now and was {} then, but rules cannot switch a flag", on(is), on(was)));
         }
         if !is.enabled || self.answers_alike(is, was) {
             return Ok(Composed::AsItIs);
@@ -84,38 +84,41 @@ impl<'a> Composer<'a> {
 
     fn check(&self, is: &Flag, was: &Flag) -> Result<(), String> {
         if self.is_imported(self.segment) {
-            return Err(format!("segment {} is an imported rule, which may fail for users outside of it", self.segment));
+            return Err(format!(
+                "segment {} is an imported rule, which may fail for users outside the segment",
+                self.segment
+            ));
         }
         if is.requires != was.requires {
-            return Err("it requires other flags than it did, and rules cannot say for whom".to_owned());
+            return Err("it requires different flags now, and rules cannot limit that to a segment".to_owned());
         }
         if is.variants.value_type() != was.variants.value_type() {
             return Err(format!(
-                "its values are of type {} now and were of type {} then",
+                "its values have type {} now and had type {} then",
                 is.variants.value_type(),
                 was.variants.value_type()
             ));
         }
         let same_default = is.default == was.default && value_of(is, is.default.as_ref()) == value_of(was, was.default.as_ref());
         if !same_default && !was.requires.is_empty() {
-            return Err("where a flag that it requires does not serve what it must, its default would be another than it was".to_owned());
+            return Err("if a flag that it requires does not serve the required variant, users would get a different default than before".to_owned());
         }
         if !same_default && buckets(was) {
-            return Err("users without the attribute that it splits by would get another default than they did".to_owned());
+            return Err("users without the attribute that it splits by would get a different default than before".to_owned());
         }
         if buckets(was) && self.now.settings != self.was.settings {
-            return Err("the environment buckets users another way than it did".to_owned());
+            return Err("the environment buckets users differently now".to_owned());
         }
         if let Some(name) = served(was).into_iter().find(|name| {
             is.variants
                 .get(name.as_str())
                 .is_some_and(|value| Some(value) != was.variants.get(name.as_str()))
         }) {
-            return Err(format!("its variant {name} has another value now"));
+            return Err(format!("its variant {name} has a different value now"));
         }
         let imported = was.rules.iter().any(|rule| matches!(rule.serve, Serve::JsonLogic(_)));
         if imported && !is.variants.names().eq(was.variants.names()) {
-            return Err("an imported rule names its variants, which are other ones now".to_owned());
+            return Err("an imported rule refers to its variants, which are different now".to_owned());
         }
         Ok(())
     }
@@ -138,7 +141,7 @@ impl<'a> Composer<'a> {
             }
         }
         let Some(default) = &was.default else {
-            return Err("it left users to the caller's own default, which no rule can serve".to_owned());
+            return Err("it served the caller's own default, which no rule can serve".to_owned());
         };
         rules.push(Rule {
             id: None,

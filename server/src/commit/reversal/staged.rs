@@ -27,7 +27,7 @@ impl ExposureCap {
         }
         Err(ValidationErrors::one(
             "",
-            format!("{percent} is no step; a step is a percentage from 0 to 100 with at most three decimals"),
+            format!("invalid step {percent}; a step is a percentage from 0 to 100 with at most three decimals"),
         ))
     }
 }
