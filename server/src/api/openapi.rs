@@ -67,7 +67,7 @@ impl Modify for Keys {
     }
 }
 
-/// What the handlers say, with the definitions of the flags file's schema in their places.
+/// The document of the handlers, with the definitions of the schema of flags files.
 fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(document)?;
     let definitions = schema::definitions().to_string().replace("#/$defs/", "#/components/schemas/");

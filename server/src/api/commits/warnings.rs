@@ -11,10 +11,10 @@ use crate::commit::plan::{CommitPlan, PlannedStep};
 use crate::outcome::OutcomeTotal;
 use crate::rollout::step;
 
-/// Warnings that are listed one by one, at most.
+/// Warnings listed one by one, at most.
 const LISTED: usize = 200;
 
-/// The warnings of a plan; `totals` is what applications have reported of their evaluations, `records` what there is beside the flags.
+/// The warnings of a plan. `totals` are the evaluations that applications have reported.
 pub(super) fn of(plan: &CommitPlan, totals: &[OutcomeTotal], records: &Records) -> Vec<String> {
     let mut warnings: Vec<String> = plan.flags.iter().filter_map(|step| removed(step, totals)).collect();
     warnings.extend(plan.flags.iter().filter_map(|step| ended(step, records)));

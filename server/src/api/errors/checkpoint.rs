@@ -1,4 +1,4 @@
-//! Checkpoints: names that stand for no state.
+//! Checkpoints: names that do not resolve to a state.
 
 use ripcord_proto::problem::{Code, Problem};
 

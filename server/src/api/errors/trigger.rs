@@ -1,4 +1,4 @@
-//! Triggers: deliveries that are not taken, and payloads that cannot be tried.
+//! Triggers: refused deliveries, and payloads that cannot be tested.
 
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::trigger::Trigger;
