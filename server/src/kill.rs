@@ -1,4 +1,4 @@
-//! Kills: the way to the safe variant that waits for nothing.
+//! Kills: serve the safe variant at once, without waiting for anything.
 //!
 //! ```text
 //! order -> writer's urgent queue -> committed within 250 ms?  yes -> answered with its revision

@@ -82,9 +82,9 @@ pub struct SystemDraft {
     pub author: Author,
     /// Why.
     pub reason: Option<String>,
-    /// What, in order. All of it or nothing.
+    /// The operations, in order: all of them or none.
     pub operations: Vec<SystemOperation>,
-    /// The idempotent call that this is, where it is one.
+    /// The idempotent call, if it is one.
     pub call: Option<IdempotentCall>,
     /// Renders the answer to be recorded with `call`.
     pub renderer: Renderer<Applied>,

@@ -130,7 +130,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
     Ok(ApprovalOutcome::Propose(entry, std::iter::once(put).chain(room).collect()))
 }
 
-/// Whether the same was proposed by the same before, and waits.
+/// Whether the same caller has already proposed the same, and it is waiting.
 fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[ProposedOperation], hash: Digest, now: Timestamp) -> bool {
     let written = |asked: &[ProposedOperation]| serde_json::to_vec(asked).ok();
     entry.value().is_ok_and(|other| {
@@ -143,7 +143,7 @@ fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[ProposedOperatio
     })
 }
 
-/// Makes room for one more proposal: the oldest that were decided on go. Those that wait stay.
+/// Makes room for one more proposal by deleting the oldest decided ones. Waiting proposals stay.
 fn room(state: &EnvironmentState, new: &Entry<Proposal>, now: Timestamp) -> Result<Vec<Change>, CommitError> {
     let proposals = &state.records.proposals;
     let size = |entry: &Entry<Proposal>| entry.json().get().len();
@@ -176,7 +176,7 @@ fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitErr
     Ok(Digest::of([b"proposal\0".as_slice(), &covered]))
 }
 
-/// What was asked, as another node can do it; `None` for what no proposal can hold.
+/// The operation in a form that another node can carry out; `None` if no proposal can hold it.
 fn kept(operation: &Operation) -> Option<ProposedOperation> {
     let change = match operation {
         Operation::PutFlag(key, flag) => ChangeRequest::PutFlag {

@@ -23,7 +23,7 @@ fn page(from: Position, to: Position) -> usize {
 }
 
 impl Environments {
-    /// The environment's state at an earlier position, however old; `None` where its log never was there.
+    /// The environment's state at an earlier position, however old; `None` if its log was never at that position.
     pub async fn state_at(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<EnvironmentState>, StoreError> {
         let Some(state) = read_back(&**self.store(), environment, position).await? else {
             return Ok(None);

@@ -78,7 +78,7 @@ impl Environments {
         self.submit(draft).await?.applied()
     }
 
-    /// The answer that a call got before, if any. The same key with another request is an error, and so is a proposal.
+    /// The answer that a call got before, if any. The same key with a different request is an error, and so is a proposal.
     pub fn answered(&self, environment: &EnvironmentKey, call: &commit::IdempotentCall) -> Result<Option<Recorded>, CommitError> {
         match self.running(environment)?.committer.answered().find(call)? {
             Some(recorded) if tells_of_proposal(&recorded) => Err(CommitError::Replayed(Box::new(recorded))),
@@ -230,7 +230,7 @@ impl Environments {
             stop,
         };
         self.change_running(|all| drop(all.insert(key.clone(), running)));
-        // What came in between loading and now went to nobody.
+        // Events that arrived between loading and now had no receiver.
         committer.feed(FeedMessage::Look).await;
         Ok(())
     }

@@ -146,7 +146,7 @@ impl Members {
         self.kills.published(&served.overlay, revision, publication.at);
     }
 
-    /// Counting starts anew: everybody who is connected is to confirm the epoch's first state.
+    /// Counting restarts: every connected application has to confirm the epoch's first state.
     fn start_epoch(&mut self, position: Position, at: Instant) {
         self.epoch = position.epoch;
         self.first = position.revision.0;

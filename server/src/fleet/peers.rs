@@ -20,7 +20,7 @@ pub trait PeerConfirmations: Send + Sync + 'static {
 pub struct ConfirmationQuestion {
     /// The environment.
     pub environment: EnvironmentKey,
-    /// What is to be confirmed.
+    /// What to confirm.
     pub target: ConfirmationTarget,
     /// How long the asked node may wait for its clients, in milliseconds.
     pub patience_ms: u64,

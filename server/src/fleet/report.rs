@@ -35,7 +35,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// `MissingInstance` instances by name, at most.
+    /// Missing instances listed by name, at most.
     pub(super) const NAMED: usize = 100;
 
     fn new(times: &ConfirmationTimes) -> Self {

@@ -15,7 +15,7 @@ use crate::peer::Peers;
 use crate::store::StoreState;
 use crate::store::journal::{Journal, JournalRecord, PendingKill};
 
-/// How often merging is tried while something is pending and the store seems to be there.
+/// How often merging is tried while kills are pending and the store seems available.
 const EVERY: Duration = Duration::from_millis(500);
 /// How long one merge may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use crate::commit::{Author, Draft, IdempotentCall, KillStatus, Operation, Outcom
 /// A kill that is asked for.
 #[derive(Debug, Clone)]
 pub struct KillOrder {
-    /// Its id, if the caller makes it, so that asking twice makes one kill; otherwise it is made here.
+    /// The id, if the caller chooses it, so that a repeated order makes one kill; else it is generated here.
     pub id: Option<KillId>,
     /// The environment.
     pub environment: EnvironmentKey,
@@ -33,7 +33,7 @@ pub struct KillInForce {
     pub kill: Arc<Kill>,
     /// Whether it was in force before it was asked for.
     pub status: KillStatus,
-    /// Where it is safe.
+    /// How durable it is.
     pub durability: KillDurability,
     /// The flags that exist and are covered by it.
     pub flags: Vec<FlagKey>,
@@ -56,7 +56,7 @@ pub enum KillDurability {
     Committed(Position),
     /// In this node's journal: it survives a restart, and is merged into the log when the store is back.
     Journaled,
-    /// In memory alone: the journal could not be written, and it would not survive a restart of this node.
+    /// Only in memory: the journal could not be written, and a restart of this node would lose the kill.
     Memory,
 }
 

@@ -1,4 +1,4 @@
-//! Kills without the store: journaled on disk, laid over the snapshot, told to the peers.
+//! Kills without the store: journaled on disk, laid over the snapshot and sent to the peers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::telemetry::names;
 const JOURNAL_PATIENCE: Duration = Duration::from_millis(250);
 
 impl Kills {
-    /// The provisional kill of exactly this scope, where there is one.
+    /// The provisional kill of exactly this scope, if any.
     pub(super) fn provisional_of(&self, environment: &EnvironmentKey, scope: &KillScope) -> Result<Option<Kill>, CommitError> {
         let served = self.inner.environments.running(environment)?.publisher.served();
         Ok(served.overlay.kills.values().find(|kill| kill.scope == *scope).cloned())

@@ -132,7 +132,7 @@ impl Connection {
         }
     }
 
-    /// After the hello: the client is counted, and either queued for its first payload or told that it is up to date.
+    /// After the hello: counts the client, and either queues its first payload or confirms that it is up to date.
     pub(super) fn greeted(self: &Rc<Self>, hub: &Rc<Hub>, hello: ripcord_proto::frame::Hello, greeted: Greeted) {
         self.join(&hub.shared.fleet, hello);
         match greeted {

@@ -1,5 +1,5 @@
-//! Going back for the users of one segment alone: rules that give them what the target gives, before rules that give everybody
-//! else what they get now. Where rules cannot say that, the reason is told.
+//! Rollbacks for the users of one segment only: rules that give them what the target serves, before rules that give all other users
+//! what they get now. If rules cannot express that, the reason is returned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use super::super::error::CommitError;
 
-/// A flag that the environment has, or had: readable or not.
+/// A flag now or at the target, readable or not.
 type ReadableFlag<'a> = Option<Result<&'a Flag, &'a ValidationErrors>>;
 
-/// What becomes of a flag.
+/// The flag after the rollback.
 pub(super) enum Composed {
-    /// It answers so already.
+    /// It serves that already.
     AsItIs,
-    /// It is this from now on.
+    /// It is replaced by this one.
     Flag(Box<Flag>),
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Composer<'a> {
     segment: &'a SegmentKey,
     now: &'a Snapshot,
     was: &'a Snapshot,
-    /// `SegmentReversal` that are not what they were, or have one within them that is not.
+    /// Segments that have changed, or contain one that has.
     moved: BTreeSet<SegmentKey>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Composer<'a> {
         })
     }
 
-    /// Whether no segment has changed: a flag that is as it was then answers as it did.
+    /// Whether no segment has changed, so that an unchanged flag serves what it did.
     pub(super) fn segments_agree(&self) -> bool {
         self.moved.is_empty() && self.now.settings == self.was.settings
     }
@@ -123,7 +123,7 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
-    /// The rules that give the segment's users what the target gives them.
+    /// The rules that give the segment's users what the target serves.
     fn rules_of(&self, was: &Flag) -> Result<Vec<Rule>, String> {
         let segment = || Condition::Segment(self.segment.clone());
         let mut rules = Vec::with_capacity(was.rules.len() + 1);
@@ -200,7 +200,7 @@ fn holds_imported(condition: &Condition) -> bool {
     }
 }
 
-/// The segments of the target that are not what they were, or have one within them that is not.
+/// The segments of the target that have changed, or contain one that has.
 fn moved(now: &Snapshot, was: &Snapshot) -> BTreeSet<SegmentKey> {
     let mut within: BTreeMap<SegmentKey, Vec<SegmentKey>> = BTreeMap::new();
     let mut moved = BTreeSet::new();
@@ -229,7 +229,7 @@ const fn on(flag: &Flag) -> &'static str {
     if flag.enabled { "on" } else { "off" }
 }
 
-/// Whether somebody may fall through one of its rules to the default: a split without its attribute, an imported rule.
+/// Whether a user may fall through one of its rules to the default: a split without its attribute, or an imported rule.
 fn buckets(flag: &Flag) -> bool {
     flag.rules.iter().any(|rule| matches!(rule.serve, Serve::Split(_) | Serve::JsonLogic(_)))
 }
