@@ -92,7 +92,6 @@ pub struct Permit<A> {
 }
 
 impl<A> Permit<A> {
-    /// The environment.
     pub fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }

@@ -34,7 +34,6 @@ enum DraftResult {
     Nothing(Applied),
     /// It was answered before.
     Replayed(Recorded),
-    /// It is refused.
     Refused(CommitError),
 }
 

@@ -43,7 +43,6 @@ pub enum CommitError {
     WrongState {
         /// The record.
         what: String,
-        /// Its state.
         state: &'static str,
         /// Why, and what can be done instead.
         why: String,

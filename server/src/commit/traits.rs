@@ -19,7 +19,6 @@ use crate::store::Head;
 pub(crate) trait LogDraft: Send + 'static {
     /// Who made it.
     fn author(&self) -> &Author;
-    /// Its reason.
     fn reason(&self) -> Option<String>;
     /// The release that it belongs to.
     fn release(&self) -> Option<&ReleaseName> {
@@ -89,7 +88,6 @@ pub(crate) enum FeedMessage<S> {
     Look,
     /// A whole new state.
     Replaced {
-        /// The state.
         state: Box<S>,
         /// Entries that are no longer part of the log.
         orphaned: Vec<Sealed>,

@@ -155,7 +155,6 @@ pub(super) struct DraftPreview {
     pub(super) after: EnvironmentState,
     /// The flags and segments among them.
     pub(super) touched: TouchedKeys,
-    /// The changes.
     pub(super) changes: Vec<Change>,
 }
 

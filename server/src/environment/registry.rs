@@ -139,7 +139,6 @@ impl Environments {
         &self.inner.board
     }
 
-    /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
     }

@@ -11,7 +11,6 @@ pub enum Transport {
     WebSocket,
     /// An event stream.
     Sse,
-    /// OFREP.
     Ofrep,
     /// flagd's stream of flags.
     Flagd,

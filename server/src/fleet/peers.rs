@@ -18,7 +18,6 @@ pub trait PeerConfirmations: Send + Sync + 'static {
 /// The question of one node to another: `POST /v1/peer/confirmations`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ConfirmationQuestion {
-    /// The environment.
     pub environment: EnvironmentKey,
     /// What to confirm.
     pub target: ConfirmationTarget,

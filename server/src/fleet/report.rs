@@ -13,7 +13,6 @@ use super::target::ConfirmationTarget;
 /// those of all their clients.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ConfirmationReport {
-    /// The node.
     pub node: String,
     /// Where the node is.
     pub at: Position,

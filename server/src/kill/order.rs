@@ -12,7 +12,6 @@ use crate::commit::{Author, Draft, IdempotentCall, KillStatus, Operation, Outcom
 pub struct KillOrder {
     /// The id, if the caller chooses it, so that a repeated order makes one kill; else it is generated here.
     pub id: Option<KillId>,
-    /// The environment.
     pub environment: EnvironmentKey,
     /// Who asks.
     pub author: Author,
@@ -29,7 +28,6 @@ pub struct KillOrder {
 /// A kill in force, as returned to its caller.
 #[derive(Debug, Clone)]
 pub struct KillInForce {
-    /// The kill.
     pub kill: Arc<Kill>,
     /// Whether it was in force before it was asked for.
     pub status: KillStatus,
