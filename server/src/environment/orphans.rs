@@ -1,5 +1,5 @@
-//! Orphans: entries that a node had and a re-seeded log has not. Their kills are merged; the rest is written down and reported,
-//! never dropped in silence and never applied by guess.
+//! Orphans: entries that a node had but a re-seeded log lacks. Their kills are merged; all others are saved and reported, never
+//! dropped silently and never applied automatically.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,7 +20,7 @@ use crate::snapshot::publisher::Orphaned;
 /// An entry that is no longer part of its log.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Orphan {
-    /// Whose log.
+    /// The environment of the log.
     pub environment: EnvironmentKey,
     /// The entry's commit, as it was.
     pub commit: Arc<ripcord_proto::commit::Commit>,
@@ -42,7 +42,7 @@ impl Orphans {
         }
     }
 
-    /// Those found since the start.
+    /// The orphans found since the start.
     pub fn all(&self) -> Vec<Orphan> {
         self.known.lock().clone()
     }
@@ -92,7 +92,7 @@ impl Orphans {
 
 async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) {
     if let Err(error) = environments.commit(merge_draft(environment, kill, entry)).await {
-        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill from an orphaned entry could not be restored to the log");
+        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill from an orphaned entry could not be merged into the log");
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Count {
     pub(super) connected: u64,
     pub(super) confirmed: u64,
     pub(super) gone: u64,
-    /// Microseconds, and how many confirmations took about so long.
+    /// Microseconds, and how many confirmations took about that long.
     times: Vec<(u64, u32)>,
     slowest: Option<(u64, Instance)>,
     pub(super) missing: Vec<MissingInstance>,

@@ -2,7 +2,7 @@
 
 use ripcord_proto::{KillId, Position};
 
-/// What applications are to confirm.
+/// What applications should confirm.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfirmationTarget {

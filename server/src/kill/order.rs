@@ -1,4 +1,4 @@
-//! What is asked of the room of kills, and what comes of it.
+//! Orders to kill, and their outcome.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct KillOrder {
 #[derive(Debug, Clone)]
 pub struct KillInForce {
     pub kill: Arc<Kill>,
-    /// Whether it was in force before it was asked for.
+    /// Whether it was already in force.
     pub status: KillStatus,
     /// How durable it is.
     pub durability: KillDurability,

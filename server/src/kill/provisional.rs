@@ -48,7 +48,7 @@ impl Kills {
         })
     }
 
-    /// Takes effect here and now, whatever the store does.
+    /// Takes effect on this node at once, whatever the store does.
     pub(super) async fn take_provisionally(&self, order: &KillOrder, mut kill: Kill) -> Result<KillInForce, CommitError> {
         let running = self.inner.environments.running(&order.environment)?;
         let served = running.publisher.served();
@@ -82,7 +82,7 @@ impl Kills {
         Ok(killed(durability))
     }
 
-    /// Journals a kill, off this thread: a disk that hangs must not hold it up.
+    /// Journals a kill on another thread, so that a disk that hangs does not delay it.
     async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> KillDurability {
         let record = JournalRecord::Taken {
             environment: environment.clone(),
@@ -105,7 +105,7 @@ impl Kills {
         }
     }
 
-    /// Withdraws a provisional kill that this node took, while the store is away.
+    /// Withdraws a provisional kill that this node made, while the store is away.
     pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
         if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
             return Err(CommitError::Unavailable(format!(
@@ -182,7 +182,7 @@ impl Kills {
         }
     }
 
-    /// Writes a record whose loss would cost a restart some work, and nothing else.
+    /// Writes a record whose loss would only make a restart do some work again.
     pub(super) fn journal(&self, record: &JournalRecord) {
         if let Err(error) = self.inner.journal.append(record) {
             tracing::error!(%error, "cannot write the journal of kills");
@@ -197,7 +197,7 @@ fn latch(served: &Served, kill: &mut Kill) {
     }
 }
 
-/// The overlay that a start lays over an environment: what the journal holds and the log has not settled yet.
+/// The overlay of an environment at a start: the kills in the journal that the log has not settled yet.
 pub fn overlay_from(journal: &Journal, environment: &EnvironmentKey) -> Overlay {
     let mut overlay = Overlay::default();
     for pending in journal.pending().into_iter().filter(|pending| pending.environment == *environment) {

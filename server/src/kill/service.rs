@@ -21,7 +21,7 @@ const NEEDS_THE_STORE: &str = "a restore needs a second person in this environme
 /// How long a kill waits for the store before it takes effect without it.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The room of kills. Cheap to clone.
+/// Makes and lifts kills. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Kills {
     pub(super) inner: Arc<Inner>,
@@ -50,7 +50,7 @@ impl Kills {
         }
     }
 
-    /// Kills. Waits for nothing but the store, and for that at most [`PATIENCE`].
+    /// Makes a kill. Waits only for the store, and at most for [`PATIENCE`].
     ///
     /// While the store is away, is being re-seeded or leaves the outcome unknown, the kill takes effect as a provisional one.
     pub async fn kill(&self, order: KillOrder) -> Result<KillOutcome, CommitError> {
@@ -82,8 +82,8 @@ impl Kills {
         }
     }
 
-    /// Lifts a kill, and nothing but that kill. A provisional one is merged first if the store is there; if it is away, the node
-    /// that took the kill withdraws it.
+    /// Lifts a kill, and only that kill. A provisional one is merged first if the store is there; if it is away, the node
+    /// that made the kill withdraws it.
     pub async fn restore(&self, id: KillId, draft: Draft) -> Result<RestoreOutcome, CommitError> {
         let environment = draft.environment.clone();
         if self.is_provisional(&environment, &id)? {
@@ -113,7 +113,7 @@ impl Kills {
     }
 }
 
-/// What became of the draft of a kill.
+/// The outcome of the draft of a kill.
 fn killed(outcome: Outcome) -> Result<KillOutcome, CommitError> {
     if let Outcome::Replayed { recorded, .. } = outcome {
         return Ok(KillOutcome::Replayed(recorded));

@@ -1,4 +1,4 @@
-//! The newest head of each environment: what its readers are to get.
+//! The newest head of each environment, which its readers should get.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

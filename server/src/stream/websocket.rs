@@ -35,7 +35,7 @@ pub(super) async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {
 }
 
 impl Connection {
-    /// Reads what there is, then writes what there is.
+    /// Reads what has arrived, then writes what is new.
     fn poll(self: &Rc<Self>, hub: &Rc<Hub>, cx: &mut Context<'_>) -> Poll<Disconnect> {
         let Outlet::WebSocket(socket) = self.outlet() else {
             return Poll::Ready(Disconnect::Lost);
