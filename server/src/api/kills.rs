@@ -50,7 +50,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     let served = EnvironmentReader::open(&app, &write.permit).served()?;
