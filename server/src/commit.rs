@@ -1,12 +1,12 @@
-//! The commit path: one line from what was asked to what every reader is served.
+//! The commit path: from a draft to what every reader is served.
 //!
 //! ```text
 //! Draft -> Valid -> sealed commit -> store.append (durable) -> board (swap) -> streams -> the caller gets the Outcome
 //! ```
 //!
 //! One writer task for each log takes drafts from two queues, urgent ones first. It validates each against the state that the
-//! ones before it make, appends a whole batch in one atomic step, and only then swaps and answers. A caller that disconnects
-//! takes nothing back. Kills come through [`crate::kill`], which gives the store a quarter of a second.
+//! ones before it make, appends a whole batch in one atomic step, and only then swaps and answers. A draft is not cancelled
+//! if its caller disconnects. Kills come through [`crate::kill`], which gives the store a quarter of a second.
 
 mod approval;
 mod batch;

@@ -1,5 +1,5 @@
-//! Environments at work: for each a writer and a publisher, started when the system log says that it exists and stopped when it
-//! says that it is gone. [`Environments`] is the way to all of them.
+//! The running environments. Each has a writer and a publisher, which are started when the system log creates the environment and
+//! stopped when it deletes it. [`Environments`] gives access to all of them.
 
 mod feed;
 #[cfg(test)]

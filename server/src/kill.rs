@@ -1,4 +1,4 @@
-//! Kills: the way to the safe variant that waits for nothing.
+//! Kills: serve the safe variant at once, without waiting for anything.
 //!
 //! ```text
 //! order -> writer's urgent queue -> committed within 250 ms?  yes -> answered with its revision
@@ -10,7 +10,7 @@
 //! [`crate::commit::Applied`], [`KillInForce`], `KillResponse` (the body of the reply).
 //!
 //! A provisional kill has an id and no revision. The same id enters the log at most once, whoever merges it first: the writer
-//! that still had the order, this room, or a peer. What the journal holds is the truth of this node over restarts.
+//! that still had the order, this room, or a peer. The journal keeps the kills of this node across restarts.
 
 mod merge;
 mod order;

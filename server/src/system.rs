@@ -82,24 +82,24 @@ pub struct SystemDraft {
     pub author: Author,
     /// Why.
     pub reason: Option<String>,
-    /// What, in order. All of it or nothing.
+    /// The operations, in order: all of them or none.
     pub operations: Vec<SystemOperation>,
-    /// The idempotent call that this is, where it is one.
+    /// The idempotent call, if it is one.
     pub call: Option<IdempotentCall>,
     /// Renders the answer to be recorded with `call`.
     pub renderer: Renderer<Applied>,
 }
 
-/// One thing that is asked.
+/// One operation.
 #[derive(Debug, Clone)]
 pub enum SystemOperation {
-    /// An environment shall exist.
+    /// Create an environment.
     CreateEnvironment(EnvironmentRecord),
-    /// An environment shall be gone.
+    /// Delete an environment.
     DeleteEnvironment(EnvironmentKey),
-    /// A key shall exist.
+    /// Create a key.
     CreateKey(KeyRecord),
-    /// A key shall be worth nothing.
+    /// Revoke a key.
     RevokeKey(String),
 }
 
@@ -190,7 +190,7 @@ impl SystemState {
                 }
                 Err(CommitError::InUse {
                     what: format!("environment {key}"),
-                    by: format!("keys that are for it alone ({}); revoke them first", holders.join(", ")),
+                    by: format!("keys that are valid only there ({}); revoke them first", holders.join(", ")),
                 })
             }
             SystemOperation::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {

@@ -20,7 +20,6 @@ impl AccessError {
         }
     }
 
-    /// The problem.
     pub const fn problem(&self) -> &Problem {
         &self.problem
     }

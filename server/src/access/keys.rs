@@ -16,7 +16,7 @@ const RANDOM: usize = 32;
 const ID: usize = 12;
 /// Characters after `rc_admin_`, at least.
 const ADMIN_CHARACTERS: usize = 32;
-/// No key is longer; more is not looked at.
+/// The longest possible key; anything longer is rejected.
 const LONGEST: usize = 256;
 
 /// SHA-256 of a key, by which it is kept and found.
@@ -47,7 +47,7 @@ pub fn admin(text: &str) -> Result<Secret, ValidationErrors> {
     }
     Err(ValidationErrors::one(
         "RIPCORD_ADMIN_KEY",
-        format!("must be rc_admin_ and {ADMIN_CHARACTERS} or more letters, digits, _ or -; `openssl rand -hex 32` makes such"),
+        format!("must be rc_admin_ and {ADMIN_CHARACTERS} or more letters, digits, _ or -; generate them with `openssl rand -hex 32`"),
     ))
 }
 

@@ -42,7 +42,7 @@ allows! {
     Edit = &[Action::Edit], Action::Edit;
     /// To kill.
     Kill = &[Action::Kill], Action::Kill;
-    /// To restore, and to say why something was killed.
+    /// To restore, and to add the reason for a kill.
     Restore = &[Action::Restore], Action::Restore;
     /// To take checkpoints.
     TakeCheckpoint = &[Action::Checkpoint], Action::Edit;
@@ -62,7 +62,7 @@ allows! {
     ManageTrigger = &[Action::Trigger], Action::Edit;
     /// To change triggers; a role that may only answer them may disarm them.
     ChangeTrigger = &[Action::Trigger, Action::AnswerTrigger], Action::AnswerTrigger;
-    /// To answer what a trigger asks.
+    /// To confirm or decline a firing.
     AnswerTrigger = &[Action::AnswerTrigger], Action::AnswerTrigger;
     /// To approve and decline proposals; what they do must be permitted too.
     DecideProposal = &[Action::Decide], Action::Edit;
@@ -70,7 +70,7 @@ allows! {
     WithdrawProposal = &[Action::Withdraw], Action::Edit;
     /// To send a ping.
     SendPing = &[Action::Ping], Action::Edit;
-    /// To keep the report of a drill.
+    /// To store the report of a drill.
     KeepDrill = &[Action::Drill], Action::Edit;
     /// To set an environment's policy.
     SetPolicy = &[Action::SetPolicy], Action::Edit;
@@ -92,7 +92,6 @@ pub struct Permit<A> {
 }
 
 impl<A> Permit<A> {
-    /// The environment.
     pub fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }
@@ -120,7 +119,7 @@ impl<A: Allows> Permit<A> {
                 .filter(|key| principal.environments.covers(key))
                 .map(EnvironmentKey::as_str)
                 .collect();
-            let detail = format!("No environment {environment}. This key is valid in {}.", names.join(", "));
+            let detail = format!("Environment {environment} does not exist. This key is valid in {}.", names.join(", "));
             return Err(Problem::new(Code::EnvironmentNotFound, detail).into());
         }
         Ok(Self {
@@ -200,7 +199,9 @@ impl<A: Allows> GlobalPermit<A> {
                 author,
                 allows: PhantomData,
             }),
-            EnvironmentAccess::Only(_) => Err(Problem::new(Code::Forbidden, "This needs a key that is valid in all environments: an admin's.").into()),
+            EnvironmentAccess::Only(_) => {
+                Err(Problem::new(Code::Forbidden, "This requires a key that is valid in all environments, such as an admin key.").into())
+            }
         }
     }
 }

@@ -18,9 +18,7 @@ pub struct Principal {
     pub id: Arc<str>,
     /// The key's name.
     pub name: String,
-    /// The role.
     pub role: Role,
-    /// The environments.
     pub environments: EnvironmentAccess,
 }
 

@@ -84,7 +84,7 @@ pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Que
         None => all_readable(&caller, &access, &app)?,
     };
     if logs.is_empty() {
-        return Err(ApiError::new(Code::NotFound, "This key may not read any log."));
+        return Err(ApiError::new(Code::NotFound, "This key is not allowed to read any log."));
     }
     let mut reports = Vec::with_capacity(logs.len());
     for (log, head) in &logs {

@@ -21,7 +21,7 @@ use crate::http::{ApiError, credentials};
 pub struct Caller {
     /// Whose key it is.
     pub principal: Principal,
-    /// `RecordResponse` in the log with each commit.
+    /// Recorded in the log with each commit.
     pub author: Author,
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
         .into_iter()
         .chain(warnings::of(&plan, &app.outcomes().totals(prepared.environment()), &before.records));
     let mut answer = answer(plan, warnings.collect());
-    // Nobody loses or changes what he was served by a flag that is new.
+    // A new flag does not change what any user was served before.
     touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
     if !touched.flags.is_empty() || !touched.segments.is_empty() {
         let comparison = ImpactComparison {

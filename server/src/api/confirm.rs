@@ -1,4 +1,4 @@
-//! Who has confirmed a write, for its answer.
+//! Which applications have confirmed a write, for its answer.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl From<Subject> for ConfirmationTarget {
     }
 }
 
-/// Who has confirmed it: when all have or `wait` is over; without `wait`, what this node knows now.
+/// Who has confirmed it: returns when all have or `wait` is over; without `wait`, at once with what this node knows.
 pub(super) async fn confirmed(fleet: &Fleet, environment: &EnvironmentKey, subject: Subject, wait: Option<Wait>) -> Option<Confirmation> {
     let target = ConfirmationTarget::from(subject);
     match wait {
@@ -35,7 +35,7 @@ pub(super) async fn confirmed(fleet: &Fleet, environment: &EnvironmentKey, subje
 }
 
 impl AppState {
-    /// Who has confirmed it: when all have or the time of `?wait=` is up, else as far as this node knows at once.
+    /// Who has confirmed it: waits until all have or `?wait=` is over; without it, returns at once what this node knows.
     pub(super) async fn confirmed(&self, environment: &EnvironmentKey, subject: Subject, wait: Option<Wait>) -> Option<Confirmation> {
         confirmed(self.fleet(), environment, subject, wait).await
     }

@@ -1,4 +1,4 @@
-//! The errors of the domain as problem documents: one file for each room.
+//! The errors of the domain as problem documents: one file for each area.
 
 mod checkpoint;
 mod proposal;

@@ -46,7 +46,7 @@ fn view(record: &KeyRecord) -> KeyView {
     }
 }
 
-/// Creates a key. Only this answer shows it; a repeated call is answered without it.
+/// Creates a key. Only this answer contains it; the answer to a repeated call does not.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
     responses((status = 201, description = "Created", body = KeyCreated), (status = "4XX", body = Problem)))]

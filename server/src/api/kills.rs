@@ -23,7 +23,7 @@ use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
 use crate::snapshot::publication::Served;
 
-/// The kills in force, newest first; provisional ones among them.
+/// The kills in force, newest first, including provisional ones.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
     params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of kills", body = Page<KillView>), (status = "4XX", body = Problem)))]
@@ -42,15 +42,15 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathKey<KillId>) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(id)) = (environment.served()?, environment.stale(), id);
     let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
-    let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
+    let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("Kill {id} is not in force: it was lifted, or never existed.")))?;
     Ok(ApiResponse::ok(&view)?.stale(stale))
 }
 
-/// Forces flags to their safe variant, at once. It waits for no reason, no approval and no store.
+/// Forces flags to their safe variant at once. It never waits for a reason, an approval or the store.
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     let served = EnvironmentReader::open(&app, &write.permit).served()?;
@@ -96,7 +96,7 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, 
         KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
         KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
     };
-    // What an order changes is nothing where the scope was killed already; what the kill covers is told all the same.
+    // Nothing changes if the scope was killed already; the answer lists what the kill covers all the same.
     let covered: Vec<&FlagKey> = match killed.status {
         KillStatus::New => killed.flags.iter().collect(),
         KillStatus::Existing => {
@@ -128,20 +128,20 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, 
 fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
     let durability = match killed.durability {
         KillDurability::Committed(_) => None,
-        KillDurability::Journaled => {
-            Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
-        }
+        KillDurability::Journaled => Some(
+            "The store cannot be reached. The kill is in force on this node and on the peers that could be reached; it will be written to the log when the store is back.",
+        ),
         KillDurability::Memory => Some(
-            "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
+            "Neither the store nor this node's journal could be written. The kill is in force, but a restart of this node would lose it. Leave the node running, and kill again when the store is back.",
         ),
     };
     let empty = covered
         .is_empty()
-        .then_some("It covers no flag now; flags that match its scope later are covered.");
+        .then_some("The kill covers no flags now. It will cover flags that match its scope later.");
     durability.into_iter().chain(empty).map(ToOwned::to_owned).collect()
 }
 
-/// Lifts one kill, and nothing but that one. A reason is needed, in the body or as `?reason=`.
+/// Lifts one kill, and only that one. Requires a reason, in the body or as `?reason=`.
 #[utoipa::path(delete, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "fixed in 2.1.1"})),
@@ -209,7 +209,7 @@ fn restored(id: &KillId, served: &Served) -> RestoreResponse {
     }
 }
 
-/// Says afterwards why something was killed.
+/// Adds the reason for a kill afterwards.
 #[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),

@@ -19,9 +19,9 @@ use crate::stream;
 #[openapi(
     info(
         title = "Ripcord",
-        description = "Feature flags that can be taken back in one atomic revision, with proof. Every error is a problem document (RFC 9457) with a stable code. \
-            Every write takes an Idempotency-Key, an If-Match with the thing's ETag, ?wait= for confirmations, and a reason. Where the environment's policy \
-            asks for a second person, a write answers 202 with {\"proposal\": {…}} and a Location, and nothing is done until somebody else approves it.",
+        description = "Feature flags that you can roll back in one atomic revision, with proof. Every error is a problem document (RFC 9457) with a stable code. \
+            Every write takes an Idempotency-Key, an If-Match with the ETag of what you change, ?wait= for confirmations, and a reason. If the environment's \
+            policy requires a second person, a write returns 202 with {\"proposal\": {…}} and a Location, and nothing changes until a different person approves it.",
         license(name = "Apache-2.0")
     ),
     paths(
@@ -67,7 +67,7 @@ impl Modify for Keys {
     }
 }
 
-/// What the handlers say, with the definitions of the flags file's schema in their places.
+/// The document of the handlers, with the definitions of the schema of flags files.
 fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(document)?;
     let definitions = schema::definitions().to_string().replace("#/$defs/", "#/components/schemas/");

@@ -11,7 +11,7 @@ use crate::http::{ApiError, ApiResponse, Body};
 use crate::outcome::BatchResult;
 use crate::outcome::Outcomes;
 
-/// Counts what an application reports since its last batch. A batch that is sent again is counted once.
+/// Counts what an application has served since its last batch. A batch that is sent again is counted only once.
 #[utoipa::path(post, path = "/v1/outcomes", tag = "outcomes",
     params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several", example = "production")),
     request_body(content = OutcomeBatch, example = json!({"instance_id": "b7f0", "batch": 1, "counts": [{"flag": "checkout-v2", "variant": "on", "evaluations": 120, "successes": 118, "errors": 2, "latencies_us": [[42_000, 119], [910_000, 1]], "numbers": {"basket": {"count": 2, "sum": 51.5, "squares": 1_426.25}}}]})),

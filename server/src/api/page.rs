@@ -1,4 +1,4 @@
-//! Pages of lists: `?after=` names the last item of the page before.
+//! Pages of lists: `?after=` names the last item of the previous page.
 
 use ripcord_proto::rest::list::Page;
 
@@ -30,7 +30,7 @@ pub(super) fn by_name<T, V>(
     take(rest, |item| name(item).to_owned(), view, query, is_stale)
 }
 
-/// A page of a list in any order: what comes after the item that `?after=` names.
+/// A page of a list in any order: the items after the one that `?after=` names.
 pub(super) fn listed<T, V>(items: &[T], name: impl Fn(&T) -> String, view: impl FnMut(&T) -> V, query: &PageQuery, is_stale: bool) -> Page<V> {
     let after = query.after.as_deref();
     let from = after.map_or(0, |after| {

@@ -23,7 +23,7 @@ pub(super) async fn sync(request: HttpRequest, theirs: web::Bytes, Unguarded(exc
     ApiResponse::ok(&exchange.kills.answer_peer(theirs))
 }
 
-/// Reports who has confirmed something on this node: at once if all have, else when the peer's patience is over.
+/// Reports who has confirmed something on this node: at once if all have, else when the peer's time limit is over.
 pub(super) async fn confirmations(request: HttpRequest, question: web::Bytes, Unguarded(exchange): Unguarded<PeerExchange>) -> Result<ApiResponse, ApiError> {
     check(&request, &exchange)?;
     let question: ConfirmationQuestion = read(&question)?;

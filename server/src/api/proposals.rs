@@ -88,7 +88,7 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/approve", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looked at it with Anna"})),
-    responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: what it would do is no longer what was shown", body = Problem), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: it would do something different from what was shown", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn approve(
     write: Write<DecideProposal>,
     id: PathKey<ProposalId>,

@@ -92,7 +92,7 @@ pub(super) async fn set(
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = body.value.reason.clone().or_else(|| write.given_reason());
-    let why = reason(&format!("described release {name}"), given.as_deref());
+    let why = reason(&format!("changed the description of release {name}"), given.as_deref());
     let view = viewer(&app, &write, name.clone())?;
     let asked = (release::set(name, body.value, expected), why);
     let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::OK, view).await?;

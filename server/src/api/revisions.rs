@@ -38,7 +38,7 @@ pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
     let wrong = || {
         ApiError::bad_parameter(
             "after",
-            ValidationErrors::one("", format!("invalid cursor {text:?}; pass the `next` of the page before")),
+            ValidationErrors::one("", format!("invalid cursor {text:?}; pass the `next` of the previous page")),
         )
     };
     text.parse().map(Sequence).map_err(|_| wrong())

@@ -39,7 +39,7 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app
         reason: write.query.reason.clone().map(Reason::into_text),
     };
     let id = RolloutId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
-    let reason = word.reason.clone().or_else(|| Some(format!("rollout of {} is started", body.value.flag)));
+    let reason = word.reason.clone().or_else(|| Some(format!("started a rollout of {}", body.value.flag)));
     let rollout = done::begun(body.value, id, word).map_err(ApiError::invalid)?;
     let prepared = write.prepare(WriteRequest::one(done::start(rollout)).because(reason), &body.digest, |made| {
         recorded(made, StatusCode::CREATED)

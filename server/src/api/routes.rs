@@ -230,10 +230,10 @@ fn trigger_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/firings/{key}/decline", "POST", [web::post().to(triggers::firings::decline)]));
 }
 
-/// A path and what it takes; any other method is told which those are.
+/// A path and its methods. Any other method gets an error that lists them.
 fn at(path: &str, methods: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
     let refuse = move |request: HttpRequest| async move {
-        let detail = format!("{} does not take {}; it takes {methods}.", request.path(), request.method());
+        let detail = format!("{} does not support {}. Supported methods: {methods}.", request.path(), request.method());
         let refusal = ApiError::new(Code::MethodNotAllowed, detail).with_header(ALLOW, HeaderValue::from_static(methods));
         Err::<actix_web::HttpResponse, _>(refusal)
     };

@@ -42,17 +42,14 @@ use crate::trigger::Triggers;
 pub struct Services {
     /// Environments and their commit paths.
     pub environments: Environments,
-    /// Kills.
     pub kills: Kills,
-    /// Who is connected and has confirmed what.
+    /// Connected applications and what they have confirmed.
     pub fleet: Fleet,
     /// Sends pings.
     pub pings: Pings,
-    /// Rollouts.
     pub rollouts: Rollouts,
-    /// Triggers.
     pub triggers: Triggers,
-    /// Asks the probes of a rollback before it commits.
+    /// Runs the probes of a rollback before it commits.
     pub checks: Checks,
     /// Other nodes.
     pub peers: Peers,
@@ -100,12 +97,12 @@ impl AppState {
         Answered::to(prepared.into_draft(), &self.parts.environments).await
     }
 
-    /// What a draft would do; reading is enough for that.
+    /// What a draft would do. Requires only the permission to read.
     pub(super) fn plan(&self, prepared: &PreparedWrite<Read>) -> Result<PlannedCommit, ApiError> {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
-    /// Makes a rollback ready.
+    /// Prepares a rollback.
     pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
@@ -120,7 +117,7 @@ impl AppState {
         Ok(rollback::replayed(&self.parts.environments, permit.environment(), call)?)
     }
 
-    /// Commits a rollback that is ready.
+    /// Commits a prepared rollback.
     pub(super) async fn roll_back(
         &self,
         draft: PreparedWrite<RollBack>,
@@ -130,7 +127,7 @@ impl AppState {
         Ok(rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await?)
     }
 
-    /// What a rollback would do; reading is enough for that.
+    /// What a rollback would do. Requires only the permission to read.
     pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &RollbackSpec, users: rollback::SampleUsers) -> Result<RollbackPlan, ApiError> {
         let environments = &self.parts.environments;
         let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
@@ -158,12 +155,12 @@ impl AppState {
         self.parts.environments.system()
     }
 
-    /// Commits to an environment that an administrator has just made.
+    /// Commits to an environment that an administrator has just created.
     pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Answered, ApiError> {
         Answered::to(draft, &self.parts.environments).await
     }
 
-    /// What an environment that is to be copied serves.
+    /// What the source of a copy serves.
     pub(super) fn source(&self, _: &GlobalPermit<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
         if !self.parts.environments.system().environments.contains_key(environment.as_str()) {
             return Err(CommitError::NoEnvironment(environment.clone()).into());
@@ -171,7 +168,7 @@ impl AppState {
         Ok(self.board(environment)?.snapshot.clone())
     }
 
-    /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
+    /// Changes the record of a rollback. `change` gets the record as it is at the commit.
     pub(super) async fn amend_rollback(
         &self,
         prepared: &PreparedWrite<RollBack>,
@@ -192,18 +189,18 @@ impl AppState {
         Ok(undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await?)
     }
 
-    /// What becomes of a rollback within `patience`; as it is where that is over.
+    /// Waits for the outcome of a rollback, for `patience` at most, and returns its state.
     pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, ApiError> {
         let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
         settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
     }
 
-    /// The answer that a call got before, where it did.
+    /// The answer that a call got before, if any.
     pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
         self.parts.environments.answered(permit.environment(), call)?.map(replayed).transpose()
     }
 
-    /// Where proposals are decided on.
+    /// Approves, declines and withdraws proposals.
     pub(super) fn proposals(&self) -> Proposals {
         Proposals::new(self.parts.environments.clone(), self.parts.checks.clone())
     }
@@ -213,7 +210,7 @@ impl AppState {
         Ok(self.parts.pings.send(order).await?)
     }
 
-    /// The system log and where it ends.
+    /// The system log and its end.
     pub(super) fn system_log(&self, _: &GlobalPermit<Administer>) -> (LogName, ripcord_proto::Sequence) {
         (LogName::System, self.parts.environments.system().head.sequence)
     }
@@ -223,12 +220,12 @@ impl AppState {
         self.parts.environments.store()
     }
 
-    /// The store, whole.
+    /// The whole store.
     pub(super) fn whole_store(&self, _: &GlobalPermit<Administer>) -> &Arc<dyn Store> {
         self.parts.environments.store()
     }
 
-    /// Who is connected. Confirmations tell figures; names are told to those who may read.
+    /// Connected applications. Confirmations contain counts; names require the permission to read.
     pub(super) fn fleet(&self) -> &Fleet {
         &self.parts.fleet
     }

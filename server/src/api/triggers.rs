@@ -72,7 +72,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let request = body.value;
     let made = crud::new_trigger(&request, write.permit.author().actor, app.now());
     let given = request.reason.clone().or_else(|| write.given_reason());
-    let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
+    let why = reason(&format!("created trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
     let recorded = move |made: &Applied| {

@@ -1,4 +1,4 @@
-//! What every write shares: who asks, under which conditions, and how it is answered.
+//! What all writes share: the caller, the preconditions and the answer.
 
 use std::future::{Ready, ready};
 
@@ -32,10 +32,10 @@ pub(super) const NO_BODY: Digest = Digest::from_bytes([
     0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ]);
 
-/// The header of an answer that was given before.
+/// The header of a replayed answer.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// A write on its way in: the permit for it, and what its headers and its query say.
+/// An incoming write: its permit, its headers and its query.
 #[derive(Debug)]
 pub(super) struct Write<A, C = Condition> {
     pub(super) permit: Permit<A>,
@@ -44,7 +44,7 @@ pub(super) struct Write<A, C = Condition> {
     pub(super) query: WriteQuery,
 }
 
-/// A write of a record on its way in.
+/// An incoming write of a record.
 pub(super) type WriteRecord<A> = Write<A, RecordCondition>;
 
 impl<A: Allows, C: FromRequest<Error = ApiError, Future = Ready<Result<C, ApiError>>> + 'static> FromRequest for Write<A, C> {
@@ -84,12 +84,12 @@ impl<A: Allows, C> Write<A, C> {
         self.query.reason.clone().map(Reason::into_text)
     }
 
-    /// The call, where it was given a key.
+    /// The call, if it has an idempotency key.
     pub(super) fn call(&self, body: &Digest) -> Option<IdempotentCall> {
         self.identity.clone().call(self.permit.caller(), body)
     }
 
-    /// What is to be submitted. The query's reason gives way to one of the body.
+    /// The draft to submit. A reason in the body takes precedence over one in the query.
     pub(super) fn prepare(
         self,
         asked: WriteRequest,
@@ -116,7 +116,7 @@ impl<A: Allows, C> Write<A, C> {
 }
 
 impl Write<WriteSomething> {
-    /// The write, where the caller may do all of `actions`.
+    /// The write, if the caller is allowed to do all of `actions`.
     pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, ApiError> {
         Ok(Write {
             permit: self.permit.narrow(actions)?,
@@ -159,7 +159,7 @@ impl WriteRequest {
     }
 }
 
-/// A draft and the permit for it: nothing else is submitted.
+/// A draft and the permit for it. Only such a pair is submitted.
 #[derive(Debug)]
 pub(super) struct PreparedWrite<A> {
     permit: Permit<A>,
@@ -177,7 +177,7 @@ impl<A> PreparedWrite<A> {
         &self.draft
     }
 
-    /// The draft, the permit having been shown.
+    /// The draft; its permit has been checked.
     pub(super) fn into_draft(self) -> Draft {
         self.draft
     }
@@ -208,7 +208,7 @@ pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition
         Condition::At(position) => Ok(Some(Precondition::Environment(position))),
         Condition::Absent => Err(ApiError::new(
             Code::BadRequest,
-            "If-None-Match makes no sense here; send If-Match with the environment's ETag, or neither.",
+            "If-None-Match is not possible here. Send If-Match with the environment's ETag, or neither.",
         )),
     }
 }
@@ -218,7 +218,7 @@ pub(super) fn written(made: &Applied, status: StatusCode) -> Result<RenderedAnsw
     written_with(made, status, Vec::new())
 }
 
-/// The answer to an edit, with what the caller should know although all went well.
+/// The answer to an edit, with warnings.
 pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<RenderedAnswer, ApiError> {
     let body = WriteResponse {
         epoch: made.position.epoch,
@@ -239,7 +239,7 @@ pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result
     Ok(RenderedAnswer { status: status.as_u16(), body })
 }
 
-/// Renders with `answer`; what cannot be rendered is answered with its problem.
+/// Renders with `answer`; if that fails, the answer is the problem.
 pub(super) fn renderer<T>(answer: impl Fn(&T) -> Result<RenderedAnswer, ApiError> + Send + Sync + 'static) -> Renderer<T> {
     Renderer::new(move |done| {
         answer(done).unwrap_or_else(|error| RenderedAnswer {
@@ -249,14 +249,14 @@ pub(super) fn renderer<T>(answer: impl Fn(&T) -> Result<RenderedAnswer, ApiError
     })
 }
 
-/// What a write came to, as its caller is told.
+/// The result of a write, for its caller.
 #[derive(Debug)]
 pub(super) struct Answered {
     /// The answer, without the confirmation.
     pub(super) answer: RenderedAnswer,
     /// Whether the same call was answered before.
     pub(super) replayed: bool,
-    /// From where on it holds; for a replay, where the log is now.
+    /// The position from which it is in force; for a replay, the current end of the log.
     pub(super) position: Position,
     changed: bool,
 }
@@ -268,7 +268,7 @@ impl Answered {
         Self::of(environments.submit(draft).await?, &renderer)
     }
 
-    /// The answer to `outcome`. What waits for a second person is an error, for now.
+    /// The answer to `outcome`. A proposal is returned as an error, to be handled later.
     pub(super) fn of(outcome: Outcome, renderer: &Renderer<Applied>) -> Result<Self, ApiError> {
         match outcome {
             Outcome::Written(applied) | Outcome::Unchanged(applied) => Ok(Self {
@@ -291,8 +291,7 @@ impl Answered {
         }
     }
 
-    /// The ETag of the thing that was written: the write's position if it changed the thing, otherwise that of its last change,
-    /// unless that came later.
+    /// The ETag of what was written: the write's position if it changed anything, else that of the last change before it.
     pub(super) fn etag(&self, last_change: Option<Position>) -> Option<Position> {
         if self.changed {
             Some(self.position)
@@ -302,7 +301,7 @@ impl Answered {
     }
 }
 
-/// A recorded answer, to be sent again. One that tells of a proposal is an error, for now.
+/// A recorded answer, to be sent again. A proposal is returned as an error, to be handled later.
 pub(super) fn replayed(recorded: Recorded) -> Result<RenderedAnswer, ApiError> {
     if tells_of_proposal(&recorded) {
         return Err(CommitError::Replayed(Box::new(recorded)).into());
@@ -313,7 +312,7 @@ pub(super) fn replayed(recorded: Recorded) -> Result<RenderedAnswer, ApiError> {
     })
 }
 
-/// What has to be known of a recorded answer to send it again: the only place that reads an answer back.
+/// What is needed from a recorded answer to send it again. Only this type reads answers back.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct RecordedBody {
@@ -348,7 +347,7 @@ fn changes_answers(applied: &Applied) -> bool {
     applied.changes.iter().any(|change| !is_record(change))
 }
 
-/// Sends an answer, with who has confirmed it. A repeated answer says so in `Idempotency-Replayed`.
+/// Sends an answer with its confirmation. A repeated answer has the header `Idempotency-Replayed`.
 pub(super) fn reply(answer: &RenderedAnswer, replayed: bool, confirmation: Option<Confirmation>) -> Result<ApiResponse, ApiError> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let reply = match confirmation {
@@ -358,7 +357,7 @@ pub(super) fn reply(answer: &RenderedAnswer, replayed: bool, confirmation: Optio
     Ok(if replayed { reply.header(REPLAYED, "true") } else { reply })
 }
 
-/// The body, an object, with one more member at its end.
+/// Appends a member to the body, which is an object.
 fn with_confirmation(body: &RawValue, confirmation: &Confirmation) -> Result<Box<RawValue>, ApiError> {
     let internal = |error: serde_json::Error| ApiError::new(Code::Internal, format!("The confirmation could not be added: {error}."));
     let confirmation = serde_json::to_string(confirmation).map_err(internal)?;

@@ -1,15 +1,14 @@
-//! A second person: which commits the policy asks one for, what becomes of those meanwhile, and how an approval does exactly
-//! what was shown.
+//! A second person: which commits need one, the proposals that wait for one, and how an approval does exactly what was shown.
 //!
 //! ```text
 //! Draft ──► what it changes ──► guarded by the policy? ── no ──► committed
-//!                                  │ yes, and nobody else has agreed
-//!                                  └──► a proposal is committed in its place, and the caller is told so
+//!                                  │ yes, and no one else has agreed
+//!                                  └──► a proposal is committed in its place, and returned to the caller
 //! second person ──► the same Draft again, with Approval::Given ──► same hash? ──► committed, with both names
 //! ```
 //!
-//! It is decided here and nowhere else, on what a commit changes and in the very step that admits it: no endpoint, no command and
-//! no policy that changes meanwhile gets past it. What limits harm is not guarded: kills, pauses, stops, a rollout that goes back.
+//! Only this module decides it, from what a commit changes and in the step that admits the commit: no endpoint, command or
+//! concurrent change of the policy gets past it. What limits harm is not guarded: kills, pauses, stops, and rollouts that roll back.
 
 mod approval_scope;
 mod difference;
@@ -39,17 +38,17 @@ use super::state::EnvironmentState;
 pub(super) use self::approval_scope::guarded;
 pub(super) use self::effect::Effect;
 
-/// What becomes of a draft.
+/// What happens to a draft.
 pub(super) enum ApprovalOutcome {
     /// It is committed.
     Commit,
     /// It is committed, and this record with it.
     CommitWith(Change),
-    /// This proposal stands in its place; these changes are committed instead.
+    /// This proposal replaces it; these changes are committed instead.
     Propose(Arc<Entry<Proposal>>, Vec<Change>),
 }
 
-/// Decides what becomes of a draft that may be committed as far as everything else goes.
+/// Decides what happens to a draft that every other check allows.
 pub(super) fn decide(effect: Effect<'_>, revision: Option<Revision>, now: Timestamp) -> Result<ApprovalOutcome, CommitError> {
     match &effect.draft.approval {
         Approval::Agreed => Ok(ApprovalOutcome::Commit),
@@ -68,7 +67,7 @@ fn applied(effect: Effect<'_>, given: &GivenApproval, revision: Option<Revision>
     }
     let now = hash(effect, &planned(effect))?;
     if now != proposal.plan {
-        let moved = "what it would do is no longer what was shown".to_owned();
+        let moved = "it would do something different from what was shown".to_owned();
         return Err(CommitError::PlanStale { moved, now });
     }
     let next = Proposal {
@@ -131,7 +130,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
     Ok(ApprovalOutcome::Propose(entry, std::iter::once(put).chain(room).collect()))
 }
 
-/// Whether the same was proposed by the same before, and waits.
+/// Whether the same caller has already proposed the same, and it is waiting.
 fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[ProposedOperation], hash: Digest, now: Timestamp) -> bool {
     let written = |asked: &[ProposedOperation]| serde_json::to_vec(asked).ok();
     entry.value().is_ok_and(|other| {
@@ -144,7 +143,7 @@ fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[ProposedOperatio
     })
 }
 
-/// Makes room for one more proposal: the oldest that were decided on go. Those that wait stay.
+/// Makes room for one more proposal by deleting the oldest decided ones. Waiting proposals stay.
 fn room(state: &EnvironmentState, new: &Entry<Proposal>, now: Timestamp) -> Result<Vec<Change>, CommitError> {
     let proposals = &state.records.proposals;
     let size = |entry: &Entry<Proposal>| entry.json().get().len();
@@ -177,7 +176,7 @@ fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitErr
     Ok(Digest::of([b"proposal\0".as_slice(), &covered]))
 }
 
-/// What was asked, as another node can do it; `None` for what no proposal can hold.
+/// The operation in a form that another node can carry out; `None` if no proposal can hold it.
 fn kept(operation: &Operation) -> Option<ProposedOperation> {
     let change = match operation {
         Operation::PutFlag(key, flag) => ChangeRequest::PutFlag {
@@ -214,7 +213,7 @@ fn kept(operation: &Operation) -> Option<ProposedOperation> {
     Some(ProposedOperation::Change(change))
 }
 
-/// What a plan says of a write that would wait.
+/// The warning in the plan of a write that needs approval.
 pub(super) fn warning(guarded: &BTreeSet<GuardedOperation>) -> Option<String> {
     (!guarded.is_empty()).then(|| messages::would_wait(guarded))
 }

@@ -1,4 +1,4 @@
-//! A batch: drafts admitted one behind the other, to be appended in one atomic step and answered together.
+//! A batch: drafts that are admitted one after the other, appended in one atomic step and answered together.
 
 use std::sync::Arc;
 
@@ -24,22 +24,21 @@ pub(super) struct DraftBatch<S: LogState> {
     pub(super) state: S,
 }
 
-/// What becomes of one draft of a batch, once the batch is durable.
+/// The result of one draft of a batch, once the batch is durable.
 enum DraftResult {
     /// The entry with this index is its commit.
     Commits(usize, Applied),
-    /// This proposal was committed in its place, now or before.
+    /// This proposal was committed instead, now or before.
     Proposes(Arc<Entry<Proposal>>),
     /// Nothing had to change.
     Nothing(Applied),
     /// It was answered before.
     Replayed(Recorded),
-    /// It is refused.
     Refused(CommitError),
 }
 
 impl<S: LogState> DraftBatch<S> {
-    /// Admits drafts one behind the other, each on the state that the ones before it make.
+    /// Admits drafts one after the other, each on the state that the ones before it make.
     pub(super) fn admit(state: &S, drafts: Vec<QueuedDraft<S::Draft>>, answered: &AnsweredCalls, clock: &dyn Clock) -> Self {
         let mut batch = Self {
             drafts: Vec::with_capacity(drafts.len()),
@@ -106,7 +105,7 @@ impl<S: LogState> DraftBatch<S> {
         })
     }
 
-    /// Answers every caller: the batch is durable and shown.
+    /// Answers every caller: the batch is durable and published.
     pub(super) fn answer(self) {
         let position = self.state.head().position();
         for (queued, result) in self.drafts {
@@ -158,7 +157,7 @@ impl<S: LogState> DraftBatch<S> {
             if queued.attempts < ATTEMPTS {
                 again.push(queued);
             } else {
-                let faster = CommitError::Unavailable("other nodes kept writing faster".to_owned());
+                let faster = CommitError::Unavailable("other nodes kept writing first".to_owned());
                 let _ = queued.reply.send(Err(faster));
             }
         }

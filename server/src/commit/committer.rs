@@ -1,4 +1,4 @@
-//! The way to a writer: orders wait in two queues, and each has its reply.
+//! Submits drafts to a writer: they wait in two queues, and each gets a reply.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,12 +11,12 @@ use super::metrics::CommitMetrics;
 use super::outcome::Outcome;
 use super::traits::{FeedMessage, LogState};
 
-/// What becomes of an order whose caller has gone.
+/// What happens to an order whose caller has disconnected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnDisconnect {
-    /// It is carried out all the same.
+    /// It is carried out anyway.
     Finish,
-    /// It is left, unless it is on its way to the store: its caller has found another way.
+    /// It is dropped unless it is already being written: its caller has found a different way.
     Skip,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct QueuedDraft<D> {
     pub(super) attempts: u32,
 }
 
-/// The way to a writer. Cheap to clone; the writer ends when the last one is dropped.
+/// Submits drafts to a writer. Cheap to clone; the writer ends when the last one is dropped.
 #[derive(Debug)]
 pub(crate) struct Committer<S: LogState> {
     pub(super) urgent: mpsc::Sender<QueuedDraft<S::Draft>>,
@@ -69,7 +69,7 @@ pub(crate) enum Queue {
 }
 
 impl<S: LogState> Committer<S> {
-    /// Submits a draft and waits for what becomes of it. A caller that stops waiting takes nothing back.
+    /// Submits a draft and waits for its outcome. It is not cancelled if the caller stops waiting.
     pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: OnDisconnect) -> Result<Outcome, CommitError> {
         let (reply, answer) = oneshot::channel();
         let order = QueuedDraft {
@@ -105,7 +105,7 @@ impl<S: LogState> Committer<S> {
         &self.answered
     }
 
-    /// Hands over what the feed brought.
+    /// Passes on what the feed brought.
     pub(crate) async fn feed(&self, fed: FeedMessage<S>) {
         // A writer that is gone is being shut down; what it would have shown is in the store.
         let _ = self.feed.send(fed).await;

@@ -1,4 +1,4 @@
-//! Why nothing was committed, and what the caller is told.
+//! Why a commit failed, and the problem document that the caller gets.
 
 use std::sync::Arc;
 
@@ -11,114 +11,106 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
 
-/// Why nothing was committed.
+/// Why a commit failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
-    /// There is no such environment here.
-    #[error("there is no environment {0}")]
+    /// The environment does not exist.
+    #[error("environment {0} does not exist")]
     NoEnvironment(EnvironmentKey),
-    /// It names a flag that is not there.
-    #[error("there is no flag {0}")]
+    /// The flag does not exist.
+    #[error("flag {0} does not exist")]
     NoFlag(FlagKey),
-    /// It names a segment that is not there.
-    #[error("there is no segment {0}")]
+    /// The segment does not exist.
+    #[error("segment {0} does not exist")]
     NoSegment(SegmentKey),
-    /// It names a kill that is not in force.
-    #[error("there is no kill {0} in force")]
+    /// The kill is not in force.
+    #[error("kill {0} is not in force")]
     NoKill(KillId),
-    /// It names a record that is not there.
-    #[error("there is no {} {}", .0.kind(), .0.as_str())]
+    /// The record does not exist.
+    #[error("{} {} does not exist", .0.kind(), .0.as_str())]
     NoRecord(RecordKey),
     /// A record has changed since the caller read it.
-    #[error("{} {} has changed meanwhile", .0.kind(), .0.as_str())]
+    #[error("{} {} has changed since it was read", .0.kind(), .0.as_str())]
     RecordMoved(RecordKey),
-    /// Another node drives the environment now.
-    #[error("another node drives this environment now")]
+    /// This node no longer runs the background work of the environment.
+    #[error("another node runs this environment's background work now")]
     NotDriving,
-    /// Changes can no longer join the release.
+    /// The release is finished and takes no more changes.
     #[error("release {0} is finished")]
     ReleaseFinished(ReleaseName),
-    /// It cannot be done in the state that a record is in.
+    /// The state of a record does not allow it.
     #[error("{what} is {state}: {why}")]
     WrongState {
         /// The record.
         what: String,
-        /// Its state.
         state: &'static str,
         /// Why, and what can be done instead.
         why: String,
     },
-    /// It names a key that is not there.
-    #[error("there is no key {0}")]
+    /// The key does not exist.
+    #[error("key {0} does not exist")]
     NoKey(String),
-    /// It is there already.
-    #[error("{what} exists already")]
-    Exists {
-        /// What.
-        what: String,
-    },
-    /// Something else needs it.
+    /// It already exists.
+    #[error("{what} already exists")]
+    Exists { what: String },
+    /// It cannot be removed while something else uses it.
     #[error("{what} is used by {by}")]
     InUse {
-        /// What.
         what: String,
-        /// By what, and the way out.
+        /// What uses it, and what to do about it.
         by: String,
     },
-    /// It would leave the environment in a state that is not valid.
+    /// The environment would become invalid.
     #[error("{0}")]
     Invalid(ValidationErrors),
-    /// A kill stands in the way.
+    /// The flag is killed, and the change is not allowed while it is.
     #[error("flag {flag} is killed by {}: {why}", kill.id)]
     Killed {
-        /// The flag.
         flag: FlagKey,
-        /// The kill.
         kill: Box<Kill>,
         /// What was refused and what would be accepted.
         why: &'static str,
     },
-    /// The thing has changed since the caller read it.
-    #[error("{what} has changed: it is at {current} now")]
+    /// A flag, a segment or the environment has changed since the caller read it.
+    #[error("{what} has changed and is now at {current}")]
     Stale {
-        /// The thing.
         what: String,
-        /// Where it is now; `None` = it is not there (or, for `NoFlag`, it is).
+        /// Where it is now; if it does not exist, where the environment is.
         current: Position,
     },
-    /// The plan no longer holds.
-    #[error("the plan no longer holds: {moved}")]
+    /// The plan is out of date.
+    #[error("the plan is out of date: {moved}")]
     PlanStale {
-        /// What moved.
+        /// What differs from the plan.
         moved: String,
         /// The hash of what would happen now.
         now: Digest,
     },
-    /// The rule of a room above forbids it.
+    /// A rule of another part of the server forbids it.
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
-    /// It waits for a second person: nothing of what was asked is done, and this proposal was committed instead.
-    #[error("it waits for a second person")]
+    /// It needs approval by a second person: nothing was changed, and this proposal was committed instead.
+    #[error("waiting for approval by a second person")]
     Proposed(Arc<Entry<Proposal>>),
-    /// The same idempotent call was answered before, and its caller needs it to be done now. Holds the first answer.
-    #[error("it was answered before")]
+    /// The same idempotent call was answered before, but the caller needs it done now. Holds the first answer.
+    #[error("the call was answered before")]
     Replayed(Box<Recorded>),
-    /// Somebody's edit or restore came without a reason.
-    #[error("a reason is needed")]
+    /// A person's edit or restore has no reason.
+    #[error("a reason is required")]
     ReasonRequired,
-    /// The idempotency key was used for something else.
-    #[error("the Idempotency-Key was used for another request")]
+    /// The idempotency key was used for a different request.
+    #[error("the Idempotency-Key was used for a different request")]
     IdempotencyMismatch,
-    /// Nothing was written.
+    /// The store cannot be reached; nothing was written.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
     /// The log is being re-seeded.
-    #[error("the store is being filled again")]
+    #[error("the store is being re-seeded")]
     Reseeding,
-    /// It may have been written; settled when the store is back.
-    #[error("it is not known whether it was written")]
+    /// It may have been written; this is settled once the store is back.
+    #[error("it is unknown whether the change was written")]
     OutcomeUnknown,
-    /// The server is shutting down, or failed inside.
+    /// The server is shutting down, or has an internal error.
     #[error("{0}")]
     Internal(String),
 }
@@ -129,16 +121,16 @@ impl From<CommitError> for Problem {
     }
 }
 
-/// What kind of failure an error is: what its caller can do about it.
+/// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The store cannot take it now, or did not say whether it did. Worth another try.
+    /// The store is unavailable, or did not say whether it wrote. Try again later.
     StoreAway,
-    /// It does not fit the state that the environment is in.
+    /// It conflicts with the current state of the environment.
     Conflict,
     /// It names something that does not exist.
     NotFound,
-    /// A rule of the environment forbids it.
+    /// A rule of the environment does not allow it.
     Forbidden,
     /// The request itself is wrong or incomplete.
     Invalid,
@@ -147,7 +139,7 @@ pub enum ErrorKind {
 }
 
 impl CommitError {
-    /// The kind of the error. This is the one place that decides whether the store is away.
+    /// The kind of the error. Only this method decides whether the store is away.
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Unavailable(_) | Self::Reseeding | Self::OutcomeUnknown => ErrorKind::StoreAway,
@@ -173,48 +165,53 @@ impl CommitError {
         matches!(self.kind(), ErrorKind::StoreAway)
     }
 
-    /// The problem document for the caller, with the way out.
+    /// The problem document for the caller, with what to do next.
     pub fn problem(&self) -> Problem {
         match self {
             Self::NoEnvironment(key) => Problem::new(
                 Code::EnvironmentNotFound,
-                format!("There is no environment {key}; `ripcord env list` shows those that exist."),
+                format!("Environment {key} does not exist. List environments with `ripcord env list`."),
             ),
             Self::NoFlag(key) => Problem::new(
                 Code::FlagNotFound,
-                format!("There is no flag {key} in this environment; `ripcord flags list` shows those that exist."),
+                format!("Flag {key} does not exist in this environment. List flags with `ripcord flags list`."),
             ),
             Self::NoSegment(key) => Problem::new(
                 Code::NotFound,
-                format!("There is no segment {key} in this environment; `ripcord segments list` shows those that exist."),
+                format!("Segment {key} does not exist in this environment. List segments with `ripcord segments list`."),
             ),
-            Self::NoKill(id) => Problem::new(Code::NotFound, format!("No kill {id} is in force; `ripcord kill list` shows those that are.")),
+            Self::NoKill(id) => Problem::new(Code::NotFound, format!("Kill {id} is not in force. List kills with `ripcord kill list`.")),
             Self::NoRecord(key) => {
                 let (kind, name) = (key.kind(), key.as_str());
                 Problem::new(
                     Code::NotFound,
-                    format!("There is no {kind} {name} in this environment; `ripcord {kind} list` shows those that exist."),
+                    format!("No {kind} {name} exists in this environment. List them with `ripcord {kind} list`."),
                 )
             }
             Self::RecordMoved(key) => moved(key),
-            Self::NotDriving => Problem::new(Code::StaleRevision, "Nothing was changed: another node drives this environment now."),
+            Self::NotDriving => Problem::new(
+                Code::StaleRevision,
+                "Nothing was changed: another node runs this environment's background work now.",
+            ),
             Self::ReleaseFinished(name) => Problem::new(
                 Code::ReleaseFinished,
-                format!("Nothing was changed: release {name} is finished. Begin a new one with `ripcord release begin`, or leave --release out."),
+                format!("Nothing was changed: release {name} is finished. Begin a new one with `ripcord release begin`, or omit --release."),
             ),
             Self::WrongState { what, state, why } => Problem::new(Code::WrongState, format!("Nothing was changed: {what} is {state}: {why}.")),
-            Self::NoKey(id) => Problem::new(Code::NotFound, format!("There is no key {id}; `ripcord keys list` shows those that are valid.")),
-            Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("There is already {what}; nothing was changed.")),
+            Self::NoKey(id) => Problem::new(Code::NotFound, format!("Key {id} does not exist. List keys with `ripcord keys list`.")),
+            Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("Nothing was changed: {what} already exists.")),
             Self::InUse { what, by } => Problem::new(Code::InUse, format!("Nothing was changed: {what} is used by {by}.")),
             Self::Invalid(faults) => {
-                Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.").with_errors(faults.all().iter().cloned())
+                Problem::new(Code::Invalid, "Nothing was changed. Every invalid field is listed in errors.").with_errors(faults.all().iter().cloned())
             }
             Self::Killed { flag, kill, why } => killed(flag, kill, why),
-            Self::Stale { what, current } => {
-                Problem::new(Code::StaleRevision, format!("{what} is at {current} now; read it again and decide anew.")).with("current", current.to_string())
-            }
+            Self::Stale { what, current } => Problem::new(
+                Code::StaleRevision,
+                format!("Nothing was changed: {what} is now at {current}. Read it again, then retry."),
+            )
+            .with("current", current.to_string()),
             Self::PlanStale { moved, now } => {
-                let detail = format!("Nothing was changed: {moved}. Plan again and look at what would happen now.");
+                let detail = format!("Nothing was changed: {moved}. Make a new plan and review it.");
                 Problem::new(Code::PlanStale, detail).with("plan", now.to_string())
             }
             Self::Refused(problem) => (**problem).clone(),
@@ -232,17 +229,18 @@ impl CommitError {
     }
 }
 
-const PROPOSED: &str = "It waits for a second person; `ripcord proposal list` shows it.";
-const REASON_REQUIRED: &str = "Say why: as \"reason\" in the body, or as ?reason= where the body is the thing itself. It goes into the log.";
-const IDEMPOTENCY_MISMATCH: &str = "This Idempotency-Key was used for a request with another body within 24 hours; use a new key for a new request.";
-const MEANWHILE: &str = "Flags go on being served from memory, and kills work. Try again when `ripcord doctor` is well.";
-const RESEEDING: &str = "Nothing was changed: the store had lost its state and is being filled again from memory. Try again in a few seconds.";
-const OUTCOME_UNKNOWN: &str = "The store did not say whether it wrote. It is settled when the store is back, and applied at most once; repeat the call \
-    with the same Idempotency-Key, or look at `ripcord audit`.";
+const PROPOSED: &str = "This is waiting for approval by a second person. See `ripcord proposal list`.";
+const REASON_REQUIRED: &str =
+    "A reason is required for the audit log. Send it as \"reason\" in the body, or as ?reason= if the body is the flag, segment or record itself.";
+const IDEMPOTENCY_MISMATCH: &str = "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key for each new request.";
+const MEANWHILE: &str = "Flags are still served from memory, and kills still work. Try again when `ripcord doctor` reports that the store is back.";
+const RESEEDING: &str = "Nothing was changed: the store lost its data and is being re-seeded from memory. Try again in a few seconds.";
+const OUTCOME_UNKNOWN: &str = "The store did not confirm the write, so the change may or may not be in force. This is settled when the store is back, and the \
+    change is applied at most once. Repeat the call with the same Idempotency-Key, or check `ripcord audit`.";
 
 fn moved(key: &RecordKey) -> Problem {
     let detail = format!(
-        "Nothing was changed: {} {} has changed meanwhile; read it again and decide anew.",
+        "Nothing was changed: {} {} has changed since you read it. Read it again, then retry.",
         key.kind(),
         key.as_str()
     );

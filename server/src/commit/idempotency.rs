@@ -1,8 +1,8 @@
 //! Idempotent calls of the last 24 hours: a repeat gets the first answer and changes nothing.
 //!
 //! This is only an index. The record itself is in the commit that the call made (or in the journal, for a provisional kill), so
-//! that both are stored or neither. That is why the bytes of an answer must be known before the append: whoever hands in a call
-//! hands in a [`Renderer`] with it.
+//! that both are stored or neither. That is why the bytes of an answer must be known before the append: a call is submitted with
+//! a [`Renderer`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl<T> Renderer<T> {
         Self(Arc::new(render))
     }
 
-    /// The answer that tells of `done`.
+    /// The answer for `done`.
     pub fn render(&self, done: &T) -> RenderedAnswer {
         (self.0)(done)
     }
@@ -92,7 +92,7 @@ struct Inner {
 }
 
 impl AnsweredCalls {
-    /// The answer that the call got before, if any. The same key with another request is an error.
+    /// The answer that the call got before, if any. The same key with a different request is an error.
     pub fn find(&self, call: &IdempotentCall) -> Result<Option<Recorded>, CommitError> {
         let inner = self.inner.lock();
         let key = (call.caller.clone(), call.route.clone(), call.key.clone());
@@ -151,11 +151,11 @@ impl IdempotentCall {
     }
 }
 
-/// The status of a recorded answer that tells of a proposal. Nothing else is recorded with it; older logs hold it, too.
+/// The status of a recorded answer that is a proposal. Nothing else is recorded with it; older logs contain it too.
 const PROPOSED: u16 = 202;
 
 impl RenderedAnswer {
-    /// The answer that tells of a proposal, from the proposal's JSON.
+    /// The answer that is a proposal, from the proposal's JSON.
     pub fn of_proposal(proposal: &RawValue) -> Self {
         #[derive(serde::Serialize)]
         struct Body<'a> {
@@ -170,7 +170,7 @@ impl RenderedAnswer {
     }
 }
 
-/// Whether a recorded answer tells of a proposal.
+/// Whether a recorded answer is a proposal.
 pub const fn tells_of_proposal(recorded: &Recorded) -> bool {
     recorded.status == PROPOSED
 }

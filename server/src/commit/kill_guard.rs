@@ -1,4 +1,4 @@
-//! What a kill forbids (DESIGN, promise 4), and which writes need a reason.
+//! Which changes a kill forbids (DESIGN, promise 4), and which writes need a reason.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use super::draft::{Draft, KilledEdit, Operation};
 use super::error::CommitError;
 use super::state::{EnvironmentState, served};
 
-/// Refuses what a kill or a missing reason forbids.
+/// Refuses a draft that a kill forbids, or that lacks a required reason.
 pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
     check_reason(draft)?;
     check_kills(draft, before, after, touched)
 }
 
-/// Refuses what a kill forbids.
+/// Refuses changes of killed flags.
 pub(super) fn check_kills(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
     for key in touched {
         check_killed(draft, before, after, key)?;
@@ -23,7 +23,7 @@ pub(super) fn check_kills(draft: &Draft, before: &EnvironmentState, after: &Envi
     Ok(())
 }
 
-/// A person says why; kills never wait for a reason, and pipelines write theirs from what they do.
+/// People give a reason; kills never need one, and pipelines generate theirs.
 fn check_reason(draft: &Draft) -> Result<(), CommitError> {
     let needs = |operation: &Operation| match operation {
         Operation::Restore(_) => true,
@@ -54,7 +54,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
 }
 
 fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, key: &FlagKey) -> Result<(), CommitError> {
-    // A kill of the same commit covers what the commit itself prepares; only kills that stood before are in the way.
+    // A kill in the same commit does not forbid the other changes in it; only kills from before do.
     let Some(kill) = before
         .snapshot
         .kills_of(key.as_str())
@@ -73,7 +73,7 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
         return refuse("a pipeline may not change a killed flag. Restore the kill first, or leave the flag as it is");
     }
     let (was, is) = (before.snapshot.flags.value(key.as_str()), after.snapshot.flags.value(key.as_str()));
-    // A flag that is made anew under a standing kill serves what it says is safe: there is nothing that it could change.
+    // A flag created under a kill serves its safe variant from the start, so nothing changes.
     let Some(was) = was else { return Ok(()) };
     if draft.killed_edit == KilledEdit::Refuse && is.map(served) != Some(served(was)) {
         return refuse(

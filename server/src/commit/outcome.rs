@@ -1,4 +1,4 @@
-//! What became of a draft, as values. Only [`Outcome::Replayed`] holds bytes: those of the first answer.
+//! The outcome of a draft, as values. Only [`Outcome::Replayed`] holds bytes: those of the first answer.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use ripcord_proto::{FlagKey, Kill, Position};
 
 use super::error::CommitError;
 
-/// What became of a draft that was not refused.
+/// The outcome of a draft that was not refused.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// It was committed, and every reader on this node is served by it.
     Written(Applied),
-    /// Everything was already as asked; there is no commit.
+    /// Everything was already that way; there is no commit.
     Unchanged(Applied),
     /// The policy requires a second person: this proposal was committed instead, and nothing of the draft was done.
     Proposed(Arc<Entry<Proposal>>),
@@ -32,9 +32,9 @@ pub enum Outcome {
 /// What a draft did.
 #[derive(Debug, Clone)]
 pub struct Applied {
-    /// The position from which on it holds: a new one, or the current one if nothing that flags answer has changed.
+    /// The position from which it is in force: a new one, or the current one if no evaluation has changed.
     pub position: Position,
-    /// What had to change, in order; empty if everything was already as asked.
+    /// The changes, in order; empty if everything was already that way.
     pub changes: Vec<Change>,
     /// Flags whose definition or cover by kills changed.
     pub flags: Vec<FlagKey>,
@@ -46,7 +46,7 @@ pub struct Applied {
     pub commit: Option<Arc<Commit>>,
 }
 
-/// Whether a kill was in force before it was asked for.
+/// Whether the kill was already in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KillStatus {
     /// This order made it.
@@ -68,7 +68,7 @@ impl Outcome {
         }
     }
 
-    /// From where on it holds: for a replay, where the log is now.
+    /// The position from which it is in force; for a replay, the current end of the log.
     pub fn position(&self) -> Position {
         match self {
             Self::Written(applied) | Self::Unchanged(applied) => applied.position,

@@ -28,19 +28,18 @@ pub struct CommitPlan {
     pub flags: Vec<PlannedStep<FlagKey>>,
     /// Segments that would change.
     pub segments: Vec<PlannedStep<SegmentKey>>,
-    /// The settings, where they would change.
+    /// The settings, if they would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsDiff>,
     /// Kills that stay on flags of the plan.
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,
-    /// What stands in the way of doing it now; not part of the hash.
+    /// Why it cannot be executed now; not part of the hash.
     pub warnings: Vec<String>,
 }
 
-/// A plan and what it leads from and to.
+/// A plan with the states before and after it.
 #[derive(Debug)]
 pub struct PlannedCommit {
-    /// The plan.
     pub plan: CommitPlan,
     /// The state that it was made on.
     pub before: Arc<EnvironmentState>,
@@ -50,29 +49,26 @@ pub struct PlannedCommit {
     pub touched: TouchedKeys,
 }
 
-/// One thing, as it is and as it would be.
+/// A flag or segment before and after.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct PlannedStep<K> {
-    /// Which.
     pub key: K,
-    /// As it is; absent = it is not there.
+    /// Its definition now; absent if it does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Box<RawValue>>,
-    /// As it would be; absent = it would be gone.
+    /// Its definition afterwards; absent if it would be deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Box<RawValue>>,
 }
 
-/// The settings, as they are and as they would be.
+/// The settings before and after.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct SettingsDiff {
-    /// Now.
     pub from: Settings,
-    /// Then.
     pub to: Settings,
 }
 
-/// Makes the plan of the way from `before` to `after`.
+/// Makes the plan that leads from `before` to `after`.
 pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> CommitPlan {
     let (was, is) = (&before.snapshot, &after.snapshot);
     let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
@@ -100,7 +96,7 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
     plan
 }
 
-/// Refuses where the way is no longer the planned one.
+/// Refuses a commit that would do something different from the plan.
 pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), CommitError> {
     let plan = make(draft, before, after, touched);
     if plan.hash == expected {
@@ -113,9 +109,9 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
         .chain(touched.segments.iter().map(|key| format!("segment {key}")))
         .collect();
     let moved = if moved.is_empty() {
-        "everything that the plan would change is as it asks already".to_owned()
+        "everything that the plan would change is already that way".to_owned()
     } else {
-        format!("what would happen to {} is not what the plan showed", moved.join(", "))
+        format!("the plan no longer matches what would happen to {}", moved.join(", "))
     };
     Err(CommitError::PlanStale { moved, now: plan.hash })
 }

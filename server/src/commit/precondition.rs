@@ -1,4 +1,4 @@
-//! What a caller named must not have changed since he read it (`If-Match`).
+//! Preconditions (`If-Match`): what a caller changes must not have changed since the caller read it.
 
 use ripcord_proto::{FlagKey, SegmentKey};
 

@@ -1,4 +1,4 @@
-//! Which probes say how a rollback goes.
+//! Which probes check a rollback.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use ripcord_proto::record::Records;
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, Snapshot};
 
-/// The probes of `flags` in all of these states, of the release that is taken back, and of the environment. Of two that are
-/// called alike and belong to the same, the one of the earlier state counts.
+/// The probes of `flags` in all of these states, of the release that is rolled back, and of the environment. Of two with
+/// the same name and owner, the one of the earlier state counts.
 pub fn of(flags: &BTreeSet<FlagKey>, scope: &RollbackScope, states: [&Snapshot; 2], records: &Records) -> Vec<ScopedCheck> {
     let mut probes = Vec::new();
     for snapshot in states {
@@ -41,7 +41,7 @@ fn take(probes: &mut Vec<ScopedCheck>, of: &str, checks: &[Check]) {
     }
 }
 
-/// Those that a rollback has from its first commit, and those of what a later step touches beside that.
+/// The probes from the first commit of a rollback, and those of what a later step touches in addition.
 pub(super) fn united(known: &[ScopedCheck], found: Vec<ScopedCheck>) -> Vec<ScopedCheck> {
     let mut probes = known.to_vec();
     for probe in found {

@@ -1,8 +1,8 @@
-//! What a protected environment asks before more people are served anything but a flag's safe variant: an open release that says
-//! what is deployed, how it is judged, and how it is taken back.
+//! Protected environments: a change that raises the exposure of a variant other than the safe one needs an open release that
+//! records what is deployed, how it is judged, and how it is rolled back.
 //!
-//! Going back never needs it: what lowers exposure, disables, kills or rolls back goes through as it does anywhere. Another
-//! bucketing generation serves others, not more; it is an administrator's act that must be asked for knowingly by itself.
+//! Lowering exposure, disabling, killing and rolling back never need it. A different bucketing generation serves different users,
+//! not more; an administrator has to request it explicitly.
 
 mod exposure;
 #[cfg(test)]
@@ -21,13 +21,13 @@ use super::draft::{Draft, Operation};
 use super::error::CommitError;
 use super::state::EnvironmentState;
 
-/// The role that an owner of a release must have at least: who decides.
+/// The owner that every release must name.
 const COMMANDER: &str = "commander";
-/// Flags that a refusal names in its sentence, at most; its errors name all.
+/// Flags named in the text of a refusal, at most; its errors name all.
 const NAMED: usize = 5;
 
-/// Refuses a commit after which a flag of a protected environment could be served to more people, unless its release says all
-/// that it must.
+/// Refuses a commit that would raise the exposure of a flag in a protected environment, unless its release has all required
+/// details.
 pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), CommitError> {
     let is_open = before.records.policy().protection == Protection::Open;
     if is_open || draft.operations.iter().any(|ask| matches!(ask, Operation::Rollback(_))) {
@@ -50,8 +50,7 @@ pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &Environmen
     Err(CommitError::Refused(Box::new(problem)))
 }
 
-/// What a release does not say yet of all that it must say before more people are served these flags, each with the command that
-/// adds it.
+/// The details that a release lacks before exposure of these flags may be raised, each with the command that adds it.
 pub fn missing<'a>(release: &Release, flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<ValidationError> {
     let details = &release.details;
     let set = |arguments: &str| format!("`ripcord release set {} {arguments}`", release.name);
@@ -73,20 +72,20 @@ pub fn missing<'a>(release: &Release, flags: impl Iterator<Item = (&'a FlagKey, 
     missing
 }
 
-const WHAT: &str = "does not say what is deployed (the artifact, the commit or the image)";
-const SUCCESS: &str = "does not say what must be seen for it to count as well";
-const FAILURE: &str = "does not say what must be seen for it to be taken back";
-const WINDOW: &str = "does not say within which time it can be taken back as planned";
-const OWNER: &str = "does not name who decides";
-const DATA: &str = "does not say how the data of this flag is protected (a flag that declares `one_way` needs no measure)";
+const WHAT: &str = "add what is deployed (the artifact, the commit or the image)";
+const SUCCESS: &str = "add how you can tell that it works";
+const FAILURE: &str = "add when to roll it back";
+const WINDOW: &str = "add how long it can be rolled back as planned";
+const OWNER: &str = "add who decides";
+const DATA: &str = "add how the data of this flag is protected (not needed for a flag that declares `one_way`)";
 
-/// The same where there is no release: all of it.
+/// The same if there is no release: all of it.
 fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<ValidationError> {
     let data = flags.filter(|(_, flag)| flag.one_way.is_none());
     let data: Vec<_> = data.map(|(key, _)| format!(" --data {key}=\"…\"")).collect();
     let begin = format!(
-        "is missing; begin one with `ripcord release begin NAME --artifact \"…\" --success \"…\" --failure \"…\" --window 2h --owner commander=NAME{}`, \
-         then name it with `--release NAME`",
+        "missing; begin one with `ripcord release begin NAME --artifact \"…\" --success \"…\" --failure \"…\" --window 2h --owner commander=NAME{}`, \
+         then pass `--release NAME`",
         data.concat()
     );
     vec![ValidationError::new("release", begin)]
@@ -97,12 +96,12 @@ fn refusal(draft: &Draft, release: Option<&ReleaseName>, raised: &BTreeSet<FlagK
     let more = raised.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let lacks = release.map_or_else(
-        || "that needs an open release".to_owned(),
-        |name| format!("release {name} does not say yet all that it must"),
+        || "this requires an open release".to_owned(),
+        |name| format!("release {name} lacks required details"),
     );
     let detail = format!(
-        "Nothing was changed. Environment {} is protected: more people would be served {}{more}, and {lacks}; what is missing is listed \
-         with the command that adds it. Lowering, disabling, killing and rolling back need none of it.",
+        "Nothing was changed. Environment {} is protected: this would serve {}{more} to more people, and {lacks}. Each missing detail \
+         is listed with the command that adds it. You can always lower exposure, disable, kill and roll back.",
         draft.environment,
         names.join(", ")
     );

@@ -1,4 +1,4 @@
-//! What the commit path knows of records: they are as expected before they are written, and a commit joins its release.
+//! Records in the commit path: each must be as expected before it is written, and a commit joins its release.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use ripcord_proto::{Position, ReleaseName, Sequence};
 use super::draft::Expected;
 use super::error::CommitError;
 
-/// Refuses where a record is not as expected.
+/// Refuses a write of a record that is not as expected.
 pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> Result<(), CommitError> {
     match (expected, records.digest(key)) {
         (Expected::Anything, _) | (Expected::Absent, None) => Ok(()),
@@ -23,7 +23,7 @@ pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> R
     }
 }
 
-/// Refuses a driver that another one has replaced.
+/// Refuses a node that has lost the leader lease.
 pub(super) fn check_driver(records: &Records, token: u64) -> Result<(), CommitError> {
     match records.driver() {
         Some(driver) if driver.token == token => Ok(()),

@@ -1,5 +1,5 @@
-//! Going back: which changes put the flags in a scope back to a target's state, decided anew on the state that the commit is
-//! admitted on, so that a rollback never loses against those who write meanwhile.
+//! Rollbacks: which changes return the flags of a scope to the state of a target. They are decided on the state that the commit is
+//! admitted on, so that concurrent writes cannot make a rollback fail.
 //!
 //! ```text
 //! Reversal + snapshot ──► decide ──► ReversalDecision: each flag now → then, segments, conflicts, one-way doors, what cannot be
@@ -38,19 +38,19 @@ use super::error::CommitError;
 use super::probes;
 use super::state::EnvironmentState;
 
-/// What shall be as it was.
+/// What to return to an earlier state.
 #[derive(Debug, Clone)]
 pub struct Reversal {
-    /// What is put back.
+    /// The flags to roll back.
     pub reach: ReversalScope,
     /// Only for users in this segment.
     pub segment: Option<SegmentKey>,
-    /// The state that it goes back to.
+    /// The target state.
     pub target: Arc<Snapshot>,
     /// How far down this commit goes: exposure above this percentage is capped; `None` = to the target.
     pub cap: Option<f64>,
-    /// The record of the rollback as it is after this commit, but for what the commit decides: revision, flags, segments, the
-    /// plan's hash, which doors were passed.
+    /// The record of the rollback after this commit, except for what the commit decides: the revision, flags, segments, hash of the
+    /// plan, and which doors were crossed.
     pub record: Rollback,
 }
 
@@ -63,54 +63,52 @@ pub enum ReversalScope {
     Flags(BTreeSet<FlagKey>),
     /// The flags that carry one of these tags, now or at the target.
     Tags(BTreeSet<Tag>),
-    /// What a release or an earlier rollback changed, each with what it left.
+    /// The flags that a release or an earlier rollback changed, each with the state that it left.
     Touched(BTreeMap<FlagKey, TouchedFlag>),
 }
 
-/// What was left of a flag by those commits that are to be taken back.
+/// The state of a flag after the commits that are rolled back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TouchedFlag {
-    /// The digest of the flag's entry after the last of them; `None` where they deleted it. Another one now means that somebody
+    /// The digest of the flag's entry after the last of them; `None` if they deleted it. A different digest now means that someone
     /// else has changed the flag since.
     pub digest: Option<Digest>,
-    /// Whether somebody else changed it between the target and the last of them.
+    /// Whether someone else changed it between the target and the last of them.
     pub mixed: Authorship,
 }
 
-/// Whether others had a hand in a flag.
+/// Whether others have changed a flag too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authorship {
-    /// No.
     Own,
-    /// Yes: putting it back takes their change with it.
+    /// Rolling it back undoes the changes of others too.
     Others,
 }
 
-/// What a reversal comes to on a given state, over all steps of its ladder.
+/// What a reversal does to a given state, over all steps of its ladder.
 #[derive(Debug, Clone, Default)]
 pub struct ReversalDecision {
     /// Flags that change, by key.
     pub flags: Vec<FlagReversal>,
-    /// `SegmentReversal` that go back with their differences, by key.
+    /// Segments that are rolled back, by key.
     pub segments: Vec<Arc<Entry<Segment>>>,
-    /// `SegmentReversal` that are gone and that flags which go back need.
+    /// Deleted segments that the restored flags need.
     pub missing: Vec<Arc<Entry<Segment>>>,
-    /// The settings, where they go back.
+    /// The settings, if they are rolled back.
     pub settings: Option<Settings>,
-    /// What stays as it is because others have changed it.
+    /// What is left alone because others have changed it.
     pub conflicts: Vec<Conflict>,
-    /// One-way doors that it would pass.
+    /// One-way doors that it would cross.
     pub doors: Vec<OneWayDoor>,
-    /// Flags for which rules cannot say it.
+    /// Flags that cannot be rolled back with rules.
     pub cannot: Vec<UnsupportedFlag>,
-    /// How many flags the scope holds, changed or not.
+    /// How many flags the scope contains, changed or not.
     pub reached: usize,
 }
 
-/// A flag on its way back.
+/// A flag that is rolled back.
 #[derive(Debug, Clone)]
 pub struct FlagReversal {
-    /// Which.
     pub key: FlagKey,
     /// As it is; `None` = it was deleted.
     pub from: Option<Arc<Entry<Flag>>>,
@@ -125,65 +123,60 @@ pub struct FlagReversal {
 pub enum StageMethod {
     /// The split of this rule is capped at each step.
     Split(usize),
-    /// It goes back whole at the first step: more than the weights of one split differs.
+    /// It is rolled back completely at the first step: more than the weights of one split has changed.
     Whole,
-    /// It goes back whole at the last step: it exposes more at the target.
+    /// It is rolled back completely at the last step: its exposure at the target is higher.
     Last,
 }
 
-/// The most that a step leaves exposed, in thousandths of a percent.
+/// The highest exposure that a step leaves, in thousandths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExposureCap(u32);
 
-/// A one-way door that a rollback would pass.
+/// A one-way door that a rollback would cross.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OneWayDoor {
-    /// The flag.
     pub flag: FlagKey,
     /// What it declares, now or at the target.
     #[serde(flatten)]
     pub one_way: OneWay,
 }
 
-/// Something that stays as it is.
+/// A flag or segment that is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// What.
     pub thing: FlagOrSegment,
-    /// `ConflictReason`.
     pub why: ConflictReason,
-    /// The position of its last change; `None` where it is gone.
+    /// The position of its last change; `None` if it was deleted.
     pub changed: Option<Position>,
-    /// As it is; `None` where it is gone.
+    /// Its current digest; `None` if it was deleted.
     pub digest: Option<Digest>,
 }
 
 /// A flag or a segment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FlagOrSegment {
-    /// A flag.
     Flag(FlagKey),
-    /// A segment.
     Segment(SegmentKey),
 }
 
-/// `ConflictReason` something is a conflict.
+/// Why something is a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictReason {
-    /// Others changed it after those commits that are to be taken back.
+    /// Others changed it after the commits that are rolled back.
     ChangedSince,
     /// Others changed it between the target and the last of those commits.
     ChangedBetween,
-    /// The segment is not what it was, and others may rely on it.
+    /// The segment has changed, and others may rely on that.
     SegmentDiffers,
 }
 
-/// A flag for which rules cannot say what is asked.
+/// A flag that cannot be rolled back with rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsupportedFlag {
     /// Which.
     pub flag: FlagKey,
-    /// `ConflictReason` not, as the end of a sentence.
+    /// Why not, as the end of a sentence.
     pub why: String,
 }
 
@@ -193,14 +186,14 @@ impl ConflictReason {
         match self {
             Self::ChangedSince => "changed by others since",
             Self::ChangedBetween => "changed by others in between",
-            Self::SegmentDiffers => "the segment differs",
+            Self::SegmentDiffers => "a segment is different now",
         }
     }
 }
 
 impl Reversal {
-    /// The keys of all flags that it would change, over all steps. Where nothing is left to change, those of its scope: the one
-    /// that was faster may have done it all, and is what the caller has to look at.
+    /// The keys of all flags that it would change, over all steps. If nothing is left to change, those of its scope: another
+    /// rollback may have done it already, and the caller needs to see that one.
     fn flags(&self, decision: &ReversalDecision, now: &Snapshot) -> BTreeSet<FlagKey> {
         if decision.is_empty() {
             return self.reached(now);
@@ -213,14 +206,14 @@ impl Reversal {
         moved.chain(self.record.flags.iter().cloned()).collect()
     }
 
-    /// What this commit puts on `state`, whose log ends at `head`, or why it may not.
+    /// The changes of this commit to `state`, whose log ends at `head`, or why it is refused.
     /// `expected` is the hash of the plan that must still hold.
     pub(super) fn admitted(&self, state: &EnvironmentState, head: Position, expected: Option<Digest>) -> Result<Vec<Change>, CommitError> {
         let decision = self.decide(&state.snapshot)?;
         let hash = self.hash(&decision, &state.snapshot);
         if expected.is_some_and(|expected| expected != hash) {
             return Err(CommitError::PlanStale {
-                moved: "what the rollback would do is not what the plan showed".to_owned(),
+                moved: "the rollback would do something different from the plan".to_owned(),
                 now: hash,
             });
         }
@@ -230,18 +223,18 @@ impl Reversal {
         self.changes(&decision, record, head)
     }
 
-    /// The hash of what it does to `state`, over all steps of its ladder.
+    /// The hash of its changes to `state`, over all steps of its ladder.
     pub(super) fn planned(&self, state: &EnvironmentState) -> Result<Digest, CommitError> {
         Ok(self.hash(&self.decide(&state.snapshot)?, &state.snapshot))
     }
 
-    /// The probes that belong to what goes back, beside those that earlier commits of the same ladder found.
+    /// The probes of what is rolled back, in addition to those that earlier commits of the same ladder found.
     fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<ScopedCheck> {
         let found = probes::of(flags, &self.record.scope, [&state.snapshot, &self.target], &state.records);
         probes::united(&self.record.probes, found)
     }
 
-    /// What this commit puts on a log that ends at `head`, and the record of it.
+    /// The changes of this commit to a log that ends at `head`, and its record.
     fn changes(&self, decision: &ReversalDecision, mut record: Rollback, head: Position) -> Result<Vec<Change>, CommitError> {
         let next = following(head);
         let last = self.cap.is_none();
@@ -261,7 +254,7 @@ impl Reversal {
         Ok(changes)
     }
 
-    /// The record of a commit on a log that ends at `head`, but for its position.
+    /// The record of a commit on a log that ends at `head`, except for its position.
     fn recorded(&self, decision: &ReversalDecision, hash: Digest, head: Position) -> Rollback {
         let first = self.record.revision == Revision::default();
         let mut record = self.record.clone();

@@ -1,4 +1,4 @@
-//! An environment as the commit path holds it: the snapshot, where it stands in the log, which kills have ended, and the records.
+//! The state of an environment in the commit path: the snapshot, its place in the log, the kills that have ended, and the records.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

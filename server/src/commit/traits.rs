@@ -1,4 +1,4 @@
-//! What a log is to its writer: drafts that can be admitted, a state that its commits add up to, and a sink that shows it.
+//! A log from the writer's view: drafts to admit, the state that its commits add up to, and a sink that publishes it.
 
 use std::sync::Arc;
 
@@ -17,9 +17,8 @@ use crate::store::Head;
 
 /// What a draft of any log has.
 pub(crate) trait LogDraft: Send + 'static {
-    /// By whom.
+    /// Who made it.
     fn author(&self) -> &Author;
-    /// Why.
     fn reason(&self) -> Option<String>;
     /// The release that it belongs to.
     fn release(&self) -> Option<&ReleaseName> {
@@ -29,7 +28,7 @@ pub(crate) trait LogDraft: Send + 'static {
     fn approved(&self) -> Option<CommitApproval> {
         None
     }
-    /// The idempotent call that it is.
+    /// Its idempotent call.
     fn call(&self) -> Option<&IdempotentCall>;
     /// An answer that was given before, to be recorded with it.
     fn answered(&self) -> Option<&Recorded> {
@@ -39,14 +38,14 @@ pub(crate) trait LogDraft: Send + 'static {
     fn renderer(&self) -> &Renderer<Applied>;
 }
 
-/// A draft that may be committed.
+/// A draft that is allowed.
 #[derive(Debug)]
 pub(crate) struct AdmittedDraft<S> {
     /// Whether it goes ahead of everything on its way to the readers.
     pub(crate) urgent: bool,
     /// What it does.
     pub(crate) applied: Applied,
-    /// The proposal that it becomes; if there is one, nothing of what was asked is done.
+    /// The proposal that it becomes; if there is one, none of the requested changes is made.
     pub(crate) proposal: Option<Arc<Entry<Proposal>>>,
     /// The state with its changes made, whose head has not moved yet.
     pub(crate) candidate: S,
@@ -54,7 +53,7 @@ pub(crate) struct AdmittedDraft<S> {
 
 /// The state of a log: what its commits add up to.
 pub(crate) trait LogState: Clone + Send + Sync + 'static {
-    /// What may be asked of it.
+    /// The drafts that it takes.
     type Draft: LogDraft;
     /// Where its log ends.
     fn head(&self) -> Head;
@@ -76,7 +75,7 @@ pub(crate) trait Sink<S>: Send + Sync + 'static {
     fn prepare(&self, before: &S, after: &S, entries: &[Sealed]);
     /// `entries` are durable and lead from `before` to `after`. Returns when readers see it.
     fn advance(&self, before: &S, after: &S, entries: &[Sealed]);
-    /// The log goes on in a new epoch with this state; `orphaned` entries are no longer part of it.
+    /// The log continues in a new epoch with this state; `orphaned` entries are no longer part of it.
     fn replaced(&self, after: &S, orphaned: Vec<Sealed>);
 }
 
@@ -85,11 +84,10 @@ pub(crate) trait Sink<S>: Send + Sync + 'static {
 pub(crate) enum FeedMessage<S> {
     /// Entries of other nodes.
     Entries(Vec<Sealed>),
-    /// Something may have been missed: look at the store.
+    /// Something may have been missed: read the store.
     Look,
     /// A whole new state.
     Replaced {
-        /// The state.
         state: Box<S>,
         /// Entries that are no longer part of the log.
         orphaned: Vec<Sealed>,

@@ -99,7 +99,7 @@ impl LogState for EnvironmentState {
     }
 }
 
-/// Decides what a draft changes at `now`, in order, or why it may not. Where the policy asks for a second person, that is a
+/// Decides what a draft changes at `now`, in order, or why it is refused. If the policy requires a second person, the result is a
 /// proposal.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> Result<AdmittedDraft<EnvironmentState>, CommitError> {
     precondition::check(draft, state)?;
@@ -134,7 +134,7 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> 
     })
 }
 
-/// A proposal in the place of what was asked.
+/// A proposal that replaces the requested changes.
 fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: Vec<Change>) -> AdmittedDraft<EnvironmentState> {
     let mut candidate = Candidate::new(state);
     for change in changes {
@@ -155,7 +155,6 @@ pub(super) struct DraftPreview {
     pub(super) after: EnvironmentState,
     /// The flags and segments among them.
     pub(super) touched: TouchedKeys,
-    /// The changes.
     pub(super) changes: Vec<Change>,
 }
 
@@ -175,14 +174,14 @@ pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<DraftPr
     })
 }
 
-/// The state as the asks so far would make it, and the way there.
+/// The state after the operations so far, and the changes that lead to it.
 struct Candidate<'a> {
     before: &'a EnvironmentState,
     state: EnvironmentState,
     position: Position,
     changes: Vec<Change>,
     touched: TouchedKeys,
-    /// The hash of the plan that a rollback must still do.
+    /// The hash of the plan that a rollback must still match.
     expected: Option<Digest>,
     kill: Option<(Arc<Kill>, KillStatus)>,
 }
@@ -256,7 +255,11 @@ impl<'a> Candidate<'a> {
     fn put_flag(&mut self, key: &FlagKey, flag: &Flag) -> Result<(), CommitError> {
         let entry = entry(key.clone(), flag.clone(), self.position)?;
         if entry.json().get().len() > limits::FLAG_BYTES {
-            let problem = format!("it takes {} bytes as JSON; a flag may take {}", entry.json().get().len(), limits::FLAG_BYTES);
+            let problem = format!(
+                "is {} bytes long as JSON; a flag can have at most {}",
+                entry.json().get().len(),
+                limits::FLAG_BYTES
+            );
             return Err(CommitError::Invalid(ValidationErrors::one(format!("flags.{key}"), problem)));
         }
         if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
@@ -288,7 +291,7 @@ impl<'a> Candidate<'a> {
         let entry = entry(key.clone(), segment.clone(), self.position)?;
         if entry.json().get().len() > limits::SEGMENT_BYTES {
             let problem = format!(
-                "it takes {} bytes as JSON; a segment may take {}",
+                "is {} bytes long as JSON; a segment can have at most {}",
                 entry.json().get().len(),
                 limits::SEGMENT_BYTES
             );
@@ -383,7 +386,7 @@ impl<'a> Candidate<'a> {
         .map(drop)
     }
 
-    /// Puts a kill, latched onto every flag that carries its tag now, beside those that it has latched onto before.
+    /// Puts a kill, latched onto every flag that has its tag now, in addition to those that it has latched onto before.
     fn put_kill(&mut self, mut kill: Kill) -> Result<Kill, CommitError> {
         if let KillScope::Tag(tag) = &kill.scope {
             kill.flags.extend(flags_with_tag(&self.state.snapshot, tag));
@@ -426,7 +429,10 @@ impl<'a> Candidate<'a> {
         let mut found = references::check(&snapshot.flags, &snapshot.segments, &self.touched);
         let limit = |found: &mut Vec<ValidationError>, what: &str, has: usize, may: usize| {
             if has > may {
-                found.push(ValidationError::new("", format!("the environment would hold {has} {what}; it may hold {may}")));
+                found.push(ValidationError::new(
+                    "",
+                    format!("the environment would have {has} {what}; at most {may} are allowed"),
+                ));
             }
         };
         limit(&mut found, "flags", snapshot.flags.len(), limits::FLAGS);
@@ -440,7 +446,7 @@ impl<'a> Candidate<'a> {
         ValidationErrors::check(found, ()).map_err(CommitError::Invalid)
     }
 
-    /// What the asks so far come to.
+    /// The result of the operations so far.
     fn effect<'c>(&'c self, draft: &'c Draft) -> Effect<'c> {
         Effect {
             draft,
@@ -451,7 +457,7 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    /// The revision that it makes, where it makes one.
+    /// The revision that it makes, if any.
     fn revision(&self) -> Option<Revision> {
         state::makes_revision(&self.changes, self.before).then_some(self.position.revision)
     }

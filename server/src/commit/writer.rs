@@ -1,9 +1,9 @@
-//! The writer: one task for each log, the only owner of where the log stands.
+//! The writer: one task for each log, the only one that moves the end of the log.
 //!
 //! It takes orders from two queues, urgent ones first, and what other nodes committed from the feed. A batch of orders is
 //! admitted one behind the other against the states that they make, appended in one atomic step, and only then shown to the
-//! [`Sink`], which swaps; the callers are answered last. What the store refuses because the log has moved on is admitted anew
-//! on top of what the feed brings. What the store leaves in doubt is settled by its digest before anything else is appended.
+//! [`Sink`], which swaps; the callers are answered last. If the store refuses a batch because the log has moved on, the batch is
+//! admitted again on top of what the feed brings. If the store does not confirm an append, the digest settles it before the next one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,9 +25,9 @@ use crate::store::{Append, AppendError, Head, Loaded, LogName, Settled, Store, S
 const BATCH: usize = 256;
 /// Orders that wait, at most, for each queue. Beyond it, submitting waits.
 const QUEUE: usize = 1024;
-/// How long the writer waits for the feed to bring what moved the log, before it looks itself.
+/// How long the writer waits for the feed to bring new entries before it reads the log itself.
 const FEED_PATIENCE: Duration = Duration::from_millis(500);
-/// How often an append in doubt is asked about while the store seems to be there.
+/// How often the writer checks an unconfirmed append while the store seems available.
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
 
 /// What a writer needs.
@@ -48,7 +48,7 @@ pub(crate) struct LogWriter<S: LogState> {
     doubt: Option<Append>,
 }
 
-/// The rooms that a writer works with.
+/// The parts that a writer works with.
 pub(crate) struct WriterDeps<S: LogState> {
     /// Where commits become durable.
     pub(crate) store: Arc<dyn Store>,
@@ -69,7 +69,7 @@ enum Followed {
 }
 
 impl<S: LogState> LogWriter<S> {
-    /// A writer that goes on from `state`, and the way to it. `answered` holds the calls of the last 24 hours.
+    /// A writer that starts from `state`, and its committer. `answered` holds the calls of the last 24 hours.
     pub(crate) fn new(log: LogName, state: S, answered: Arc<AnsweredCalls>, around: WriterDeps<S>) -> (Self, Committer<S>) {
         let metrics = CommitMetrics::new(&log);
         let (urgent, urgent_rx) = mpsc::channel(QUEUE);
@@ -105,7 +105,7 @@ impl<S: LogState> LogWriter<S> {
         (writer, committer)
     }
 
-    /// Writes until `stop`, or until nobody can submit any more. Orders that were taken are finished.
+    /// Writes until `stop`, or until the last committer is dropped. Orders that were taken are finished.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
             let first = tokio::select! {
@@ -152,7 +152,7 @@ impl<S: LogState> LogWriter<S> {
                 self.settle().await;
             }
             if self.doubt.is_some() {
-                let in_doubt = CommitError::Unavailable("an earlier write is still in doubt".to_owned());
+                let in_doubt = CommitError::Unavailable("an earlier write is still unconfirmed".to_owned());
                 return DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock).refuse(&in_doubt);
             }
             let batch = DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock);
@@ -178,7 +178,7 @@ impl<S: LogState> LogWriter<S> {
                 Err(AppendError::Unavailable(why)) => return batch.refuse(&CommitError::Unavailable(why)),
                 Err(AppendError::Reseeding) => return batch.refuse(&CommitError::Reseeding),
                 Err(AppendError::Unknown(why)) => {
-                    tracing::warn!(log = %self.log, why, "a write is in doubt; it is settled when the store is back");
+                    tracing::warn!(log = %self.log, why, "the store did not confirm a write; this is settled when the store is back");
                     self.doubt = Some(append);
                     return batch.refuse(&CommitError::OutcomeUnknown);
                 }
@@ -186,7 +186,7 @@ impl<S: LogState> LogWriter<S> {
         }
     }
 
-    /// Appends, and prepares what will be shown while the store is at it.
+    /// Appends, and prepares the next state while the store writes.
     async fn append(&self, append: Append, batch: &DraftBatch<S>) -> Result<(), AppendError> {
         let preparing = async {
             // The store first: what carries the append to it may be a task of this same thread.
@@ -197,7 +197,7 @@ impl<S: LogState> LogWriter<S> {
         outcome
     }
 
-    /// Shows durable entries, then remembers where the log stands.
+    /// Publishes durable entries, then records the new end of the log.
     fn advance(&mut self, after: S, entries: &[Sealed]) {
         self.answered.follow(entries);
         self.sink.advance(&self.state, &after, entries);
@@ -205,7 +205,7 @@ impl<S: LogState> LogWriter<S> {
         self.publish.send_replace(Arc::clone(&self.state));
     }
 
-    /// Takes in what other nodes committed, up to `actual`, from the feed or, where that is silent, from the store itself.
+    /// Applies what other nodes committed, up to `actual`, from the feed or, if that is silent, from the store.
     async fn catch_up(&mut self, actual: Head) {
         let behind = |state: &S| (state.head().epoch, state.head().sequence) < (actual.epoch, actual.sequence);
         while behind(&self.state) {
@@ -226,7 +226,7 @@ impl<S: LogState> LogWriter<S> {
                     self.replace(state, Vec::new());
                 }
             }
-            Err(error) => tracing::warn!(log = %self.log, %error, "could not read what moved the log"),
+            Err(error) => tracing::warn!(log = %self.log, %error, "cannot read the new entries of the log"),
         }
     }
 
@@ -258,12 +258,12 @@ impl<S: LogState> LogWriter<S> {
         let news = entries.get(known..).unwrap_or_default();
         for entry in news {
             if entry.commit.sequence != state.head().sequence.next() {
-                tracing::warn!(log = %self.log, at = %state.head().sequence, got = %entry.commit.sequence, "the feed left a gap");
+                tracing::warn!(log = %self.log, at = %state.head().sequence, got = %entry.commit.sequence, "the feed skipped entries");
                 return Followed::Gap;
             }
             state = state.after(entry);
             if let Err(own) = state.agrees(entry) {
-                tracing::error!(log = %self.log, sequence = %entry.commit.sequence, %own, "the state after a commit is not what the commit says");
+                tracing::error!(log = %self.log, sequence = %entry.commit.sequence, %own, "the state after a commit does not match the commit");
             }
         }
         if !news.is_empty() {
@@ -272,7 +272,7 @@ impl<S: LogState> LogWriter<S> {
         Followed::UpToDate
     }
 
-    /// Finds out whether an append in doubt was written, as soon as the store can say.
+    /// Finds out whether an unconfirmed append was written, as soon as the store can tell.
     async fn settle(&mut self) {
         let Some(append) = self.doubt.clone() else { return };
         if self.health.borrow().state == StoreState::Unreachable {
@@ -280,17 +280,17 @@ impl<S: LogState> LogWriter<S> {
         }
         match self.store.settle(&append).await {
             Ok(Settled::Written) => {
-                tracing::info!(log = %self.log, "the write in doubt was made");
+                tracing::info!(log = %self.log, "the unconfirmed write was made");
                 self.doubt = None;
                 if let Followed::Gap = self.follow(&append.entries) {
                     self.read_up().await;
                 }
             }
             Ok(Settled::NotWritten) => {
-                tracing::info!(log = %self.log, "the write in doubt was not made");
+                tracing::info!(log = %self.log, "the unconfirmed write was not made");
                 self.doubt = None;
             }
-            Err(error) => tracing::debug!(log = %self.log, %error, "still in doubt"),
+            Err(error) => tracing::debug!(log = %self.log, %error, "the write is still unconfirmed"),
         }
     }
 }

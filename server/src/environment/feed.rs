@@ -55,7 +55,7 @@ impl Environments {
                 }
             }
             // The system log says so too, and that is what stops it.
-            FeedEvent::Dropped { log } => tracing::info!(%log, "another node dropped a log"),
+            FeedEvent::Dropped { log } => tracing::info!(%log, "another node deleted a log"),
         }
     }
 }

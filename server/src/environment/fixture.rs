@@ -52,7 +52,7 @@ impl TestNode {
         Self::over(Arc::new(MemoryStore::new())).await
     }
 
-    /// Over this store, whose environment `production` is made where it is missing.
+    /// Over this store; creates its environment `production` if it is missing.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         let rooms = EnvironmentDeps {
             store,

@@ -1,5 +1,5 @@
-//! An environment as it was. The log never forgets an entry, so that every state there ever was can be made again: from the newest
-//! stored state before it, and the entries since.
+//! Earlier states of an environment. The log keeps every entry, so any state can be rebuilt from the newest stored state before it
+//! and the entries since.
 
 #[cfg(test)]
 mod tests;
@@ -11,11 +11,10 @@ use crate::commit::state::EnvironmentState;
 use crate::store::state::StoredState;
 use crate::store::{Loaded, LogName, Store, StoreError};
 
-/// Entries that are read at once, at least and at most: few enough that little is read beyond the one that is looked for.
+/// Entries read at once, at least and at most: few enough to read little beyond the wanted one.
 const PAGE: std::ops::RangeInclusive<u64> = 4..=256;
 
-/// How many entries are likely to lie on the way from one position to another: a revision is often followed by a commit of
-/// records.
+/// The likely number of entries between two positions: a revision is often followed by a commit of records.
 fn page(from: Position, to: Position) -> usize {
     let revisions = to.revision.0.saturating_sub(from.revision.0);
     let page = (2 * revisions).clamp(*PAGE.start(), *PAGE.end());
@@ -23,7 +22,7 @@ fn page(from: Position, to: Position) -> usize {
 }
 
 impl Environments {
-    /// The environment's state at an earlier position, however old; `None` where its log never was there.
+    /// The environment's state at an earlier position, however old; `None` if its log was never at that position.
     pub async fn state_at(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<EnvironmentState>, StoreError> {
         let Some(state) = read_back(&**self.store(), environment, position).await? else {
             return Ok(None);

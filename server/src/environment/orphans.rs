@@ -1,5 +1,5 @@
-//! Orphans: entries that a node had and a re-seeded log has not. Their kills are merged; the rest is written down and reported,
-//! never dropped in silence and never applied by guess.
+//! Orphans: entries that a node had but a re-seeded log lacks. Their kills are merged; all others are saved and reported, never
+//! dropped silently and never applied automatically.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,7 +20,7 @@ use crate::snapshot::publisher::Orphaned;
 /// An entry that is no longer part of its log.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Orphan {
-    /// Whose log.
+    /// The environment of the log.
     pub environment: EnvironmentKey,
     /// The entry's commit, as it was.
     pub commit: Arc<ripcord_proto::commit::Commit>,
@@ -42,7 +42,7 @@ impl Orphans {
         }
     }
 
-    /// Those found since the start.
+    /// The orphans found since the start.
     pub fn all(&self) -> Vec<Orphan> {
         self.known.lock().clone()
     }
@@ -83,7 +83,7 @@ impl Orphans {
                 .open(file)
                 .and_then(|mut file| file.write_all(lines.as_bytes()));
             if let Err(error) = appended {
-                tracing::error!(%error, file = %file.display(), "orphaned entries could not be written down");
+                tracing::error!(%error, file = %file.display(), "orphaned entries could not be saved");
             }
         }
         self.known.lock().extend(orphans);
@@ -92,13 +92,13 @@ impl Orphans {
 
 async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) {
     if let Err(error) = environments.commit(merge_draft(environment, kill, entry)).await {
-        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill of an orphaned entry could not be merged");
+        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill from an orphaned entry could not be merged into the log");
     }
 }
 
 fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
     Draft {
-        reason: Some("a kill that the re-seeded log did not hold".to_owned()),
+        reason: Some("a kill that was missing from the re-seeded log".to_owned()),
         ..Draft::new(
             environment.clone(),
             Author {

@@ -1,4 +1,4 @@
-//! Work that goes on in every environment for as long as there is one.
+//! Background work of each environment, for as long as the environment exists.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Environments;
 use crate::commit::state::EnvironmentState;
 
-/// An environment at work, as what goes on in it sees it.
+/// An environment, for its background work.
 #[derive(Debug)]
 pub struct EnvironmentTask {
     /// Which.
@@ -23,7 +23,7 @@ pub struct EnvironmentTask {
 }
 
 impl Environments {
-    /// Runs `work` in every environment, from when it is loaded until it is gone or the server stops; it is dropped then. All of
+    /// Runs `work` in every environment, from when it is loaded until it is deleted or the server stops; then `work` is dropped. All of
     /// them share one task, so that none may block.
     pub fn in_each<F: Future<Output = ()> + Send>(&self, name: &'static str, work: impl Fn(EnvironmentTask) -> F + Send + 'static) {
         let (tasks, this) = (self.tasks(), self.clone());

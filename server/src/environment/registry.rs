@@ -24,15 +24,15 @@ use crate::store::{Loaded, LogName, Store, StoreError};
 use crate::system::{SystemDraft, SystemState};
 use crate::tasks::TaskSet;
 
-/// Entries that are read at once when the answered calls of the last day are looked up at a start.
+/// Entries read at once when a start looks up the answered calls of the last day.
 const LOOK_BACK: u32 = 4_096;
 
-/// An environment at work.
+/// A running environment.
 #[derive(Debug, Clone)]
 pub(crate) struct RunningEnvironment {
-    /// The way to its writer.
+    /// Submits to its writer.
     pub(crate) committer: Committer<EnvironmentState>,
-    /// The way onto the board.
+    /// Publishes to the board.
     pub(crate) publisher: Arc<Publisher>,
     pub(super) stop: CancellationToken,
 }
@@ -73,12 +73,12 @@ impl Environments {
         self.running(&draft.environment)?.committer.submit(draft, queue, OnDisconnect::Finish).await
     }
 
-    /// Submits a draft that must be done or fail: one that becomes a proposal is an error.
+    /// Submits a draft that must be committed or fail: if it becomes a proposal, that is an error.
     pub async fn commit(&self, draft: Draft) -> Result<Applied, CommitError> {
         self.submit(draft).await?.applied()
     }
 
-    /// The answer that a call got before, if any. The same key with another request is an error, and so is a proposal.
+    /// The answer that a call got before, if any. The same key with a different request is an error, and so is a proposal.
     pub fn answered(&self, environment: &EnvironmentKey, call: &commit::IdempotentCall) -> Result<Option<Recorded>, CommitError> {
         match self.running(environment)?.committer.answered().find(call)? {
             Some(recorded) if tells_of_proposal(&recorded) => Err(CommitError::Replayed(Box::new(recorded))),
@@ -92,7 +92,7 @@ impl Environments {
         commit::plan_of(draft, state)
     }
 
-    /// Submits to the system log. An environment that was made is being served when this answers.
+    /// Submits to the system log. When this returns, a created environment is already being served.
     pub async fn submit_system(&self, draft: SystemDraft) -> Result<Outcome, CommitError> {
         let outcome = self.inner.system.submit(draft, Queue::Ordinary, OnDisconnect::Finish).await?;
         let mut changed = self.inner.changed.subscribe();
@@ -124,7 +124,7 @@ impl Environments {
         Ok(self.running(environment)?.committer.state())
     }
 
-    /// The state of an environment's log, now and from now on; it closes when the environment goes.
+    /// The state of an environment's log and its changes; closes when the environment is deleted.
     pub fn watch(&self, environment: &EnvironmentKey) -> Result<watch::Receiver<Arc<EnvironmentState>>, CommitError> {
         Ok(self.running(environment)?.committer.watch())
     }
@@ -139,7 +139,6 @@ impl Environments {
         &self.inner.board
     }
 
-    /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
     }
@@ -158,7 +157,7 @@ impl Environments {
             .ok_or_else(|| CommitError::NoEnvironment(environment.clone()))
     }
 
-    /// Starts and stops environments as the system log says, whenever it says something new.
+    /// Starts and stops environments whenever the system log changes.
     pub(super) async fn keep_reconciled(self, stop: CancellationToken) {
         let mut system = self.watch_system();
         loop {
@@ -230,7 +229,7 @@ impl Environments {
             stop,
         };
         self.change_running(|all| drop(all.insert(key.clone(), running)));
-        // What came in between loading and now went to nobody.
+        // Events that arrived between loading and now had no receiver.
         committer.feed(FeedMessage::Look).await;
         Ok(())
     }

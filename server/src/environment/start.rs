@@ -19,17 +19,17 @@ use crate::store::{LogName, Store, StoreError};
 use crate::system::SystemState;
 use crate::tasks::TaskSet;
 
-/// What environments need from outside.
+/// What environments depend on.
 pub struct EnvironmentDeps {
     /// Where commits become durable.
     pub store: Arc<dyn Store>,
     /// Where snapshots are served from.
     pub board: Arc<Board>,
-    /// What time it is.
+    /// The current time.
     pub clock: Arc<dyn Clock>,
-    /// Who runs tasks.
+    /// Runs tasks.
     pub tasks: TaskSet,
-    /// Where entries go that a re-seeded log no longer holds.
+    /// Takes the entries that a re-seeded log lacks.
     pub orphans: Orphans,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Debug for EnvironmentDeps {
     }
 }
 
-/// The system log shows itself by its watch alone.
+/// The system log is published only through its watch.
 struct SystemSink;
 
 impl Sink<SystemState> for SystemSink {
@@ -51,7 +51,7 @@ impl Sink<SystemState> for SystemSink {
 }
 
 impl Environments {
-    /// Loads the system log and every environment that it names, and starts them.
+    /// Loads the system log and every environment in it, and starts them.
     pub async fn start(deps: EnvironmentDeps, overlays: Overlays) -> Result<Self, StoreError> {
         let EnvironmentDeps {
             store,

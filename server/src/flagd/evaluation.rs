@@ -86,7 +86,7 @@ pub(super) fn with_zero<T: Default>(resolved: ResolvedFlag<T>) -> Result<(T, Str
     match resolved.served {
         Some((value, variant)) => Ok((value, variant, resolved.reason, resolved.metadata)),
         None if resolved.reason == "DISABLED" => Ok((T::default(), String::new(), resolved.reason, resolved.metadata)),
-        None => Err(Status::not_found("the flag leaves the value to the caller's default")),
+        None => Err(Status::not_found("the flag serves the caller's default")),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::snapshot::publication::Served;
 /// Interval of keep-alive events on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// An event: its type, and its data where it has some.
+/// An event: its type, and its data if it has any.
 pub(super) type Event = (&'static str, Option<Struct>);
 /// A stream of what a version makes of events.
 pub(super) type Events<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;

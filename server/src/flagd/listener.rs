@@ -58,7 +58,7 @@ pub(super) fn serve(
                     tracing::error!(%error, "{name} has ended");
                     return;
                 }
-                // It drains before the other tasks are told to end.
+                // It drains before the other tasks are stopped.
                 ending.cancelled().await;
             }
             () = ending.cancelled() => {}

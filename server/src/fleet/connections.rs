@@ -1,9 +1,9 @@
-//! Who is connected, as it is shown.
+//! The view of connected applications.
 
 use ripcord_proto::Position;
 use ripcord_proto::confirmation::Instance;
 
-/// What an application is connected by.
+/// How an application is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -11,7 +11,6 @@ pub enum Transport {
     WebSocket,
     /// An event stream.
     Sse,
-    /// OFREP.
     Ofrep,
     /// flagd's stream of flags.
     Flagd,
@@ -29,15 +28,15 @@ impl Transport {
     }
 }
 
-/// What an application's confirmation is worth.
+/// How an application confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfirmationLevel {
-    /// It acknowledges what it evaluates at.
+    /// It acknowledges the revision that it evaluates.
     Applied,
-    /// It fetched the answers.
+    /// It fetched answers of that revision.
     Fetched,
-    /// It was sent the state and cannot answer.
+    /// It was sent the state, but cannot acknowledge.
     Sent,
 }
 
@@ -49,12 +48,12 @@ impl ConfirmationLevel {
 /// One connected application.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Connected {
-    /// Who.
+    /// The application.
     #[serde(flatten)]
     pub instance: Instance,
     /// What it is connected by.
     pub transport: Transport,
-    /// What its confirmations are worth.
+    /// How it confirms.
     pub level: ConfirmationLevel,
     /// What it last confirmed, as `epoch:revision`.
     #[schema(value_type = Option<String>)]

@@ -1,4 +1,4 @@
-//! The count of one revision: how fast it was confirmed, and who left since.
+//! The count of one revision: how fast it was confirmed, and which applications have left since.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,12 +30,12 @@ impl ConfirmationTimes {
         }
     }
 
-    /// Who was slowest, and how slow.
+    /// The slowest application, and how long it took.
     pub(super) fn slowest(&self) -> Option<&(Duration, Arc<Instance>)> {
         self.slowest.as_ref()
     }
 
-    /// Microseconds and how many confirmations took about so long.
+    /// Microseconds, and how many confirmations took about that long.
     pub(super) fn recorded(&self) -> Vec<(u64, u32)> {
         let recorded = self.micros.iter().flat_map(|histogram| histogram.iter_recorded());
         recorded.map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
@@ -68,8 +68,8 @@ impl<T> PerLevel<T> {
     }
 }
 
-/// Members that are no longer on the roll, kept as differences: a member that left having confirmed revisions a to b adds one
-/// at a and takes one at b + 1, so that leaving costs the same however much it confirmed.
+/// Members that have left, kept as differences: a member that confirmed revisions a to b before it left adds one at a and subtracts
+/// one at b + 1, so that leaving costs the same however much it confirmed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct DepartedCounts {
     /// Confirmed before they left.
@@ -99,7 +99,7 @@ impl RevisionCounts {
     }
 }
 
-/// A confirmation that passed over revisions: `after` (not confirmed by it) to `to`.
+/// A confirmation that skipped revisions: `after` (not confirmed by it) to `to`.
 #[derive(Debug)]
 pub(super) struct CatchUp {
     pub(super) level: ConfirmationLevel,

@@ -1,8 +1,8 @@
 //! The members of one environment: the connected applications and what each has confirmed.
 //!
-//! A confirmation moves one member forward and touches one tally, however many revisions it passed over. Who has confirmed
-//! revision n is worked out when it is asked: a member counts for n if it was connected at its commit or came back in time,
-//! and has confirmed it if what it acknowledged last is n or later.
+//! A confirmation moves one member forward and touches one tally, however many revisions it skipped. Who has confirmed
+//! revision n is computed on demand: a member counts for n if it was connected at its commit or reconnected in time, and has
+//! confirmed it if its last acknowledgement is n or later.
 
 mod counts;
 mod expiry;
@@ -39,7 +39,7 @@ struct FleetMember {
     generation: u64,
     since: jiff::Timestamp,
     joined: Instant,
-    /// Whether it came with a state: then it counts for what was committed shortly before.
+    /// Whether it already had a state when it connected: then it counts for what was committed shortly before.
     returning: bool,
     state: MemberState,
     /// The first revision that it counts for.
@@ -48,7 +48,7 @@ struct FleetMember {
 }
 
 impl FleetMember {
-    /// Whether it fetches answers and is still here: it listens for changes, or was here a moment ago.
+    /// Whether it fetches answers and is still connected: it listens for changes, or has polled recently.
     fn is_fetching(&self) -> bool {
         match self.state {
             MemberState::Polling(_) => true,
@@ -63,11 +63,11 @@ enum MemberState {
     Connected,
     /// Since when, and the last revision that it counts for.
     Lost(Instant, u64),
-    /// It comes and goes; when it was last here.
+    /// It polls; when it last did.
     Polling(Instant),
 }
 
-/// Passages that are kept, at most; of older ones the times are lost, not the counts.
+/// Catch-ups that are kept, at most. Older ones lose their times, not their counts.
 const CATCH_UPS: usize = 65_536;
 
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Members {
         self.kills.published(&served.overlay, revision, publication.at);
     }
 
-    /// Counting starts anew: everybody who is connected is to confirm the epoch's first state.
+    /// Counting restarts: every connected application has to confirm the epoch's first state.
     fn start_epoch(&mut self, position: Position, at: Instant) {
         self.epoch = position.epoch;
         self.first = position.revision.0;
@@ -181,7 +181,7 @@ impl Members {
         self.slots.get(id.slot)?.as_ref().filter(|member| member.generation == id.generation)
     }
 
-    /// An application connects, or is back.
+    /// An application connects or reconnects.
     pub(super) fn join(&mut self, member: NewMember, now: Instant) -> MemberId {
         let level = if member.acknowledges {
             ConfirmationLevel::Applied
@@ -277,7 +277,7 @@ impl Members {
         self.move_forward(id, at, now);
     }
 
-    /// A member was sent a revision; counts where that is all that can be known.
+    /// A member was sent a revision; counts if the member cannot acknowledge.
     pub(super) fn sent(&mut self, id: MemberId, at: Position, now: Instant) {
         if self.member(id).is_some_and(|member| member.level == ConfirmationLevel::Sent) {
             self.move_forward(id, at, now);
@@ -374,7 +374,7 @@ impl Members {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Departure {
-    /// It was lost: what it has not confirmed is counted as gone.
+    /// The connection was lost: it counts as gone for what it has not confirmed.
     Counted,
     /// It said goodbye: it leaves the denominator.
     Forgotten,

@@ -18,9 +18,8 @@ pub trait PeerConfirmations: Send + Sync + 'static {
 /// The question of one node to another: `POST /v1/peer/confirmations`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ConfirmationQuestion {
-    /// The environment.
     pub environment: EnvironmentKey,
-    /// What is to be confirmed.
+    /// What to confirm.
     pub target: ConfirmationTarget,
     /// How long the asked node may wait for its clients, in milliseconds.
     pub patience_ms: u64,

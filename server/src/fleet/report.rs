@@ -13,7 +13,6 @@ use super::target::ConfirmationTarget;
 /// those of all their clients.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ConfirmationReport {
-    /// The node.
     pub node: String,
     /// Where the node is.
     pub at: Position,
@@ -28,14 +27,14 @@ pub(super) struct Count {
     pub(super) connected: u64,
     pub(super) confirmed: u64,
     pub(super) gone: u64,
-    /// Microseconds, and how many confirmations took about so long.
+    /// Microseconds, and how many confirmations took about that long.
     times: Vec<(u64, u32)>,
     slowest: Option<(u64, Instance)>,
     pub(super) missing: Vec<MissingInstance>,
 }
 
 impl Count {
-    /// `MissingInstance` instances by name, at most.
+    /// Missing instances listed by name, at most.
     pub(super) const NAMED: usize = 100;
 
     fn new(times: &ConfirmationTimes) -> Self {

@@ -2,11 +2,10 @@
 
 use ripcord_proto::{KillId, Position};
 
-/// What applications are to confirm.
+/// What applications should confirm.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfirmationTarget {
-    /// A revision.
     Revision(Position),
     /// A provisional kill, which has no revision yet.
     Kill(KillId),

@@ -1,5 +1,5 @@
 //! Merging: provisional kills enter the log as soon as the store can take them. Safest wins: an id enters at most once, two kills
-//! of one scope both enter, and a withdrawn id is written down as ended so that no other node can bring it in later.
+//! of one scope both enter, and a withdrawn id is recorded as ended so that no other node can add it later.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::peer::Peers;
 use crate::store::StoreState;
 use crate::store::journal::{Journal, JournalRecord, PendingKill};
 
-/// How often merging is tried while something is pending and the store seems to be there.
+/// How often merging is tried while kills are pending and the store seems available.
 const EVERY: Duration = Duration::from_millis(500);
 /// How long one merge may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ async fn run(kills: Kills, stop: CancellationToken) {
 }
 
 impl Kills {
-    /// Opens the room: what the journal holds is merged as soon as the store can take it.
+    /// Starts the kills: those in the journal are merged as soon as the store is available.
     pub fn start(environments: Environments, journal: Journal, peers: Peers, node: String) -> Self {
         let kills = Self::new(environments, journal, peers, node);
         let tasks = kills.inner.environments.tasks();
@@ -80,12 +80,12 @@ impl Kills {
     async fn merge(&self, pending: PendingKill) {
         match self.submit_merge(&pending).await {
             Ok(()) => {
-                tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is settled in the log");
+                tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is now settled in the log");
                 self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] });
             }
             // Its environment is gone, and with it every flag that it covered.
             Err(CommitError::NoEnvironment(_)) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
-            Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged yet"),
+            Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged into the log yet"),
         }
     }
 
@@ -102,7 +102,7 @@ impl Kills {
 fn merge_draft(pending: &PendingKill) -> Draft {
     let id = &pending.kill.id;
     let (ask, reason) = if pending.withdrawn {
-        (Operation::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
+        (Operation::Withdraw(id.clone()), Some("withdrawn while the store was unavailable".to_owned()))
     } else {
         (Operation::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
     };

@@ -1,4 +1,4 @@
-//! What is asked of the room of kills, and what comes of it.
+//! Orders to kill, and their outcome.
 
 use std::sync::Arc;
 
@@ -10,9 +10,8 @@ use crate::commit::{Author, Draft, IdempotentCall, KillStatus, Operation, Outcom
 /// A kill that is asked for.
 #[derive(Debug, Clone)]
 pub struct KillOrder {
-    /// Its id, if the caller makes it, so that asking twice makes one kill; otherwise it is made here.
+    /// The id, if the caller chooses it, so that a repeated order makes one kill; else it is generated here.
     pub id: Option<KillId>,
-    /// The environment.
     pub environment: EnvironmentKey,
     /// Who asks.
     pub author: Author,
@@ -26,14 +25,13 @@ pub struct KillOrder {
     pub renderer: Renderer<KillInForce>,
 }
 
-/// A kill in force, as its caller is told.
+/// A kill in force, as returned to its caller.
 #[derive(Debug, Clone)]
 pub struct KillInForce {
-    /// The kill.
     pub kill: Arc<Kill>,
-    /// Whether it was in force before it was asked for.
+    /// Whether it was already in force.
     pub status: KillStatus,
-    /// Where it is safe.
+    /// How durable it is.
     pub durability: KillDurability,
     /// The flags that exist and are covered by it.
     pub flags: Vec<FlagKey>,
@@ -56,7 +54,7 @@ pub enum KillDurability {
     Committed(Position),
     /// In this node's journal: it survives a restart, and is merged into the log when the store is back.
     Journaled,
-    /// In memory alone: the journal could not be written, and it would not survive a restart of this node.
+    /// Only in memory: the journal could not be written, and a restart of this node would lose the kill.
     Memory,
 }
 

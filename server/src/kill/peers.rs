@@ -1,5 +1,5 @@
-//! The exchange of provisional kills with peers: at once when a kill is taken without the store, and every two seconds besides,
-//! so that a peer that was away learns of what it missed. The exchange is idempotent.
+//! The exchange of provisional kills with peers: at once when a kill is made without the store, and every two seconds,
+//! so that a peer that was unreachable gets what it missed. The exchange is idempotent.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::service::Kills;
 use crate::peer::{PeerReachability, PeerSync};
 
-/// How often peers are called when nothing has happened.
+/// How often peers are called if nothing happens.
 const EVERY: Duration = Duration::from_secs(2);
 
 impl Kills {

@@ -1,4 +1,4 @@
-//! Kills without the store: journaled on disk, laid over the snapshot, told to the peers.
+//! Kills without the store: journaled on disk, laid over the snapshot and sent to the peers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::telemetry::names;
 const JOURNAL_PATIENCE: Duration = Duration::from_millis(250);
 
 impl Kills {
-    /// The provisional kill of exactly this scope, where there is one.
+    /// The provisional kill of exactly this scope, if any.
     pub(super) fn provisional_of(&self, environment: &EnvironmentKey, scope: &KillScope) -> Result<Option<Kill>, CommitError> {
         let served = self.inner.environments.running(environment)?.publisher.served();
         Ok(served.overlay.kills.values().find(|kill| kill.scope == *scope).cloned())
@@ -48,7 +48,7 @@ impl Kills {
         })
     }
 
-    /// Takes effect here and now, whatever the store does.
+    /// Takes effect on this node at once, whatever the store does.
     pub(super) async fn take_provisionally(&self, order: &KillOrder, mut kill: Kill) -> Result<KillInForce, CommitError> {
         let running = self.inner.environments.running(&order.environment)?;
         let served = running.publisher.served();
@@ -76,13 +76,13 @@ impl Kills {
         }
         running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
         metrics::counter!(names::PROVISIONAL_KILLS, "env" => order.environment.to_string()).increment(1);
-        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?durability, "killed without the store: provisional until it is back");
+        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?durability, "killed while the store was unavailable; the kill is provisional until it is back");
         self.inner.peers.tell();
         self.inner.pending.notify_one();
         Ok(killed(durability))
     }
 
-    /// Journals a kill, off this thread: a disk that hangs must not hold it up.
+    /// Journals a kill on another thread, so that a disk that hangs does not delay it.
     async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> KillDurability {
         let record = JournalRecord::Taken {
             environment: environment.clone(),
@@ -95,28 +95,28 @@ impl Kills {
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
             Ok(Ok(Ok(()))) => KillDurability::Journaled,
             Ok(Ok(Err(error))) => {
-                tracing::error!(kill = %kill.id, %error, "the journal cannot be written: this kill would not survive a restart");
+                tracing::error!(kill = %kill.id, %error, "cannot write the journal: a restart of this node would lose this kill");
                 KillDurability::Memory
             }
             Ok(Err(_)) | Err(_) => {
-                tracing::error!(kill = %kill.id, "the journal does not answer: this kill may not survive a restart");
+                tracing::error!(kill = %kill.id, "the journal does not respond: a restart of this node may lose this kill");
                 KillDurability::Memory
             }
         }
     }
 
-    /// Withdraws a provisional kill that this node took, while the store is away.
+    /// Withdraws a provisional kill that this node made, while the store is away.
     pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
         if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
             return Err(CommitError::Unavailable(format!(
-                "kill {id} was taken by another node: withdraw it there, or restore it when the store is back"
+                "kill {id} was made on another node: restore it there, or here when the store is back"
             )));
         }
         let record = JournalRecord::Withdrawn {
             environment: environment.clone(),
             id: id.clone(),
         };
-        let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be written down, so the kill stands: {error}"));
+        let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be saved, so the kill stays in force: {error}"));
         self.inner.journal.append(&record).map_err(unwritten)?;
         self.end(environment, id, KillEnd::Withdrawn)?;
         self.inner.peers.tell();
@@ -161,7 +161,7 @@ impl Kills {
         let ended: Vec<(KillId, KillEnd)> = ended.collect();
         for kill in &news {
             running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
-            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
+            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed while the store was unavailable");
             self.journal(&JournalRecord::Taken {
                 environment: environment.clone(),
                 kill: kill.clone(),
@@ -182,10 +182,10 @@ impl Kills {
         }
     }
 
-    /// Writes a record whose loss would cost a restart some work, and nothing else.
+    /// Writes a record whose loss would only make a restart do some work again.
     pub(super) fn journal(&self, record: &JournalRecord) {
         if let Err(error) = self.inner.journal.append(record) {
-            tracing::error!(%error, "the journal of kills cannot be written");
+            tracing::error!(%error, "cannot write the journal of kills");
         }
     }
 }
@@ -197,7 +197,7 @@ fn latch(served: &Served, kill: &mut Kill) {
     }
 }
 
-/// The overlay that a start lays over an environment: what the journal holds and the log has not settled yet.
+/// The overlay of an environment at a start: the kills in the journal that the log has not settled yet.
 pub fn overlay_from(journal: &Journal, environment: &EnvironmentKey) -> Overlay {
     let mut overlay = Overlay::default();
     for pending in journal.pending().into_iter().filter(|pending| pending.environment == *environment) {

@@ -16,12 +16,12 @@ use crate::peer::Peers;
 use crate::store::journal::Journal;
 
 /// Why a provisional kill is not withdrawn if a restore needs a second person.
-const NEEDS_THE_STORE: &str = "a restore needs a second person here, and a proposal needs the store";
+const NEEDS_THE_STORE: &str = "a restore needs a second person in this environment, and a proposal needs the store";
 
 /// How long a kill waits for the store before it takes effect without it.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The room of kills. Cheap to clone.
+/// Makes and lifts kills. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Kills {
     pub(super) inner: Arc<Inner>,
@@ -50,7 +50,7 @@ impl Kills {
         }
     }
 
-    /// Kills. Waits for nothing but the store, and for that at most [`PATIENCE`].
+    /// Makes a kill. Waits only for the store, and at most for [`PATIENCE`].
     ///
     /// While the store is away, is being re-seeded or leaves the outcome unknown, the kill takes effect as a provisional one.
     pub async fn kill(&self, order: KillOrder) -> Result<KillOutcome, CommitError> {
@@ -82,8 +82,8 @@ impl Kills {
         }
     }
 
-    /// Lifts a kill, and nothing but that kill. A provisional one is merged first if the store is there; if it is away, the node
-    /// that took the kill withdraws it.
+    /// Lifts a kill, and only that kill. A provisional one is merged first if the store is there; if it is away, the node
+    /// that made the kill withdraws it.
     pub async fn restore(&self, id: KillId, draft: Draft) -> Result<RestoreOutcome, CommitError> {
         let environment = draft.environment.clone();
         if self.is_provisional(&environment, &id)? {
@@ -113,12 +113,12 @@ impl Kills {
     }
 }
 
-/// What became of the draft of a kill.
+/// The outcome of the draft of a kill.
 fn killed(outcome: Outcome) -> Result<KillOutcome, CommitError> {
     if let Outcome::Replayed { recorded, .. } = outcome {
         return Ok(KillOutcome::Replayed(recorded));
     }
     let applied = outcome.applied()?;
-    let killed = KillInForce::of(&applied).ok_or_else(|| CommitError::Internal("the commit of a kill names no kill".to_owned()))?;
+    let killed = KillInForce::of(&applied).ok_or_else(|| CommitError::Internal("the commit of a kill contains no kill".to_owned()))?;
     Ok(KillOutcome::InForce(killed))
 }

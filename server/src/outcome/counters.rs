@@ -25,7 +25,6 @@ pub enum BatchResult {
 /// The sum of a flag, variant and kind of traffic.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OutcomeTotal {
-    /// The flag.
     pub flag: FlagKey,
     /// The variant; `None` = the caller's own default.
     pub variant: Option<VariantName>,

@@ -11,9 +11,7 @@ use super::registry::{Exposure, Outcomes};
 /// The question of one node to another: how often flags were served.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ExposureQuery {
-    /// The environment.
     pub environment: EnvironmentKey,
-    /// The flags.
     pub flags: BTreeSet<FlagKey>,
     /// The beginning.
     pub from: Timestamp,

@@ -79,7 +79,7 @@ pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: 
             folder = kept;
             match written {
                 Err(error) if !std::mem::replace(&mut failed, true) => {
-                    tracing::warn!(%error, "outcomes could not be saved; a restart would lose the last hour");
+                    tracing::warn!(%error, "outcomes cannot be saved; a restart would lose the last hour");
                 }
                 Err(_) => {}
                 Ok(()) => failed = false,
@@ -119,7 +119,7 @@ impl WindowFolder {
             Ok(lines) => lines,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
-                tracing::warn!(%error, "outcomes saved before this start could not be read");
+                tracing::warn!(%error, "cannot read the outcomes saved before this start");
                 return;
             }
         };

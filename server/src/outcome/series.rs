@@ -7,9 +7,7 @@ use ripcord_proto::{FlagKey, VariantName};
 /// A question for the sums of one variant of a flag.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SeriesQuery {
-    /// The flag.
     pub flag: FlagKey,
-    /// The variant.
     pub variant: VariantName,
     /// What to count.
     pub what: OutcomeMeasure,

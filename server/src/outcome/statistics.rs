@@ -1,6 +1,6 @@
 //! Whether a variant goes wrong more often than its control, judged as often as one likes.
 //!
-//! A test that is meant to be looked at once raises false alarms when it is looked at every second. This one is always valid: a
+//! An ordinary test is designed to be read once, and raises false alarms if it is read every second. This one is always valid: a
 //! mixture sequential probability ratio test. Under the hypothesis that the variant is at most the margin worse, the mixture's
 //! likelihood ratio Λ is a supermartingale that starts at 1, so that the chance of its ever reaching 1/α is at most α (Ville),
 //! however often and whenever it is looked at.

@@ -14,7 +14,7 @@ use ripcord_proto::EnvironmentKey;
 
 use super::publication::{Publication, PublishedChange, Served};
 
-/// Is told of every swap. Must return at once: it runs on the commit path.
+/// Called on every swap. Must return at once: it runs on the commit path.
 pub trait Listener: Send + Sync {
     /// `environment` was swapped.
     fn published(&self, environment: &EnvironmentKey, publication: &Publication);
@@ -55,7 +55,7 @@ impl Board {
         self.environments.load().keys().cloned().collect()
     }
 
-    /// Registers a listener: it is told first what is served now, as [`PublishedChange::Replaced`], then every swap. No swap falls
+    /// Registers a listener: it first gets what is served now, as [`PublishedChange::Replaced`], then every swap. No swap falls
     /// between the two.
     pub fn listen(&self, listener: Arc<dyn Listener>) {
         let _swapping = self.swapping.lock();

@@ -51,7 +51,6 @@ impl Frame {
         }))
     }
 
-    /// A heartbeat.
     pub fn heartbeat(heartbeat: &Heartbeat) -> Option<Self> {
         let json = encoded(FrameKind::Heartbeat, frame::encode_heartbeat(heartbeat))?;
         Some(Self::new(FrameKind::Heartbeat, None, &json))

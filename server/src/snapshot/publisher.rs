@@ -170,7 +170,7 @@ impl Publisher {
             let entries = if sent.is_ok() { 0 } else { POLICY.entries - RETRY };
             *since = SinceKept { entries, bytes: 0 };
             if sent.is_err() {
-                tracing::debug!(env = %state.snapshot.environment, "not storing a state: the last one is still being written");
+                tracing::debug!(env = %state.snapshot.environment, "not saving a state: the last one is still being written");
             }
         }
     }
@@ -199,7 +199,7 @@ fn settle(overlay: &mut Overlay, state: &EnvironmentState) -> bool {
 pub(crate) async fn keep_states(store: Arc<dyn Store>, mut states: mpsc::Receiver<(LogName, StoredState)>, stop: CancellationToken) {
     while let Some(Some((log, state))) = stop.run_until_cancelled(states.recv()).await {
         if let Err(error) = store.keep_state(&log, state).await {
-            tracing::warn!(%log, %error, "cannot store a state; the next start replays more of the log");
+            tracing::warn!(%log, %error, "cannot save a state; the next start will replay more of the log");
         }
     }
 }

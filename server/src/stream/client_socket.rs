@@ -41,7 +41,7 @@ pub struct SocketControl {
     waker: RefCell<Option<Waker>>,
 }
 
-/// Whether the send buffer is to be made small. That is done before the next write.
+/// Whether to make the send buffer small. That is done before the next write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Narrow {
     #[default]

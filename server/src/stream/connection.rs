@@ -28,7 +28,6 @@ pub(super) struct Connection {
     pub(super) feed: Arc<Feed>,
     /// The id of the key that opened it.
     pub(super) key_id: Arc<str>,
-    /// Its session.
     pub(super) session: RefCell<Session>,
     /// Its index in the hub's list.
     pub(super) place: Cell<usize>,
@@ -143,7 +142,6 @@ impl Connection {
         connection
     }
 
-    /// Its transport.
     pub(super) fn transport(&self) -> Transport {
         match self.outlet {
             Outlet::WebSocket(_) => Transport::WebSocket,
@@ -151,7 +149,6 @@ impl Connection {
         }
     }
 
-    /// Its outlet.
     pub(super) fn outlet(&self) -> &Outlet {
         &self.outlet
     }

@@ -1,4 +1,4 @@
-//! The newest head of each environment: what its readers are to get.
+//! The newest head of each environment, which its readers should get.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +18,7 @@ use crate::snapshot::publication::{Publication, PublishedChange};
 /// The feed of one environment.
 #[derive(Debug)]
 pub(super) struct Feed {
-    /// The environment.
     pub(super) environment: EnvironmentKey,
-    /// Its metrics.
     pub(super) metrics: StreamMetrics,
     head: ArcSwap<FrameSet>,
     history: Arc<Mutex<History>>,

@@ -25,7 +25,7 @@ enum SessionState {
     Waiting,
     /// It gets whatever is new.
     Live,
-    /// The goodbye is to be written.
+    /// The goodbye has to be written.
     Ending(Frame),
     /// Nothing more is written.
     Ended,

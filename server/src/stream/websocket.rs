@@ -35,7 +35,7 @@ pub(super) async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {
 }
 
 impl Connection {
-    /// Reads what there is, then writes what there is.
+    /// Reads what has arrived, then writes what is new.
     fn poll(self: &Rc<Self>, hub: &Rc<Hub>, cx: &mut Context<'_>) -> Poll<Disconnect> {
         let Outlet::WebSocket(socket) = self.outlet() else {
             return Poll::Ready(Disconnect::Lost);
@@ -132,7 +132,7 @@ impl Connection {
         }
     }
 
-    /// After the hello: the client is counted, and either queued for its first payload or told that it is up to date.
+    /// After the hello: counts the client, and either queues its first payload or confirms that it is up to date.
     pub(super) fn greeted(self: &Rc<Self>, hub: &Rc<Hub>, hello: ripcord_proto::frame::Hello, greeted: Greeted) {
         self.join(&hub.shared.fleet, hello);
         match greeted {

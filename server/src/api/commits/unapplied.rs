@@ -15,10 +15,10 @@ use crate::file_set::KeptDifference;
 use crate::http::ApiError;
 use crate::store::LogName;
 
-/// Commits that are looked up in the log, at most; what lies beyond is told without its author.
+/// Commits looked up in the log, at most; older ones are listed without their author.
 const LOOKED_UP: usize = 100;
 
-/// What is kept, as it is told.
+/// The changes that are kept, for the answer.
 pub(super) async fn told(kept: Vec<KeptDifference>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
     let log = LogName::Environment(prepared.environment().clone());
     let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What to think of before a commit goes on: what is asked for still, who would lose what, and which kills stay.
+//! Warnings about a planned commit: flags that are still evaluated, exposure that would be lowered, and kills that stay.
 
 use ripcord_proto::record::Records;
 use ripcord_proto::rule::{Rule, Serve};
@@ -11,10 +11,10 @@ use crate::commit::plan::{CommitPlan, PlannedStep};
 use crate::outcome::OutcomeTotal;
 use crate::rollout::step;
 
-/// Warnings that are listed one by one, at most.
+/// Warnings listed one by one, at most.
 const LISTED: usize = 200;
 
-/// The warnings of a plan; `totals` is what applications have reported of their evaluations, `records` what there is beside the flags.
+/// The warnings of a plan. `totals` are the evaluations that applications have reported.
 pub(super) fn of(plan: &CommitPlan, totals: &[OutcomeTotal], records: &Records) -> Vec<String> {
     let mut warnings: Vec<String> = plan.flags.iter().filter_map(|step| removed(step, totals)).collect();
     warnings.extend(plan.flags.iter().filter_map(|step| ended(step, records)));
@@ -26,8 +26,8 @@ pub(super) fn of(plan: &CommitPlan, totals: &[OutcomeTotal], records: &Records) 
     }
     if !plan.kills.is_empty() {
         warnings.push(match plan.kills.len() {
-            1 => "1 of these flags is killed and goes on serving its safe variant until the kill is restored.".to_owned(),
-            killed => format!("{killed} of these flags are killed and go on serving their safe variant until the kills are restored."),
+            1 => "1 of these flags is killed and keeps serving its safe variant until the kill is lifted.".to_owned(),
+            killed => format!("{killed} of these flags are killed and keep serving their safe variants until the kills are lifted."),
         });
     }
     warnings
@@ -41,20 +41,20 @@ fn removed(step: &PlannedStep<FlagKey>, totals: &[OutcomeTotal]) -> Option<Strin
     let evaluations: u64 = totals.iter().filter(|total| total.flag == *key).map(|total| total.evaluations).sum();
     Some(if evaluations > 0 {
         format!(
-            "{key} would be deleted and is still evaluated: {evaluations} evaluations since this node began to count; applications that ask for it get their own defaults."
+            "{key} would be deleted but is still in use: {evaluations} evaluations since this node began counting. Applications that ask for it would get their own defaults."
         )
     } else {
-        format!("{key} would be deleted; applications that still ask for it get their own defaults.")
+        format!("{key} would be deleted. Applications that still ask for it would get their own defaults.")
     })
 }
 
-/// A live rollout that the change of a flag would end.
+/// A rollout in progress that the change would end.
 fn ended(step: &PlannedStep<FlagKey>, records: &Records) -> Option<String> {
     let mut rollouts = records.rollouts.iter().filter_map(|entry| entry.value().ok());
     let rollout = rollouts.find(|rollout| !rollout.state.is_final() && rollout.plan.flag == step.key)?;
     let flag = step.to.as_ref().and_then(|to| Flag::parse(to.get()).ok());
     let goes_on = flag.is_some_and(|flag| rollout.moved.as_ref().is_none_or(|moved| step::untouched(&flag, moved).is_ok()));
-    (!goes_on).then(|| format!("{} is moved by rollout {}, which this would end.", step.key, rollout.id))
+    (!goes_on).then(|| format!("{} is being changed by rollout {}; this would end the rollout.", step.key, rollout.id))
 }
 
 fn lowered(step: &PlannedStep<FlagKey>) -> Vec<String> {
@@ -64,13 +64,13 @@ fn lowered(step: &PlannedStep<FlagKey>) -> Vec<String> {
     };
     let key = &step.key;
     if from.enabled && !to.enabled {
-        return vec![format!("{key} would be switched off: applications get their own defaults.")];
+        return vec![format!("{key} would be switched off. Applications would get their own defaults.")];
     }
     let safe = from.safe.as_ref();
     let mut lowered: Vec<String> = from.rules.iter().filter_map(|rule| lowered_rule(key, rule, &to, safe)).collect();
     if from.default.as_ref() != safe && to.default != from.default {
         let (was, is) = (named(from.default.as_ref()), named(to.default.as_ref()));
-        lowered.push(format!("{key} would serve {is} by default, and serves {was} now."));
+        lowered.push(format!("{key} would serve {is} by default instead of {was}."));
     }
     lowered
 }
@@ -80,14 +80,13 @@ fn lowered_rule(key: &FlagKey, rule: &Rule, to: &Flag, safe: Option<&VariantName
     let like = |other: &&Rule| if rule.id.is_some() { other.id == rule.id } else { other.when == rule.when };
     let name = rule.id.as_ref().map_or_else(|| "a rule".to_owned(), |id| format!("rule {id}"));
     let Some(other) = to.rules.iter().find(like) else {
-        return (was > 0.0).then(|| format!("{key} would lose {name}, which exposes {}.", percent(was)));
+        return (was > 0.0).then(|| format!("{key}: {name}, which exposes {} of matching users, would be removed.", percent(was)));
     };
     let is = exposure(&other.serve, safe)?;
-    (is < was).then(|| format!("{key} would lower the exposure of {name} from {} to {}.", percent(was), percent(is)))
+    (is < was).then(|| format!("{key}: the exposure of {name} would drop from {} to {}.", percent(was), percent(is)))
 }
 
-/// The share of those whom a rule matches that get another variant than the safe one, 0 to 100; unknown where another rule
-/// language decides.
+/// The percentage of matching users that get a variant other than the safe one; `None` for imported rules.
 fn exposure(serve: &Serve, safe: Option<&VariantName>) -> Option<f64> {
     match serve {
         Serve::Variant(variant) => Some(if safe == Some(variant) { 0.0 } else { 100.0 }),

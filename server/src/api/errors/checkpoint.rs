@@ -1,4 +1,4 @@
-//! Checkpoints: names that stand for no state.
+//! Checkpoints: names that do not resolve to a state.
 
 use ripcord_proto::problem::{Code, Problem};
 
@@ -12,7 +12,7 @@ impl From<ResolveError> for ApiError {
             ResolveError::Store(error) => return error.into(),
             ResolveError::NotFound(problem) => *problem,
             ResolveError::Ahead { named, newest } => {
-                let detail = format!("There is no revision {named} yet: the newest is {newest}. Name an earlier one, or a checkpoint.");
+                let detail = format!("Revision {named} does not exist yet; the newest is {newest}. Name an earlier one, or a checkpoint.");
                 Problem::new(Code::Invalid, detail).with("newest", newest.to_string())
             }
             ResolveError::NoRevision { named, newest } => {

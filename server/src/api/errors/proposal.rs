@@ -1,4 +1,4 @@
-//! Proposals: not the caller's to decide, decided before, or out of date.
+//! Proposals: not allowed for this caller, already decided, or out of date.
 
 use ripcord_proto::problem::{Code, Problem};
 

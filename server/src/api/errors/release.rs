@@ -1,4 +1,4 @@
-//! Releases: what they changed cannot be read.
+//! Releases whose changes cannot be read.
 
 use crate::http::ApiError;
 use crate::release::ReleaseChangesError;

@@ -9,7 +9,7 @@ use crate::commit::CommitError;
 use crate::http::ApiError;
 use crate::rollback::{ActionError, PrepareError, RollbackError, WrongRollbackState};
 
-/// Commands that a problem prints, at most; its member `commands` has all.
+/// Commands listed in the text of a problem, at most; its member `commands` has all.
 const COMMANDS: usize = 20;
 
 impl From<RollbackError> for ApiError {
@@ -65,7 +65,7 @@ fn checks_failed(failed: &[CheckOutcome]) -> ApiError {
     Problem::new(Code::CheckFailed, detail).with("checks", checks).into()
 }
 
-/// A rollback waits for the store, kills do not: the commands that make its scope safe until then.
+/// Rollbacks need the store, but kills do not: the commands that make the scope safe until the store is back.
 fn store_away(error: &CommitError, commands: Vec<String>) -> ApiError {
     let mut problem = error.problem();
     problem

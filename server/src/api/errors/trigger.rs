@@ -1,4 +1,4 @@
-//! Triggers: deliveries that are not taken, and payloads that cannot be tried.
+//! Triggers: refused deliveries, and payloads that cannot be tested.
 
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::trigger::Trigger;
@@ -12,7 +12,7 @@ impl From<DeliveryError> for ApiError {
         match error {
             DeliveryError::Signature(error) => error.into(),
             DeliveryError::Unreadable(faults) => {
-                let detail = "Nothing was done: this trigger cannot read the body; errors names what is wrong.";
+                let detail = "Nothing was done: this trigger cannot read the body. Each problem is listed in errors.";
                 Problem::new(Code::Invalid, detail).with_errors(faults).into()
             }
             DeliveryError::Busy => {
@@ -30,13 +30,13 @@ impl From<SignatureError> for ApiError {
             // The same for a trigger that does not exist, so that the answer does not tell which exist.
             SignatureError::Invalid => Self::new(
                 Code::Unauthenticated,
-                "Nothing was done: there is no such hook, or the delivery's credential is missing or wrong. Send Authorization: Bearer …, or \
-                 Ripcord-Signature: t=SECONDS,v1=HEX with the HMAC-SHA256 of SECONDS, a dot and the body. `ripcord trigger show NAME` says which.",
+                "Nothing was done: the hook does not exist, or the credential is missing or wrong. Send Authorization: Bearer …, or \
+                 Ripcord-Signature: t=SECONDS,v1=HEX with the HMAC-SHA256 of SECONDS, a dot and the body. `ripcord trigger show NAME` shows which one it expects.",
             ),
             SignatureError::OutsideWindow(seconds) => Self::new(
                 Code::Unauthenticated,
                 format!(
-                    "Nothing was done: the delivery was signed {} s {} this server's time; {} s are allowed. It is an old delivery, or a clock is wrong.",
+                    "Nothing was done: the delivery was signed {} s {} this server's time; {} s are allowed. The delivery is old, or a clock is wrong.",
                     seconds.abs(),
                     if seconds < 0 { "before" } else { "after" },
                     Trigger::REPLAY_WINDOW_SECONDS

@@ -1,4 +1,4 @@
-//! Kills as they are shown.
+//! The view of kills.
 
 use ripcord_proto::rest::kills::{KillView, NAMED_FLAGS, ServedFlag};
 use ripcord_proto::{FlagKey, Kill, Position};
@@ -31,7 +31,7 @@ fn view(kill: &Kill, changed: Option<Position>, served: &Served) -> KillView {
     }
 }
 
-/// `KillInForce` flags and what each serves.
+/// Killed flags and what each serves.
 pub(super) fn serving<'a>(served: &Served, keys: impl Iterator<Item = &'a FlagKey>) -> Vec<ServedFlag> {
     let safe = |key: &FlagKey| served.snapshot.flags.value(key.as_str()).and_then(|flag| flag.safe.clone());
     keys.take(NAMED_FLAGS)

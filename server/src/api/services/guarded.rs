@@ -1,4 +1,4 @@
-//! Parts of the server as extractors, so that a handler's signature says what it reaches and which permit that needs.
+//! Parts of the server as extractors, so that a handler's signature shows what it accesses and which permit that requires.
 //!
 //! `Guarded<Read, EnvironmentReader>` is an environment that the key may read; `Unguarded<Metrics>` needs no key at all. The table at
 //! the end of this file is the only place that says which permission opens which part.
@@ -72,8 +72,8 @@ impl<A: Allows, R: OpenedBy<A> + 'static> FromRequest for Guarded<A, R> {
     }
 }
 
-/// A part of the server that is open to callers without a key. What they send carries its own proof, or the part holds nothing that
-/// needs one.
+/// A part of the server that callers reach without a key: either their requests carry their own proof, or the part holds nothing
+/// secret.
 #[derive(Debug)]
 pub(in crate::api) struct Unguarded<R>(pub(in crate::api) R);
 
@@ -229,7 +229,7 @@ impl Open for NodeName {
     }
 }
 
-/// Signals carry the proof of their trigger's secret.
+/// Signals are authenticated by the secret of their trigger.
 impl Open for Triggers {
     fn open(app: &AppState) -> Self {
         app.parts.triggers.clone()

@@ -211,11 +211,11 @@ async fn a_plan_warns_of_what_would_be_lost() {
     assert_eq!(planned["users"]["contexts"], 10_000);
     let warnings = planned["warnings"].to_string();
     for words in [
-        "gone would be deleted and is still evaluated: 7 evaluations",
-        "a would lower the exposure of rule gradual from 50 % to 10 %",
-        "b would serve off by default, and serves on now",
+        "gone would be deleted but is still in use: 7 evaluations",
+        "a: the exposure of rule gradual would drop from 50 % to 10 %",
+        "b would serve off by default instead of on",
     ] {
         assert!(warnings.contains(words), "{words}: {warnings}");
     }
-    assert!(!warnings.contains("b would lower"), "{warnings}");
+    assert!(!warnings.contains("b: the exposure of"), "{warnings}");
 }

@@ -144,7 +144,7 @@ async fn a_kill_waits_for_nobody_and_is_told_so_where_it_comes_with_what_does() 
     send(&node, Role::Oncall, Method::PATCH, &restore, &reason).await.expect(200);
     let proposal = send(&node, Role::Oncall, Method::DELETE, &restore, &reason).await.expect(202).body["proposal"].clone();
     assert!(
-        proposal["diff"]["also"][0].as_str().unwrap().contains("is lifted, which was pulled for: 5xx"),
+        proposal["diff"]["also"][0].as_str().unwrap().contains("will be lifted; its reason was: 5xx"),
         "{proposal}"
     );
     assert_eq!(node.get(&kills).await.body["items"].as_array().unwrap().len(), 1);
@@ -232,7 +232,7 @@ async fn a_rollout_waits_to_start_and_to_go_on_but_never_to_stop() {
         "its steps were agreed on"
     );
     let resume = proposed(&node, Method::POST, &format!("{rollouts}/{id}/resume"), &json!({"reason": "fine"})).await;
-    assert_eq!(resume["summary"], format!("let rollout {id} go on"));
+    assert_eq!(resume["summary"], format!("resume rollout {id}"));
     decide(&node, Role::Admin, &resume, "approve").await.expect(200);
     assert_eq!(node.get(&format!("{rollouts}/{id}")).await.body["state"], "holding");
     proposed(&node, Method::POST, &format!("{rollouts}/{id}/advance"), &json!({"reason": "enough"})).await;
@@ -271,7 +271,7 @@ async fn files_are_applied_as_they_were_shown_with_what_they_own() {
         .await
         .expect(200)
         .body;
-    assert!(plan["warnings"][0].as_str().unwrap().contains("asks for a second person"), "{plan}");
+    assert!(plan["warnings"][0].as_str().unwrap().contains("requires a second person"), "{plan}");
     body["plan"] = plan["hash"].clone();
     let proposal = proposed(&node, Method::POST, &commits, &body).await;
     decide(&node, Role::Admin, &proposal, "approve").await.expect(200);

@@ -93,7 +93,7 @@ pub(in crate::api) async fn decline(
         at: app.now(),
         reason: reason.clone(),
     };
-    let why = format!("declined what {id} asked{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
+    let why = format!("declined firing {id}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
     let now = app.now();
     let asked = WriteRequest::one(Triggers::open(&app, &write.permit).decline(id, answered)).because(Some(why));
     let prepared = write.prepare(asked, &digest, move |made| {

@@ -1,4 +1,4 @@
-//! What of a commit the policy guards, and what a proposal of it relies on.
+//! Which parts of a commit the policy guards, and what its proposal relies on.
 
 use std::borrow::Borrow as _;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::super::draft::Operation;
 use super::super::error::CommitError;
 use super::effect::Effect;
 
-/// `ConflictReason` a commit needs a second person; empty where it needs none.
+/// Why a commit needs a second person; empty if it does not.
 pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedOperation>, CommitError> {
     let policy = effect.before.records.policy();
     let mut found = BTreeSet::new();
@@ -61,7 +61,7 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedO
     Ok(found)
 }
 
-/// Whether a rollback is asked for that has something to put back, now or in a later step.
+/// Whether it contains a rollback that has something to roll back, now or in a later step.
 fn rolls_back(effect: Effect<'_>) -> Result<bool, CommitError> {
     for ask in &effect.draft.operations {
         if let Operation::Rollback(reversal) = ask
@@ -73,7 +73,7 @@ fn rolls_back(effect: Effect<'_>) -> Result<bool, CommitError> {
     Ok(false)
 }
 
-/// The flags that a rollout gives back: that limits harm.
+/// The flags that a rollout rolls back, which limits harm.
 fn taken_back(changes: &[Change]) -> BTreeSet<&FlagKey> {
     let rollouts = changes.iter().filter_map(|change| {
         let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
@@ -83,7 +83,7 @@ fn taken_back(changes: &[Change]) -> BTreeSet<&FlagKey> {
     back.map(|rollout| &rollout.plan.flag).collect()
 }
 
-/// Whether a rollout starts, goes on from where it was held, or is told to begin its next step before its time.
+/// Whether a rollout starts, resumes after a hold, or starts its next step early.
 fn goes_on(was: Option<&Rollout>, rollout: &Rollout) -> bool {
     let Some(was) = was else { return true };
     let resumed = was.state == RolloutState::Paused && rollout.state != RolloutState::Paused && !rollout.state.is_final();
@@ -91,11 +91,11 @@ fn goes_on(was: Option<&Rollout>, rollout: &Rollout) -> bool {
     resumed || advanced
 }
 
-/// A thing that a proposal relies on although it changes it not, or changes no answer by it: its kind, its key, how it was, and
-/// how it would be.
+/// Something that a proposal relies on without changing it, or whose change affects no evaluation: its kind, its key, and how it was
+/// and would be.
 pub(super) type Dependency<'a> = (&'static str, &'a str, Option<Digest>, Option<String>);
 
-/// What must be as it was shown beside the flags, segments and settings that the plan's hash covers.
+/// What must still be as shown, in addition to the flags, segments and settings that the plan's hash covers.
 pub(super) fn relied_on(effect: Effect<'_>) -> Vec<Dependency<'_>> {
     let snapshot = &effect.before.snapshot;
     let records = &effect.before.records;

@@ -1,4 +1,4 @@
-//! What a proposal changes, to be looked at by the second person.
+//! What a proposal changes, for the second person to review.
 
 use ripcord_proto::change::Change;
 use ripcord_proto::proposal::{PolicyDiff, ProposalDiff};

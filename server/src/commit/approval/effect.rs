@@ -1,4 +1,4 @@
-//! What a draft would do, as the approval of it sees it.
+//! What a draft would do, for its approval.
 
 use ripcord_proto::change::Change;
 use ripcord_proto::references::TouchedKeys;

@@ -1,4 +1,4 @@
-//! What is said of proposals.
+//! Texts about proposals.
 
 use std::collections::BTreeSet;
 
@@ -11,36 +11,36 @@ use ripcord_proto::{Kill, Revision};
 
 use super::super::reversal::ReversalDecision;
 
-/// Names that a sentence tells, at most.
+/// Names listed in a sentence, at most.
 const NAMED: usize = 5;
 
-pub(super) const KILL_APART: &str = "Nothing was changed: the rest of this needs a second person, and a kill waits for nobody. Pull the kill by itself \
-    (`ripcord kill FLAG`); it is in force at once. Then ask for the rest.";
-pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, and no proposal can hold it. Propose its parts one by one.";
-pub(super) const FULL: &str = "Nothing was changed: as many proposals wait as an environment keeps. Decide on some of them first; `ripcord proposal list` shows \
-    them.";
+pub(super) const KILL_APART: &str = "Nothing was changed: the other changes need a second person, but a kill does not. Send the kill by itself \
+    (`ripcord kill FLAG`); it takes effect at once. Then propose the rest.";
+pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, but cannot be kept as one proposal. Propose its parts one by one.";
+pub(super) const FULL: &str = "Nothing was changed: this environment has reached its limit of waiting proposals. Approve or decline some first; list them with \
+    `ripcord proposal list`.";
 
-/// What a plan says of a write that would wait.
+/// The warning in the plan of a write that needs approval.
 pub(super) fn would_wait(guarded: &BTreeSet<GuardedOperation>) -> String {
     let guarded: Vec<_> = guarded.iter().map(|guarded| guarded.as_str()).collect();
     format!(
-        "The policy asks for a second person ({}): this becomes a proposal, and is done when somebody else approves it.",
+        "The policy requires a second person ({}): this becomes a proposal and takes effect when a different person approves it.",
         guarded.join(", ")
     )
 }
 
-/// What a proposal that waits says.
+/// The message of a waiting proposal.
 pub(super) fn waits(proposal: &Proposal) -> String {
     let guarded: Vec<_> = proposal.guarded.iter().map(|guarded| guarded.as_str()).collect();
     format!(
-        "It waits for a second person until {}, as the policy asks for {}. `{}`, with another key, does exactly this.",
+        "Waiting for approval (expires {}); the policy requires a second person for {}. A different person, with a different key, runs `{}`.",
         proposal.expires,
         guarded.join(", "),
         proposal.command()
     )
 }
 
-/// What a proposal that was applied says.
+/// The message of an applied proposal.
 pub(super) fn applied(word: &Attribution, revision: Option<Revision>) -> String {
     let what = revision.map_or_else(|| "recorded".to_owned(), |revision| format!("revision {}", revision.0));
     let reason = word.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -58,7 +58,11 @@ pub(super) fn what(proposal: &Proposal) -> String {
         parts.extend(listed("segment", "segments", &keys).map(|segments| format!("change {segments}")));
         parts.extend(proposal.diff.settings.map(|_| "change the settings".to_owned()));
     }
-    if parts.is_empty() { "take things over".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "take over ownership".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 fn of_asked(asked: &ProposedOperation, proposal: &Proposal) -> Option<String> {
@@ -68,7 +72,7 @@ fn of_asked(asked: &ProposedOperation, proposal: &Proposal) -> Option<String> {
         ProposedOperation::Change(_) => None,
         ProposedOperation::PutRecord(_) => proposal.diff.policy.as_ref().map(|_| "set the policy".to_owned()),
         ProposedOperation::StartRollout(rollout) => Some(format!("start a rollout of {}", rollout.plan.flag)),
-        ProposedOperation::ResumeRollout { rollout, .. } => Some(format!("let rollout {rollout} go on")),
+        ProposedOperation::ResumeRollout { rollout, .. } => Some(format!("resume rollout {rollout}")),
         ProposedOperation::AdvanceRollout { rollout, .. } => Some(format!("begin the next step of rollout {rollout}")),
         ProposedOperation::RollBack(rollback) => {
             let keys: Vec<_> = proposal.diff.flags.iter().map(|step| step.key.as_str()).collect();
@@ -92,21 +96,17 @@ fn listed(one: &str, many: &str, keys: &[&str]) -> Option<String> {
 
 /// A kill that would be lifted.
 pub(super) fn lifted(kill: &Kill) -> String {
-    let reason = kill
-        .reason
-        .as_ref()
-        .map(|reason| format!(", which was pulled for: {reason}"))
-        .unwrap_or_default();
-    format!("Kill {} of {} is lifted{reason}.", kill.id, kill.scope)
+    let reason = kill.reason.as_ref().map(|reason| format!("; its reason was: {reason}")).unwrap_or_default();
+    format!("Kill {} of {} will be lifted{reason}.", kill.id, kill.scope)
 }
 
-/// A rollout that would start or go on.
+/// A rollout that would start or resume.
 pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
     let plan = &rollout.plan;
     let Some(was) = was else {
         let steps: Vec<_> = plan.steps.iter().map(|step| step.to.to_string()).collect();
         return format!(
-            "A rollout of {} begins: variant {} to {}, judged by {}.",
+            "A rollout of {} starts: variant {} to {}, checked by {}.",
             plan.flag,
             plan.variant,
             steps.join(", "),
@@ -118,7 +118,7 @@ pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
         );
     };
     format!(
-        "Rollout {} of {} goes on from step {} of {}, where it was {}: {}",
+        "Rollout {} of {} resumes at step {} of {}; until now it was {}: {}",
         was.id,
         plan.flag,
         was.step,
@@ -128,16 +128,19 @@ pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
     )
 }
 
-/// What a rollback does beside the flags that it puts back.
+/// What a rollback does apart from restoring flags.
 pub(super) fn rollback(record: &Rollback, decision: &ReversalDecision) -> Vec<String> {
     let mut also = Vec::new();
     if let Some(ladder) = &record.ladder {
         let steps: Vec<_> = ladder.steps.iter().map(|step| format!("{step} %")).collect();
-        also.push(format!("It goes down over {}, then to the target.", steps.join(", ")));
+        also.push(format!("It lowers exposure step by step ({}), then restores the target.", steps.join(", ")));
     }
     if !decision.conflicts.is_empty() {
-        also.push(format!("{} of its scope stay as others have made them since.", decision.conflicts.len()));
+        also.push(format!(
+            "{} in its scope stay as they are, because others have changed them since.",
+            decision.conflicts.len()
+        ));
     }
-    also.extend(record.acknowledged.iter().map(|flag| format!("It passes the one-way door of {flag}.")));
+    also.extend(record.acknowledged.iter().map(|flag| format!("It crosses the one-way door of {flag}.")));
     also
 }

@@ -1,4 +1,4 @@
-//! Which flags of the scope go back, and to what.
+//! Which flags of the scope are rolled back, and to what.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ struct DecisionBuilder<'a> {
     now: &'a Snapshot,
     position: Position,
     decision: ReversalDecision,
-    /// `SegmentReversal` that the flags in scope use as they were.
+    /// Segments that the flags in scope used at the target.
     used: BTreeSet<SegmentKey>,
 }
 
 impl Reversal {
-    /// What it comes to on an environment that serves `now`, over all steps of its ladder. Reads nothing else; changes nothing.
+    /// What it does to an environment that serves `now`, over all steps of its ladder. Changes nothing.
     pub fn decide(&self, now: &Snapshot) -> Result<ReversalDecision, CommitError> {
         let mut deciding = DecisionBuilder {
             reversal: self,
@@ -121,7 +121,7 @@ impl DecisionBuilder<'_> {
                 (None, Some(Ok(flag))) if flag.enabled => self.switched_off(pair.key, flag)?,
                 (None, Some(Ok(_)) | None) => continue,
                 (None, Some(Err(_))) => {
-                    self.cannot(pair.key, "this version cannot read it, and the target does not have it".to_owned());
+                    self.cannot(pair.key, "this version cannot read it, and it does not exist at the target".to_owned());
                     continue;
                 }
             };
@@ -132,7 +132,7 @@ impl DecisionBuilder<'_> {
         Ok(())
     }
 
-    /// A flag that the target lacks: nothing of it changes but that it is off.
+    /// A flag that does not exist at the target is only switched off.
     fn switched_off(&self, key: &FlagKey, flag: &Flag) -> Result<Arc<Entry<Flag>>, CommitError> {
         let off = Flag {
             enabled: false,
@@ -166,7 +166,7 @@ impl DecisionBuilder<'_> {
         self.decision.cannot.push(UnsupportedFlag { flag: flag.clone(), why });
     }
 
-    /// `SegmentReversal` go back in an environment, or where it was asked for; those that are gone and needed come back in any case.
+    /// Segments are rolled back with a whole environment or on request. Deleted segments that flags need are always restored.
     fn segments(&mut self) {
         let (reversal, decision) = (self.reversal, &mut self.decision);
         let segments = SegmentReversal {
@@ -201,7 +201,7 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// How each flag goes down the ladder, where there is one. What a segment decides waits for the segment.
+    /// How each flag goes down the ladder, if there is one. A flag that depends on a segment waits for the segment.
     fn ways(&mut self) {
         if self.reversal.record.ladder.is_none() {
             return;
@@ -243,7 +243,7 @@ impl DecisionBuilder<'_> {
 }
 
 impl TouchedFlag {
-    /// `ConflictReason` what is there now is not what was left, where it is not.
+    /// Why the current state differs from the one that was left, if it does.
     fn disputed(&self, pair: &FlagPair<'_>) -> Option<ConflictReason> {
         if self.digest != pair.is.map(|is| *is.digest()) {
             return Some(ConflictReason::ChangedSince);

@@ -1,5 +1,5 @@
-//! What stands in the way of a rollback: another one under way, a one-way door, rules that cannot say it, or nothing that it
-//! could do.
+//! What prevents a rollback: another rollback in progress, a one-way door, a state that rules cannot express, or nothing to roll
+//! back.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::commit::state::EnvironmentState;
 use super::super::error::CommitError;
 use super::{OneWayDoor, Reversal, ReversalDecision, UnsupportedFlag};
 
-/// Flags that a sentence names, at most.
+/// Flags named in a sentence, at most.
 const NAMED: usize = 20;
 
 impl Reversal {
-    /// Refuses what may not be. The kills have their own guard, the references their own check.
+    /// Refuses a rollback that is not allowed. Kills and references are checked elsewhere.
     pub(super) fn check(&self, decision: &ReversalDecision, state: &EnvironmentState) -> Result<(), CommitError> {
         if !decision.cannot.is_empty() {
             return refuse(cannot(&decision.cannot));
@@ -37,7 +37,7 @@ impl Reversal {
     }
 }
 
-/// The rollback under way that has one of `flags` to itself, where one has.
+/// The rollback in progress that has reserved one of `flags`, if there is one.
 pub fn under_way<'a>(records: &'a Records, own: &Rollback, flags: &BTreeSet<FlagKey>) -> Option<&'a Rollback> {
     let others = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
     let mut live = others.filter(|other| other.id != own.id && other.is_live() && own.scope != RollbackScope::Rollback(other.id.clone()));
@@ -50,12 +50,12 @@ fn refuse<T>(problem: Problem) -> Result<T, CommitError> {
 
 fn busy(other: &Rollback) -> Problem {
     let ladder = if other.ladder.as_ref().is_some_and(ripcord_proto::rollback::Stages::is_running) {
-        format!(" It goes down step by step; `ripcord rollback stop {}` ends that.", other.id)
+        format!(" It lowers exposure step by step; stop it with `ripcord rollback stop {}`.", other.id)
     } else {
         String::new()
     };
     let detail = format!(
-        "Nothing was changed: rollback {} by {} is putting some of these flags back. Look at it with `ripcord rollback show {}`, and try again when it has ended.{ladder}",
+        "Nothing was changed: rollback {} by {} is already rolling back some of these flags. Follow it with `ripcord rollback show {}`, and try again when it has ended.{ladder}",
         other.id, other.by.name, other.id
     );
     Problem::new(Code::RollbackUnderWay, detail).with("rollback", other.id.as_str())
@@ -74,7 +74,7 @@ fn one_way(doors: &[&OneWayDoor]) -> Problem {
     let flags: Vec<&str> = flags.into_iter().collect();
     let option = format!("--acknowledge-one-way {}", flags.join(","));
     let detail = format!(
-        "Nothing was changed: going back does not undo what these flags have done. {}. If that is understood, say so: {option}",
+        "Nothing was changed: rolling back does not undo what these flags have already done. {}. If you accept this, add {option}",
         lines.join("; ")
     );
     Problem::new(Code::OneWayDoor, detail)
@@ -89,7 +89,7 @@ fn cannot(flags: &[UnsupportedFlag]) -> Problem {
     }
     let list: Vec<_> = flags.iter().map(|cannot| serde_json::json!({"flag": cannot.flag, "why": cannot.why})).collect();
     let detail = format!(
-        "Nothing was changed: rules cannot say this. {}. Name the other flags with --flag, or leave --segment out.",
+        "Nothing was changed: flag rules cannot express this rollback. {}. Name the other flags with --flag, or omit --segment.",
         lines.join("; ")
     );
     Problem::new(Code::CannotExpress, detail).with("flags", list)
@@ -97,12 +97,12 @@ fn cannot(flags: &[UnsupportedFlag]) -> Problem {
 
 fn empty(decision: &ReversalDecision) -> Problem {
     let detail = if decision.reached == 0 {
-        "Nothing was changed: the scope holds no flag, neither now nor at the target.".to_owned()
+        "Nothing was changed: the scope contains no flags, neither now nor at the target.".to_owned()
     } else {
         let flags: Vec<String> = decision.skipped().iter().take(NAMED).map(ToString::to_string).collect();
         let flags = if flags.is_empty() { "segments only".to_owned() } else { flags.join(", ") };
         format!(
-            "Nothing was changed: all that would go back was changed by others since ({flags}). `ripcord rollback plan` shows by whom; --include-conflicts and --with-segments put it back all the same."
+            "Nothing was changed: everything in the scope was changed by others since ({flags}). `ripcord rollback plan` shows who changed it; add --include-conflicts or --with-segments to roll it back too."
         )
     };
     Problem::new(Code::EmptyScope, detail)

@@ -1,4 +1,4 @@
-//! One-way doors: variants that a rollback would take away although going back does not undo what they did.
+//! One-way doors: variants whose effects a rollback would not undo.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::serves::may_serve;
 use super::staged::one_split;
 use super::{OneWayDoor, ReversalDecision};
 
-/// The doors that `decision` passes, by flag.
+/// The doors that `decision` crosses, by flag.
 pub(super) fn doors(decision: &ReversalDecision, now: &Snapshot, target: &Snapshot) -> Vec<OneWayDoor> {
     let moved = decision.flags.iter().flat_map(|step| {
         let is = step.from.as_deref().and_then(|from| from.value().ok());
@@ -87,7 +87,7 @@ fn requires(flag: &Flag, now: &Snapshot, moved: &BTreeSet<&FlagKey>) -> bool {
     false
 }
 
-/// Whether somebody who is served `variant` by `is` may no longer be by `to`. In doubt it is.
+/// Whether a user who is served `variant` by `is` may get a different one from `to`. If that is unknown, the answer is yes.
 fn takes(is: &Flag, to: Option<&Flag>, variant: &VariantName) -> bool {
     if !may_serve(is).contains(variant) {
         return false;
@@ -110,7 +110,7 @@ fn same_answers(is: &Flag, to: &Flag) -> bool {
     is.enabled == to.enabled && is.default == to.default && is.requires == to.requires && rules(is) == rules(to)
 }
 
-/// Whether everybody whom `before` gives the variant gets it from `after` too: its place on the line only grows.
+/// Whether every user who gets the variant from `before` gets it from `after` too: its range of buckets only grows.
 fn keeps(before: &Split, after: &Split, variant: &VariantName) -> bool {
     let (Some((start, end)), Some((new_start, new_end))) = (place(before, variant), place(after, variant)) else {
         return false;

@@ -1,4 +1,4 @@
-//! What a rollback would come to, for its plan.
+//! What a rollback would do, for its plan.
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::{self, TouchedKeys};
@@ -8,10 +8,10 @@ use super::super::error::CommitError;
 use super::super::state::{EnvironmentState, served};
 use super::{FlagReversal, Reversal, ReversalDecision, under_way};
 
-/// What a rollback would come to. Nothing is changed by making it.
+/// What a rollback would do. Making it changes nothing.
 #[derive(Debug, Clone)]
 pub struct RollbackPreview {
-    /// Each flag, and what stands in the way.
+    /// The decision for each flag, with conflicts and one-way doors.
     pub decision: ReversalDecision,
     /// Execute with this hash to do exactly this.
     pub hash: Digest,
@@ -23,23 +23,22 @@ pub struct RollbackPreview {
     pub breaks: Vec<ValidationError>,
     /// Flags that stay killed.
     pub killed: Vec<KilledFlag>,
-    /// The rollback under way that is in the way.
+    /// The rollback in progress that prevents it.
     pub under_way: Option<RollbackId>,
 }
 
 /// A flag of the plan that stays killed.
 #[derive(Debug, Clone)]
 pub struct KilledFlag {
-    /// Which.
     pub flag: FlagKey,
-    /// By what.
+    /// The kills that cover it.
     pub kills: Vec<KillId>,
-    /// Whether what it serves meanwhile would change.
+    /// Whether what it serves while it is killed would change.
     pub needs_allow_killed_edit: bool,
 }
 
 impl Reversal {
-    /// What it would come to on `state`.
+    /// What it would do to `state`.
     pub fn preview(&self, state: &EnvironmentState) -> Result<RollbackPreview, CommitError> {
         let now = &state.snapshot;
         let decision = self.decide(now)?;

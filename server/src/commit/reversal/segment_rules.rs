@@ -1,5 +1,5 @@
-//! Going back for the users of one segment alone: rules that give them what the target gives, before rules that give everybody
-//! else what they get now. Where rules cannot say that, the reason is told.
+//! Rollbacks for the users of one segment only: rules that give them what the target serves, before rules that give all other users
+//! what they get now. If rules cannot express that, the reason is returned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use super::super::error::CommitError;
 
-/// A flag that the environment has, or had: readable or not.
+/// A flag now or at the target, readable or not.
 type ReadableFlag<'a> = Option<Result<&'a Flag, &'a ValidationErrors>>;
 
-/// What becomes of a flag.
+/// The flag after the rollback.
 pub(super) enum Composed {
-    /// It answers so already.
+    /// It serves that already.
     AsItIs,
-    /// It is this from now on.
+    /// It is replaced by this one.
     Flag(Box<Flag>),
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Composer<'a> {
     segment: &'a SegmentKey,
     now: &'a Snapshot,
     was: &'a Snapshot,
-    /// `SegmentReversal` that are not what they were, or have one within them that is not.
+    /// Segments that have changed, or contain one that has.
     moved: BTreeSet<SegmentKey>,
 }
 
@@ -44,24 +44,24 @@ impl<'a> Composer<'a> {
         })
     }
 
-    /// Whether no segment has changed: a flag that is as it was then answers as it did.
+    /// Whether no segment has changed, so that an unchanged flag serves what it did.
     pub(super) fn segments_agree(&self) -> bool {
         self.moved.is_empty() && self.now.settings == self.was.settings
     }
 
-    /// What the flag has to be, or why no rules say it.
+    /// The flag with rules for the segment, or why rules cannot express it.
     pub(super) fn compose(&self, is: ReadableFlag<'_>, was: ReadableFlag<'_>) -> Result<Composed, String> {
         let (is, was) = match (is, was) {
             (Some(Ok(is)), Some(Ok(was))) => (is, was),
             // Off, or gone: the caller's own default either way.
             (Some(Ok(is)), None) if !is.enabled => return Ok(Composed::AsItIs),
             (None, Some(Ok(was))) if !was.enabled => return Ok(Composed::AsItIs),
-            (Some(_), None) => return Err("the target does not have it, and a flag cannot be gone for some users only".to_owned()),
-            (None, Some(_)) => return Err("it was deleted since, and a flag cannot be there for some users only".to_owned()),
+            (Some(_), None) => return Err("it does not exist at the target, and a flag cannot be missing for some users only".to_owned()),
+            (None, Some(_)) => return Err("it was deleted since, and a flag cannot exist for some users only".to_owned()),
             (Some(Err(_)), _) | (_, Some(Err(_))) | (None, None) => return Err("this version cannot read it".to_owned()),
         };
         if is.enabled != was.enabled {
-            return Err(format!("it is {} now and was {} then, and rules cannot switch a flag", on(is), on(was)));
+            return Err(format!("it is {} now and was {} then, but rules cannot switch a flag", on(is), on(was)));
         }
         if !is.enabled || self.answers_alike(is, was) {
             return Ok(Composed::AsItIs);
@@ -84,43 +84,46 @@ impl<'a> Composer<'a> {
 
     fn check(&self, is: &Flag, was: &Flag) -> Result<(), String> {
         if self.is_imported(self.segment) {
-            return Err(format!("segment {} is an imported rule, which may fail for users outside of it", self.segment));
+            return Err(format!(
+                "segment {} is an imported rule, which may fail for users outside the segment",
+                self.segment
+            ));
         }
         if is.requires != was.requires {
-            return Err("it requires other flags than it did, and rules cannot say for whom".to_owned());
+            return Err("it requires different flags now, and rules cannot limit that to a segment".to_owned());
         }
         if is.variants.value_type() != was.variants.value_type() {
             return Err(format!(
-                "its values are of type {} now and were of type {} then",
+                "its values have type {} now and had type {} then",
                 is.variants.value_type(),
                 was.variants.value_type()
             ));
         }
         let same_default = is.default == was.default && value_of(is, is.default.as_ref()) == value_of(was, was.default.as_ref());
         if !same_default && !was.requires.is_empty() {
-            return Err("where a flag that it requires does not serve what it must, its default would be another than it was".to_owned());
+            return Err("if a flag that it requires does not serve the required variant, users would get a different default than before".to_owned());
         }
         if !same_default && buckets(was) {
-            return Err("users without the attribute that it splits by would get another default than they did".to_owned());
+            return Err("users without the attribute that it splits by would get a different default than before".to_owned());
         }
         if buckets(was) && self.now.settings != self.was.settings {
-            return Err("the environment buckets users another way than it did".to_owned());
+            return Err("the environment buckets users differently now".to_owned());
         }
         if let Some(name) = served(was).into_iter().find(|name| {
             is.variants
                 .get(name.as_str())
                 .is_some_and(|value| Some(value) != was.variants.get(name.as_str()))
         }) {
-            return Err(format!("its variant {name} has another value now"));
+            return Err(format!("its variant {name} has a different value now"));
         }
         let imported = was.rules.iter().any(|rule| matches!(rule.serve, Serve::JsonLogic(_)));
         if imported && !is.variants.names().eq(was.variants.names()) {
-            return Err("an imported rule names its variants, which are other ones now".to_owned());
+            return Err("an imported rule refers to its variants, which are different now".to_owned());
         }
         Ok(())
     }
 
-    /// The rules that give the segment's users what the target gives them.
+    /// The rules that give the segment's users what the target serves.
     fn rules_of(&self, was: &Flag) -> Result<Vec<Rule>, String> {
         let segment = || Condition::Segment(self.segment.clone());
         let mut rules = Vec::with_capacity(was.rules.len() + 1);
@@ -138,7 +141,7 @@ impl<'a> Composer<'a> {
             }
         }
         let Some(default) = &was.default else {
-            return Err("it left users to the caller's own default, which no rule can serve".to_owned());
+            return Err("it served the caller's own default, which no rule can serve".to_owned());
         };
         rules.push(Rule {
             id: None,
@@ -197,7 +200,7 @@ fn holds_imported(condition: &Condition) -> bool {
     }
 }
 
-/// The segments of the target that are not what they were, or have one within them that is not.
+/// The segments of the target that have changed, or contain one that has.
 fn moved(now: &Snapshot, was: &Snapshot) -> BTreeSet<SegmentKey> {
     let mut within: BTreeMap<SegmentKey, Vec<SegmentKey>> = BTreeMap::new();
     let mut moved = BTreeSet::new();
@@ -226,7 +229,7 @@ const fn on(flag: &Flag) -> &'static str {
     if flag.enabled { "on" } else { "off" }
 }
 
-/// Whether somebody may fall through one of its rules to the default: a split without its attribute, an imported rule.
+/// Whether a user may fall through one of its rules to the default: a split without its attribute, or an imported rule.
 fn buckets(flag: &Flag) -> bool {
     flag.rules.iter().any(|rule| matches!(rule.serve, Serve::Split(_) | Serve::JsonLogic(_)))
 }

@@ -1,4 +1,4 @@
-//! `SegmentReversal` that flags use, and which of them are not what they were.
+//! Segments that flags use, and which of them have changed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use ripcord_proto::{Flag, Position, Segment, SegmentKey, Snapshot};
 pub(super) struct SegmentReversal<'a> {
     pub(super) now: &'a Snapshot,
     pub(super) was: &'a Snapshot,
-    /// Of the commit that puts them back.
+    /// The position of the commit that restores them.
     pub(super) position: Position,
 }
 
@@ -28,7 +28,7 @@ impl<'a> SegmentReversal<'a> {
         condition.segments(&mut |key, _| used.extend([key.clone()]));
     }
 
-    /// Those of `used`, and of the segments within them, that were another way than they are; by key.
+    /// Those of `used`, and of the segments within them, that have changed, by key.
     pub(super) fn differing(&self, used: &BTreeSet<SegmentKey>) -> Vec<&'a Arc<Entry<Segment>>> {
         let mut open: Vec<SegmentKey> = used.iter().cloned().collect();
         let mut seen = BTreeSet::new();
@@ -69,7 +69,7 @@ impl<'a> SegmentReversal<'a> {
         false
     }
 
-    /// The segment as it was, as the commit puts it back.
+    /// The segment as the commit restores it.
     pub(super) fn back(&self, was: &Entry<Segment>) -> Arc<Entry<Segment>> {
         Arc::new(was.put_back(self.position))
     }

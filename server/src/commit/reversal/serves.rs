@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ripcord_proto::rule::Serve;
 use ripcord_proto::{Flag, VariantName};
 
-/// The variants that a flag may serve to anybody, its kill aside.
+/// The variants that a flag may serve to any user, if it is not killed.
 pub(super) fn may_serve(flag: &Flag) -> BTreeSet<&VariantName> {
     let mut served = BTreeSet::new();
     if !flag.enabled {

@@ -1,5 +1,5 @@
-//! Going down step by step: a split is capped along its buckets, so that a step only ever takes a variant away from those who
-//! got it last (DESIGN, promise 9).
+//! Staged rollbacks: each step caps a split along its buckets, so that it takes a variant only from the users who got it last
+//! (DESIGN, promise 9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl ExposureCap {
         }
         Err(ValidationErrors::one(
             "",
-            format!("{percent} is no step; a step is a percentage from 0 to 100 with at most three decimals"),
+            format!("invalid step {percent}; a step is a percentage from 0 to 100 with at most three decimals"),
         ))
     }
 }
@@ -125,7 +125,7 @@ impl SplitPair {
     }
 
     /// The weights with exposure capped: never raised, never below the target's share, taken from the variants next to the
-    /// control, so that nobody moves from one exposed variant to another.
+    /// control, so that no user moves from one exposed variant to another.
     fn capped(&self, control: usize, cap: ExposureCap) -> Vec<u64> {
         let exposed = |units: &[u64]| -> u64 { units.iter().enumerate().filter(|(index, _)| *index != control).map(|(_, units)| units).sum() };
         let ceiling = (self.total * u64::from(cap.0) / u64::from(WHOLE)).max(exposed(&self.to));
@@ -155,7 +155,7 @@ impl SplitPair {
 }
 
 impl FlagReversal {
-    /// What a commit at `position` puts, capped so; `None` where it puts nothing.
+    /// The capped flag that a commit at `position` writes; `None` if it writes nothing.
     pub(super) fn at(&self, cap: Option<ExposureCap>, position: Position) -> Result<Option<Arc<Entry<Flag>>>, CommitError> {
         let Some(cap) = cap else { return Ok(Some(Arc::clone(&self.to))) };
         match self.way {

@@ -75,10 +75,10 @@ fn refused(now: &Value, then: Option<&Value>, told: &str) {
 #[test]
 fn what_rules_cannot_say_is_refused_with_the_reason() {
     let on = flag(&json!({"default": "on"}));
-    refused(&on, None, "the target does not have it");
+    refused(&on, None, "it does not exist at the target");
     refused(&on, Some(&flag(&json!({"enabled": false}))), "rules cannot switch a flag");
     refused(&on, Some(&flag(&json!({"default": null}))), "caller's own default");
-    refused(&on, Some(&flag(&json!({"variants": {"on": false, "off": true}}))), "another value now");
+    refused(&on, Some(&flag(&json!({"variants": {"on": false, "off": true}}))), "a different value now");
     let split = json!({"rules": [{"serve": {"split": [{"variant": "on", "weight": 1}, {"variant": "off", "weight": 1}]}}]});
     refused(&on, Some(&flag(&split)), "without the attribute");
     let many: Vec<Value> = (0..256)
