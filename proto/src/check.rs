@@ -142,7 +142,7 @@ impl BodyCheck {
         reader.members(map, "a comparison", &["pointer", "equals", "below", "above"], &[]);
         match Self::read(reader, map)? {
             Some(check) => Ok(check),
-            None => reader.refuse("says nothing; give pointer, and one of equals, below and above"),
+            None => reader.refuse("is empty; add pointer, and one of equals, below and above"),
         }
     }
 
@@ -152,7 +152,7 @@ impl BodyCheck {
             if text.is_empty() || text.starts_with('/') {
                 return Ok(text.to_owned());
             }
-            reader.refuse(format!("{text:?} is no JSON pointer; it starts with /, as in \"/status\""))
+            reader.refuse(format!("{text:?} is not a JSON pointer; it starts with /, as in \"/status\""))
         });
         let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
         let equals = map.get("equals").cloned().map(BodyComparison::Equals);
@@ -161,10 +161,10 @@ impl BodyCheck {
         let mut stated = [equals, below, above].into_iter().flatten();
         let (comparison, another) = (stated.next(), stated.next());
         if another.is_some() {
-            return reader.refuse("compares in two ways; state one of equals, below and above");
+            return reader.refuse("has two comparisons; use one of equals, below and above");
         }
         match (pointer, comparison) {
-            (Some(_), None) => reader.refuse("names a pointer and says not what must stand there; add equals, below or above"),
+            (Some(_), None) => reader.refuse("has a pointer but no comparison; add equals, below or above"),
             (pointer, Some(comparison)) => Ok(Some(Self {
                 pointer: pointer.unwrap_or_default(),
                 comparison,
@@ -180,7 +180,7 @@ pub(crate) fn url(reader: &mut Reader, value: &Value) -> Read<String> {
     if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) && !text.contains(char::is_whitespace) {
         return Ok(text.to_owned());
     }
-    reader.refuse(format!("{text:?} is no address to ask; write it as \"http://host:port/path\""))
+    reader.refuse(format!("{text:?} is not an HTTP address; write it as \"http://host:port/path\""))
 }
 
 fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {

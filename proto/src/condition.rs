@@ -57,7 +57,7 @@ impl AttributePath {
         Err(ValidationErrors::one(
             "",
             format!(
-                "{text:?} is no attribute's path; it must have 1 to {} characters, none of them a control character",
+                "{text:?} is not an attribute path; it must have 1 to {} characters, none of them a control character",
                 limits::NAME_CHARACTERS
             ),
         ))

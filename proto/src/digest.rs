@@ -61,7 +61,7 @@ impl FromStr for Digest {
     type Err = ValidationErrors;
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
-        let refuse = || ValidationErrors::one("", format!("{text:?} is no digest; it must be 64 hexadecimal digits"));
+        let refuse = || ValidationErrors::one("", format!("{text:?} is not a digest; it must be 64 hexadecimal digits"));
         if text.len() != 64 || !text.is_ascii() {
             return Err(refuse());
         }

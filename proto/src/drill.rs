@@ -68,7 +68,7 @@ impl std::str::FromStr for DrillStore {
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let found = Self::ALL.into_iter().find(|store| store.as_str() == text);
-        found.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no store of a drill; it is \"embedded\" or \"redis\"")))
+        found.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is not a store for a drill; use \"embedded\" or \"redis\"")))
     }
 }
 

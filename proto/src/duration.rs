@@ -47,7 +47,7 @@ impl FromStr for HumanDuration {
         let refuse = || {
             ValidationErrors::one(
                 "",
-                format!("{text:?} is no length of time; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"),
+                format!("{text:?} is not a duration; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"),
             )
         };
         let mut rest = text;

@@ -37,13 +37,13 @@ pub struct Flag {
     pub enabled: bool,
     /// The values it can serve.
     pub variants: Variants,
-    /// What it serves when no rule matches; `None` = the caller's own default.
+    /// The variant to serve when no rule matches; `None` = the caller's own default.
     pub default: Option<VariantName>,
-    /// What it serves when it is killed or its lease has run out; `None` = the caller's own default.
+    /// The variant to serve when the flag is killed or its lease has expired; `None` = the caller's own default.
     pub safe: Option<VariantName>,
     /// Tried in order.
     pub rules: Vec<Rule>,
-    /// Flags that must serve a given variant before the rules are tried.
+    /// Flags that must serve a given variant, or the rules are not tried.
     pub requires: Vec<Requirement>,
     /// How long it may be served unheard.
     pub lease: Option<Lease>,

@@ -224,7 +224,7 @@ impl ServerFrame {
             "overlay" => read(text).map(Self::Overlay),
             "heartbeat" => read(text).map(Self::Heartbeat),
             "goodbye" => read(text).map(Self::Goodbye),
-            other => Err(ValidationErrors::one("type", format!("{other:?} is no frame that a server sends"))),
+            other => Err(ValidationErrors::one("type", format!("{other:?} is not a frame that a server sends"))),
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Strict(pub(crate) Value);
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     serde_json::from_str::<Strict>(text)
         .map(|strict| strict.0)
-        .map_err(|error| ValidationErrors::one("", format!("is no valid JSON: {error}")))
+        .map_err(|error| ValidationErrors::one("", format!("is not valid JSON: {error}")))
 }
 
 impl<'de> Deserialize<'de> for Strict {
@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         Number::from_f64(value)
             .map(Value::Number)
-            .ok_or_else(|| E::custom(format!("{value} is no number that JSON can hold")))
+            .ok_or_else(|| E::custom(format!("{value} is not a number that JSON can represent")))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

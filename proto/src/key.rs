@@ -69,13 +69,13 @@ fn check_checkpoint(what: &str, text: &str) -> Result<(), ValidationErrors> {
     if text == LAST_KNOWN_GOOD {
         return Err(ValidationErrors::one(
             "",
-            format!("the name {LAST_KNOWN_GOOD:?} always stands for the newest checkpoint that was vouched for; choose another"),
+            format!("the name {LAST_KNOWN_GOOD:?} is reserved for the newest known-good checkpoint; choose another"),
         ));
     }
     if RevisionReference::parse(text).is_some() {
         return Err(ValidationErrors::one(
             "",
-            format!("{text:?} stands for a revision; let a checkpoint's name begin with a letter"),
+            format!("{text:?} would be read as a revision; start the name of a checkpoint with a letter"),
         ));
     }
     check_key(what, text)

@@ -10,7 +10,7 @@ use crate::variant::VariantNames;
 /// from anybody is refused unless it names the flag.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OneWay {
-    /// The variant that cannot simply be taken back.
+    /// The variant that a rollback cannot simply undo.
     pub from: VariantName,
     /// Why, for the person who has to decide: `orders are written in the new format`.
     pub reason: String,

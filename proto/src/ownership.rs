@@ -55,7 +55,7 @@ impl OwnershipKey {
         if let Some(key) = self.0.strip_prefix("segment/") {
             return key.parse().map(OwnedEntry::Segment);
         }
-        let problem = format!("{:?} names nothing that a set can own; it is written flag/KEY or segment/KEY", self.0);
+        let problem = format!("{:?} is not something that a set can own; write it as flag/KEY or segment/KEY", self.0);
         Err(ValidationErrors::one("", problem))
     }
 }

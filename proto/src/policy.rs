@@ -91,7 +91,7 @@ impl std::str::FromStr for GuardedOperation {
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::ALL.into_iter().find(|guarded| guarded.as_str() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
-            ValidationErrors::one("", format!("{text:?} is nothing that can need a second person; there are {known}"))
+            ValidationErrors::one("", format!("{text:?} cannot require a second person; choose from {known}"))
         })
     }
 }

@@ -161,7 +161,7 @@ impl Proposal {
     pub fn at(mut self, now: jiff::Timestamp) -> Self {
         if self.state == ProposalState::Proposed && now >= self.expires {
             self.state = ProposalState::Expired;
-            self.message = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
+            self.message = format!("It expired at {} without a decision. Ask for the change again.", self.expires);
         }
         self
     }

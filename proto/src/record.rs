@@ -101,7 +101,7 @@ macro_rules! records {
                 $(if kind == <$kind as Entity>::KIND {
                     return key.parse().map(Self::$kind);
                 })*
-                Err(ValidationErrors::one("kind", format!("{kind:?} is no kind of record that this version knows")))
+                Err(ValidationErrors::one("kind", format!("{kind:?} is not a kind of record that this version knows")))
             }
         }
 

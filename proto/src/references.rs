@@ -71,13 +71,13 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
                 let hint = hint(requirement.flag.as_str(), flags.iter().map(|entry| entry.key().as_str()));
                 found.push(ValidationError::new(
                     at("flag"),
-                    format!("\"{}\" is no flag of this environment{hint}", requirement.flag),
+                    format!("\"{}\" is not a flag in this environment{hint}", requirement.flag),
                 ));
             }
             Required::NoVariant(known) => {
                 found.push(ValidationError::new(
                     at("variant"),
-                    format!("\"{}\" is no variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
+                    format!("\"{}\" is not a variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
                 ));
             }
         }
@@ -91,7 +91,7 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
 
 fn unknown_segment(key: &SegmentKey, segments: &Table<Segment>) -> String {
     let hint = hint(key.as_str(), segments.iter().map(|entry| entry.key().as_str()));
-    format!("\"{key}\" is no segment of this environment{hint}")
+    format!("\"{key}\" is not a segment in this environment{hint}")
 }
 
 /// Calls `visit` with each segment that the rules name, and where: `rules[0].when.any[1].segment`.
@@ -166,7 +166,7 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &
         let start = cycle.first().copied().unwrap_or_default();
         found.push(ValidationError::new(
             format!("flags.{start}.requires"),
-            format!("goes in a circle: {}", cycle.join(" → ")),
+            format!("is circular: {}", cycle.join(" → ")),
         ));
     }
     if circles.is_empty() {
@@ -176,7 +176,7 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &
             if depth(key.as_str(), &requires, &mut depths, limits::REQUIREMENT_DEPTH) > limits::REQUIREMENT_DEPTH {
                 found.push(ValidationError::new(
                     format!("flags.{key}.requires"),
-                    format!("goes too deep; {} flags may require each other in a row", limits::REQUIREMENT_DEPTH),
+                    format!("is too deep; at most {} flags can require each other in a row", limits::REQUIREMENT_DEPTH),
                 ));
             }
         }
@@ -233,7 +233,7 @@ fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut 
         let start = cycle.first().copied().unwrap_or_default();
         found.push(ValidationError::new(
             format!("segments.{start}"),
-            format!("goes in a circle: {}", cycle.join(" → ")),
+            format!("is circular: {}", cycle.join(" → ")),
         ));
     }
     if circles.is_empty() {
@@ -242,7 +242,7 @@ fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut 
             if depth(key.as_str(), &inner, &mut depths, limits::SEGMENT_DEPTH) > limits::SEGMENT_DEPTH {
                 found.push(ValidationError::new(
                     format!("segments.{key}"),
-                    format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
+                    format!("nests segments too deeply; at most {} can be nested", limits::SEGMENT_DEPTH),
                 ));
             }
         }

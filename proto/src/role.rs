@@ -163,7 +163,7 @@ impl FromStr for Role {
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|role| role.as_str()).collect();
-            ValidationErrors::one("role", format!("{text:?} is no role; there are {}", known.join(", ")))
+            ValidationErrors::one("role", format!("{text:?} is not a role; choose from {}", known.join(", ")))
         })
     }
 }

@@ -297,7 +297,7 @@ impl Rollback {
         review_seconds: u64,
     ) -> Self {
         Self {
-            message: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
+            message: format!("Waiting for the applications to confirm it. Follow it with `ripcord rollback show {id}`."),
             id,
             scope,
             segment: None,

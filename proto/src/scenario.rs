@@ -174,7 +174,7 @@ impl Scenario {
         }
         if self.needs_redis() && self.store == Some(DrillStore::Embedded) {
             reader.within("store", |reader| {
-                reader.note("is embedded, which cannot go away from its node; a store-away fault needs redis");
+                reader.note("is embedded, which cannot fail apart from its node; a store-away fault needs redis");
             });
         }
         let step = self
@@ -197,7 +197,7 @@ fn name(reader: &mut Reader, value: &Value) -> Read<String> {
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if text.is_empty() || text.len() > limits::ENVIRONMENT_CHARACTERS || !text.chars().all(fine) {
         let most = limits::ENVIRONMENT_CHARACTERS;
-        return reader.refuse(format!("{text:?} is no name; it has 1 to {most} lower-case letters, digits and -"));
+        return reader.refuse(format!("{text:?} is not a valid name; use 1 to {most} lower-case letters, digits and -"));
     }
     Ok(text.to_owned())
 }
@@ -207,7 +207,7 @@ fn scope(reader: &mut Reader, value: &Value) -> Read<DrillScope> {
     match value.as_str() {
         Some("environment") => return Ok(DrillScope::Environment),
         Some("release") => return Ok(DrillScope::Release),
-        Some(other) => return reader.refuse(format!("{other:?} is no scope; {HOW}")),
+        Some(other) => return reader.refuse(format!("{other:?} is not a scope; {HOW}")),
         None => {}
     }
     let map = reader.object(value)?;
@@ -236,7 +236,7 @@ fn aim(reader: &mut Reader, value: &Value) -> Read<DrillTarget> {
         "revision" => Ok(DrillTarget::Revision),
         "baseline" => Ok(DrillTarget::Baseline),
         other => reader.refuse(format!(
-            "{other:?} is no aim of a drill; it is last-known-good, checkpoint, revision or baseline"
+            "{other:?} is not a target; use last-known-good, checkpoint, revision or baseline"
         )),
     }
 }
@@ -252,7 +252,7 @@ fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<DrillStages> {
     });
     if every.is_some() && !map.contains_key("steps") {
         reader.within("every_seconds", |reader| {
-            reader.note("says how long each step is held, and there are no steps; add steps");
+            reader.note("sets how long each step is held, but there are no steps; add steps");
         });
     }
     percentages.map(|percentages| DrillStages {
@@ -284,14 +284,14 @@ fn expectation(reader: &mut Reader, value: &Value) -> Read<Expectation> {
         "confirmed" => Ok(RollbackState::Confirmed),
         "partial" => Ok(RollbackState::Partial),
         "failed" => Ok(RollbackState::Failed),
-        other => reader.refuse(format!("{other:?} is no end that a drill can expect; it is confirmed, partial or failed")),
+        other => reader.refuse(format!("{other:?} is not a final state; use confirmed, partial or failed")),
     });
     let within_ms = reader.optional(map, "within_ms", |reader, value| reader.whole(value, "milliseconds", 1, 300_000));
     let refused = reader.optional(map, "refused", |reader, value| {
         let text = reader.text(value)?;
         let found = Code::ALL.iter().copied().find(|code| code.as_str() == text);
         found.map_or_else(
-            || reader.refuse(format!("{text:?} is no code of a refusal, such as ONE_WAY_DOOR or STORE_UNAVAILABLE")),
+            || reader.refuse(format!("{text:?} is not a problem code such as ONE_WAY_DOOR or STORE_UNAVAILABLE")),
             Ok,
         )
     });

@@ -42,14 +42,14 @@ impl Weight {
             {
                 Some(count) => Ok(Self::Count(count)),
                 None => reader.refuse(format!(
-                    "{number} is no weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
+                    "{number} is not a weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
                     limits::WEIGHT_SUM
                 )),
             },
             Value::String(text) => match percent(text) {
                 Some(thousandths) => Ok(Self::Percent(thousandths)),
                 None => reader.refuse(format!(
-                    "{text:?} is no weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals"
+                    "{text:?} is not a weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals"
                 )),
             },
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
@@ -206,7 +206,7 @@ fn check_weights(shares: &[Share]) -> Result<(), String> {
         return Err("sums to 0; at least one weight must be greater than 0".to_owned());
     }
     if sum > limits::WEIGHT_SUM {
-        return Err(format!("sums to {sum}; the weights of a split may sum to {} at most", limits::WEIGHT_SUM));
+        return Err(format!("sums to {sum}; the weights of a split can sum to at most {}", limits::WEIGHT_SUM));
     }
     Ok(())
 }

@@ -189,7 +189,7 @@ impl FromStr for HookName {
         // No environment's name has a dot.
         let (environment, trigger) = text
             .split_once('.')
-            .ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no hook; it is written ENVIRONMENT.TRIGGER")))?;
+            .ok_or_else(|| ValidationErrors::one("", format!("{text:?} is not a hook; write it as ENVIRONMENT.TRIGGER")))?;
         Ok(Self {
             environment: environment.parse()?,
             trigger: trigger.parse()?,
@@ -218,7 +218,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, ValidationErrors> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    _ => Err(ValidationErrors::one("", format!("{text:?} is no {}; it is one of {}", $what, [$($word),*].join(", ")))),
+                    _ => Err(ValidationErrors::one("", format!("{text:?} is not a {}; use one of {}", $what, [$($word),*].join(", ")))),
                 }
             }
         }

@@ -106,7 +106,7 @@ impl VariantNames<'_> {
         match self.0 {
             Some(names) if !names.contains_key(name.as_str()) => {
                 let known = reader::quoted(names.keys().map(String::as_str));
-                reader.refuse(format!("\"{name}\" is no variant of this flag; it has {known}"))
+                reader.refuse(format!("\"{name}\" is not a variant of this flag; it has {known}"))
             }
             Some(_) | None => Ok(name),
         }

@@ -41,7 +41,7 @@ fn strict(text: &str) -> Result<Value, ValidationErrors> {
                 .location()
                 .map(|at| format!(" at line {} column {}", at.line(), at.column()))
                 .unwrap_or_default();
-            Err(ValidationErrors::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
+            Err(ValidationErrors::one("", format!("is not valid YAML{place}: {}", error.without_snippet())))
         }
     }
 }

@@ -56,7 +56,7 @@ fn all_problems_of_all_flags_are_told_at_once() {
     let faults = FlagsFile::parse(text).unwrap_err().to_string();
     assert_eq!(
         faults,
-        "flags.a.default: \"y\" is no variant of this flag; it has \"x\"\nflags.b.default: is missing; it must be the name of a variant, or null for the caller's own default"
+        "flags.a.default: \"y\" is not a variant of this flag; it has \"x\"\nflags.b.default: is missing; it must be the name of a variant, or null for the caller's own default"
     );
 }
 

@@ -41,8 +41,8 @@ fn a_flag_may_only_refer_to_what_is_there() {
     assert_eq!(
         problems(&all, &segments(&[("betta", r#"{"all":[]}"#)]), &touched(&["b", "c"], &[])),
         [
-            "flags.b.requires[0].flag: \"a\" is no flag of this environment",
-            "flags.c.rules[0].when.any[1].not.segment: \"beta\" is no segment of this environment; did you mean \"betta\"?"
+            "flags.b.requires[0].flag: \"a\" is not a flag in this environment",
+            "flags.c.rules[0].when.any[1].not.segment: \"beta\" is not a segment in this environment; did you mean \"betta\"?"
         ]
     );
     assert_eq!(
@@ -53,7 +53,7 @@ fn a_flag_may_only_refer_to_what_is_there() {
     let wrong = flags(&[("a", r#"{"variants":{"x":1},"default":"x","safe":"x"}"#), ("b", REQUIRES_A)]);
     assert_eq!(
         problems(&wrong, &segments(&[]), &touched(&["b"], &[])),
-        ["flags.b.requires[0].variant: \"on\" is no variant of \"a\"; it has \"x\""]
+        ["flags.b.requires[0].variant: \"on\" is not a variant of \"a\";  it has \"x\""]
     );
     assert_eq!(
         problems(&wrong, &segments(&[]), &touched(&["a"], &[])),
@@ -73,7 +73,7 @@ fn what_others_refer_to_cannot_be_removed() {
     );
     assert_eq!(
         problems(&flags(&[]), &segments(&[("outer", r#"{"segment":"beta"}"#)]), &touched(&[], &["beta"])),
-        ["segments.outer.segment: \"beta\" is no segment of this environment"]
+        ["segments.outer.segment: \"beta\" is not a segment in this environment"]
     );
     assert_eq!(problems(&flags(&[]), &segments(&[]), &touched(&["a"], &["beta"])), Vec::<String>::new());
 }

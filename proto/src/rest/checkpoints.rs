@@ -112,10 +112,10 @@ impl Members for VouchRequest {
     const KNOWN: &'static [&'static str] = &["evidence", "figures"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let evidence = reader.required(map, "evidence", "what was seen that says that it is good, in words", |reader, value| {
+        let evidence = reader.required(map, "evidence", "a text that says how you know that the state is good", |reader, value| {
             let text = reader.prose(value)?.trim().to_owned();
             if text.is_empty() {
-                return reader.refuse("is empty; say what was seen, as in \"an hour at 100% without an error\"");
+                return reader.refuse("is empty; describe what you saw, for example \"an hour at 100% without an error\"");
             }
             Ok(text)
         });

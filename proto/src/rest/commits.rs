@@ -116,7 +116,7 @@ impl ChangeRequest {
             return reader.refuse(format!("names no change; it must be an object with one of {}", NAMES.join(", ")));
         };
         if let Some((second, _)) = named.next() {
-            return reader.refuse(format!("names two changes, {name} and {second}; give each an object of its own"));
+            return reader.refuse(format!("names two changes, {name} and {second}; give each its own object"));
         }
         reader.within(name, |reader| Self::read_named(reader, name, value))
     }

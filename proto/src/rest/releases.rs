@@ -274,7 +274,7 @@ fn owner_role(text: &str) -> Result<String, ValidationErrors> {
     }
     Err(ValidationErrors::one(
         "",
-        format!("{text:?} is no role of an owner; one is called \"commander\" or \"operations\""),
+        format!("{text:?} is not an owner role; use one word, such as \"commander\" or \"operations\""),
     ))
 }
 
@@ -283,7 +283,7 @@ fn something(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.prose(value)?;
     let text = text.trim();
     if text.is_empty() {
-        return reader.refuse("is empty; leave it out where there is nothing to say");
+        return reader.refuse("is empty; leave it out if there is nothing to say");
     }
     Ok(text.to_owned())
 }

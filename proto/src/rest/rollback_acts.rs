@@ -80,7 +80,7 @@ impl Members for UndoRequest {
         let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
         let plan = reader.optional(map, "plan", |reader, value| {
             let text = reader.text(value)?;
-            let wrong = |_| reader.refuse("is no plan's hash; give `hash` as `undo/plan` answered it");
+            let wrong = |_| reader.refuse("is not a plan hash; use the `hash` that `undo/plan` returned");
             text.parse().or_else(wrong)
         });
         Ok(Self {

@@ -51,7 +51,7 @@ impl Members for SettingsRequest {
         let bucketing = reader.required(map, "bucketing", "\"v2\" or \"v3\"", |reader, value| match reader.text(value)? {
             "v2" => Ok(Bucketing::V2),
             "v3" => Ok(Bucketing::V3),
-            other => reader.refuse(format!("{other:?} is no bucketing generation; there are \"v2\" and \"v3\"")),
+            other => reader.refuse(format!("{other:?} is not a bucketing generation; use \"v2\" or \"v3\"")),
         });
         let rebuckets_everybody = reader.optional(map, "rebuckets_everybody", Reader::boolean).unwrap_or_default();
         let reason = super::reason(reader, map);

@@ -170,10 +170,10 @@ impl Firing {
             return Some("there is nothing to answer".to_owned());
         }
         if let Some(resolved) = self.resolved {
-            return Some(format!("what it was about ended at {resolved}"));
+            return Some(format!("its alert was resolved at {resolved}"));
         }
         match self.answer_by {
-            Some(until) if until < now => Some(format!("it had to be answered by {until}")),
+            Some(until) if until < now => Some(format!("it expired at {until}")),
             Some(_) | None => None,
         }
     }

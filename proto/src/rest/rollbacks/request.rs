@@ -144,7 +144,7 @@ impl Members for RollbackRequest {
             acknowledge_one_way: named(reader, map, "acknowledge_one_way", limits::FLAGS),
             plan: reader.optional(map, "plan", |reader, value| {
                 let text = reader.text(value)?;
-                let wrong = |_| reader.refuse("is no plan's hash; give `hash` as `rollbacks/plan` answered it");
+                let wrong = |_| reader.refuse("is not a plan hash; use the `hash` that `rollbacks/plan` returned");
                 text.parse().or_else(wrong)
             }),
             reason: crate::rest::reason(reader, map),
@@ -159,19 +159,19 @@ impl Members for RollbackRequest {
 fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackRequest) {
     let scopes: Vec<&str> = ["release", "flags", "tags"].into_iter().filter(|name| map.contains_key(*name)).collect();
     if let [first, second, ..] = scopes.as_slice() {
-        let problem = format!("cannot go with {first}; name one scope, or none for the whole environment");
+        let problem = format!("cannot be combined with {first}; name one scope, or none for the whole environment");
         reader.within(second, |reader| reader.note(problem));
     }
     if !map.contains_key("to") && !map.contains_key("release") {
         reader.within("to", |reader| reader.note(format!("is missing; it must be {TARGET}")));
     }
     if map.contains_key("steps") && map.contains_key("segment") {
-        let problem = "cannot go with segment; go back for a segment at once, or for everybody step by step";
+        let problem = "cannot be combined with segment; roll back one segment at once, or everyone step by step";
         reader.within("steps", |reader| reader.note(problem));
     }
     if request.every_seconds.is_some() && !map.contains_key("steps") {
         reader.within("every_seconds", |reader| {
-            reader.note("says how long steps are held; name them in steps, or leave it out");
+            reader.note("sets how long each step is held; add steps, or leave it out");
         });
     }
 }
@@ -208,11 +208,11 @@ impl Members for PlanRequest {
         let population = reader.optional(map, "population", |reader, value| reader.whole(value, "a number of contexts", 1, POPULATION));
         if sample.as_ref().is_some_and(Vec::is_empty) {
             reader.within("sample", |reader| {
-                reader.note("is empty; give contexts, or leave it out for a made-up population");
+                reader.note("is empty; give contexts, or leave it out to use simulated users");
             });
         }
         if sample.is_some() && population.is_some() {
-            reader.within("population", |reader| reader.note("cannot go with sample; its own contexts are all that count"));
+            reader.within("population", |reader| reader.note("cannot be combined with sample; only the contexts in sample are counted"));
         }
         Ok(Self {
             rollback: rollback?,

@@ -250,14 +250,14 @@ fn together(reader: &mut Reader, request: &TriggerRequest) {
     let is_gate = matches!(request.source, SignalSource::Gate(_));
     if is_gate && (request.credential.is_some() || request.secret.is_some()) {
         reader.within("credential", |reader| {
-            reader.note("is not needed: a gate's signals come from this server itself");
+            reader.note("is not needed: gate signals come from this server");
         });
     }
     if is_gate && !request.conditions.labels.is_empty() {
-        reader.within("conditions.labels", |reader| reader.note("cannot be asked of a gate; name the gate in source"));
+        reader.within("conditions.labels", |reader| reader.note("does not apply to a gate; name the gate in source"));
     }
     if !is_gate && matches!(&request.action, TriggerAction::Kill(names) if names.flags.is_empty()) {
-        reader.within("action.kill.flags", |reader| reader.note("is missing; name the flags that are killed"));
+        reader.within("action.kill.flags", |reader| reader.note("is missing; name the flags to kill"));
     }
 }
 
