@@ -140,7 +140,7 @@ impl Reader {
             } else {
                 let hint = hint(name, known.iter().copied());
                 let hint = if hint.is_empty() {
-                    format!("; the operators are {}", quoted(known.iter().copied()))
+                    format!("; allowed: {}", quoted(known.iter().copied()))
                 } else {
                     hint
                 };

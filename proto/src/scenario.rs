@@ -169,7 +169,7 @@ impl Scenario {
     fn agree(&self, reader: &mut Reader) {
         if self.aim == DrillTarget::Baseline && self.scope != DrillScope::Release {
             reader.within("to", |reader| {
-                reader.note("is the baseline of a release; say scope: release, or aim at last-known-good");
+                reader.note("is the baseline of a release; add scope: release, or use last-known-good");
             });
         }
         if self.needs_redis() && self.store == Some(DrillStore::Embedded) {

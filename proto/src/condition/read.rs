@@ -92,7 +92,7 @@ fn attribute(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
 fn unknown_operator<T>(reader: &mut Reader, name: &str) -> Read<T> {
     let hint = reader::hint(name, OPERATORS);
     let hint = if hint.is_empty() {
-        format!("; the operators are {}", reader::quoted(OPERATORS))
+        format!("; allowed: {}", reader::quoted(OPERATORS))
     } else {
         hint
     };
@@ -140,7 +140,7 @@ fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
         )),
         Err(error) => {
             let last = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            reader.refuse(format!("{text:?} is not a valid regular expression:  {last}"))
+            reader.refuse(format!("{text:?} is not a valid regular expression: {last}"))
         }
     }
 }

@@ -68,7 +68,7 @@ fn what_is_no_condition_is_refused_with_the_way_out() {
         problem(&json!({"any": [{"attribute": "a", "in_cidr": ["10.0.0.0/33"]}]})),
         "any[0].in_cidr[0]: \"10.0.0.0/33\" is not a network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\""
     );
-    assert!(problem(&json!({"attribute": "a", "matches": "("})).starts_with("matches: \"(\" is not a valid regular expression:  "));
+    assert!(problem(&json!({"attribute": "a", "matches": "("})).starts_with("matches: \"(\" is not a valid regular expression: "));
     assert!(problem(&json!({"attribute": "a", "matches": "(?:a{1000}){1000}"})).contains("too large"));
     assert!(problem(&json!({"attribute": "a", "semver_eq": "2.0.0.0"})).contains("is not a version"));
 }

@@ -295,7 +295,7 @@ mod tests {
         for member in schema()["$defs"]["Flag"]["properties"].as_object().unwrap().keys() {
             assert!(nothing.contains(&format!("{member:?}")), "{member} is not known to the parser: {nothing}");
         }
-        let known = nothing.split("known are ").nth(1).unwrap().lines().next().unwrap();
+        let known = nothing.split("allowed: ").nth(1).unwrap().lines().next().unwrap();
         assert_eq!(
             known.split(", ").count(),
             schema()["$defs"]["Flag"]["properties"].as_object().unwrap().len(),

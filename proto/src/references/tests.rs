@@ -53,7 +53,7 @@ fn a_flag_may_only_refer_to_what_is_there() {
     let wrong = flags(&[("a", r#"{"variants":{"x":1},"default":"x","safe":"x"}"#), ("b", REQUIRES_A)]);
     assert_eq!(
         problems(&wrong, &segments(&[]), &touched(&["b"], &[])),
-        ["flags.b.requires[0].variant: \"on\" is not a variant of \"a\";  it has \"x\""]
+        ["flags.b.requires[0].variant: \"on\" is not a variant of \"a\"; it has \"x\""]
     );
     assert_eq!(
         problems(&wrong, &segments(&[]), &touched(&["a"], &[])),
@@ -83,17 +83,17 @@ fn circles_are_refused() {
     let both = flags(&[("a", REQUIRES_B), ("b", REQUIRES_A)]);
     assert_eq!(
         problems(&both, &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a.requires: goes in a circle: a → b → a"]
+        ["flags.a.requires: is circular: a → b → a"]
     );
     let own = flags(&[("a", REQUIRES_A)]);
     assert_eq!(
         problems(&own, &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a.requires: goes in a circle: a → a"]
+        ["flags.a.requires: is circular: a → a"]
     );
     let circle = segments(&[("a", r#"{"segment":"b"}"#), ("b", r#"{"not":{"segment":"a"}}"#)]);
     assert_eq!(
         problems(&flags(&[]), &circle, &touched(&[], &["a", "b"])),
-        ["segments.a: goes in a circle: a → b → a"]
+        ["segments.a: is circular: a → b → a"]
     );
 }
 
@@ -140,7 +140,7 @@ fn flags_may_require_each_other_only_so_far() {
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
     let found = problems(&flags(&chain), &segments(&[]), &touched(&["f00"], &[]));
-    assert_eq!(found, ["flags.f16.requires: goes too deep; 16 flags may require each other in a row"]);
+    assert_eq!(found, ["flags.f16.requires: is too deep; at most 16 flags can require each other in a row"]);
     assert_eq!(
         problems(&flags(&chain[..limits::REQUIREMENT_DEPTH]), &segments(&[]), &touched(&["f00"], &[])),
         Vec::<String>::new()

@@ -94,5 +94,5 @@ fn what_does_not_go_together_is_refused() {
     assert!(problems("{name: a, to: baseline}")[0].starts_with("to: is the baseline of a release"));
     assert!(problems("{name: a, store: embedded, faults: [store-away]}")[0].starts_with("store: is embedded"));
     assert!(problems("{name: a, faults: [{failing-check: {when: step}}]}")[0].starts_with("steps: is missing"));
-    assert!(problems("{name: a, every_seconds: 2}")[0].starts_with("every_seconds: says how long"));
+    assert!(problems("{name: a, every_seconds: 2}")[0].starts_with("every_seconds: sets how long"));
 }
