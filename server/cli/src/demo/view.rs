@@ -157,7 +157,7 @@ fn variants(exposure: &Exposure) -> String {
     variants.join(", ")
 }
 
-/// A line for each flag whose exposure is another than before.
+/// A line for each flag whose exposure has changed.
 fn steps(before: &[(Feature, Exposure)], now: &[(Feature, Exposure)]) -> Vec<String> {
     let changed = now.iter().filter(|one| !before.contains(one));
     let step = |(feature, exposure): &(Feature, Exposure)| {

@@ -73,7 +73,7 @@ impl Redis {
     async fn launch(&mut self) -> Result<(), Failure> {
         if !present() {
             return Err(Failure::Local(
-                "redis-server is not on this machine. Install it (Debian: apt-get install redis-server), or drill on the embedded store: --store embedded."
+                "redis-server is not installed. Install it (Debian: apt-get install redis-server), or use the embedded store: --store embedded."
                     .to_owned(),
             ));
         }
@@ -104,7 +104,7 @@ fn present() -> bool {
 
 fn free_port() -> Result<u16, Failure> {
     let bound = TcpListener::bind(local(0)).and_then(|listener| listener.local_addr());
-    bound.map(|address| address.port()).map_err(|error| failed("No port is free", &error))
+    bound.map(|address| address.port()).map_err(|error| failed("No free port", &error))
 }
 
 async fn answers(port: u16) -> bool {

@@ -59,7 +59,7 @@ impl Runner<'_> {
         if let Some(editors) = editors {
             tokio::time::sleep(AFTERMATH).await;
             let edits = editors.end().await?;
-            self.progress.done(&format!("{} edits were acknowledged meanwhile", edits.len()));
+            self.progress.done(&format!("{} edits were acknowledged during the rollback", edits.len()));
             self.observations.edits.get_or_insert_default().edits = edits;
         }
         done
@@ -103,12 +103,12 @@ impl Runner<'_> {
                 Err(problem) => problem,
             };
             if !self.answer(&problem, &mut order, decided).await? {
-                self.progress.wrong(&format!("refused, with nothing that explains it: {}", problem.detail));
+                self.progress.wrong(&format!("refused without an expected cause: {}", problem.detail));
                 self.observations.stopped = Some(*problem);
                 return Ok(false);
             }
         }
-        Err(Failure::Local(format!("The rollback was refused {TRIES} times; that is given up.")))
+        Err(Failure::Local(format!("The rollback was refused {TRIES} times; giving up.")))
     }
 
     /// Once: plan, then exactly that; or the same as before.
@@ -212,7 +212,7 @@ impl Runner<'_> {
 
     async fn refused(&mut self, problem: &Problem) -> Result<(), Failure> {
         self.progress
-            .done(&format!("refused, as it must be: {} ({})", problem.title, problem.code.as_str()));
+            .done(&format!("refused, as expected: {} ({})", problem.title, problem.code.as_str()));
         let moved = Some(self.actors.snapshot().await?.position) != self.observations.bad;
         self.observations.refusals.push(Refusal {
             code: problem.code,
