@@ -16,7 +16,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The name that the caller gave for himself, where he did: `anna` of `anna (via release)`.
+    /// The name that callers gave for themselves, if any: `anna` of `anna (via release)`.
     pub fn given_name(&self) -> Option<&str> {
         self.name
             .rsplit_once(" (via ")

@@ -16,7 +16,7 @@ pub struct Check {
     pub name: String,
     /// What is asked: `http://` or `https://`.
     pub url: String,
-    /// When it is asked; after the commit unless told otherwise.
+    /// When it runs; after the commit by default.
     pub when: BTreeSet<CheckPhase>,
     /// The status that must come.
     pub expect: u16,
@@ -63,7 +63,7 @@ pub enum BodyComparison {
 }
 
 impl Check {
-    /// Milliseconds that a check may take unless it says otherwise.
+    /// Default timeout of a check, in milliseconds.
     pub const TIMEOUT_MS: u64 = 2_000;
     /// Milliseconds that a check may ask for, at most.
     pub const TIMEOUT_MS_MAX: u64 = 30_000;
@@ -201,7 +201,7 @@ fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {
 pub struct ScopedCheck {
     /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,
-    /// What is asked.
+    /// The check to run.
     pub check: Check,
 }
 
@@ -209,7 +209,7 @@ pub struct ScopedCheck {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckOutcome {
-    /// The check's name.
+    /// The name of the check.
     pub name: String,
     /// Whose it is: `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,

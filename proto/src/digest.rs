@@ -24,12 +24,12 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
-    /// The raw bytes.
+    /// The 32 raw bytes.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// From raw bytes.
+    /// Makes a digest from its raw bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

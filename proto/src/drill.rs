@@ -10,7 +10,7 @@ pub use crate::id::DrillId;
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Drill {
-    /// Its id.
+    /// The drill's id.
     pub id: DrillId,
     /// The scenario's name.
     pub scenario: String,
@@ -20,7 +20,7 @@ pub struct Drill {
     pub fork: String,
     /// Whether everything was judged to be as it must be.
     pub passed: bool,
-    /// Who ran it.
+    /// Who ran the drill.
     pub by: Actor,
     /// When it was kept.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -45,7 +45,7 @@ pub enum DrillStore {
 }
 
 impl DrillStore {
-    /// Both.
+    /// Both stores.
     pub const ALL: [Self; 2] = [Self::Embedded, Self::Redis];
 
     /// As it is written.
@@ -81,9 +81,9 @@ pub struct DrillVerdict {
     pub check: String,
     /// What must hold, as a sentence.
     pub name: String,
-    /// Whether it did.
+    /// Whether the check passed.
     pub passed: bool,
-    /// What was seen.
+    /// What was observed, in words.
     pub detail: String,
 }
 

@@ -27,7 +27,7 @@ use crate::variant::Variants;
 /// outside of itself (segments, required flags) is checked against a snapshot, see [`crate::references`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flag {
-    /// For people.
+    /// A description for people; it has no effect on what is served.
     pub description: Option<String>,
     /// Who answers for it.
     pub owner: Option<String>,
@@ -41,7 +41,7 @@ pub struct Flag {
     pub default: Option<VariantName>,
     /// The variant to serve when the flag is killed or its lease has expired; `None` = the caller's own default.
     pub safe: Option<VariantName>,
-    /// Tried in order.
+    /// The rules, tried in order; the first one whose condition is true decides.
     pub rules: Vec<Rule>,
     /// Flags that must serve a given variant, or the rules are not tried.
     pub requires: Vec<Requirement>,
@@ -64,7 +64,7 @@ pub struct Flag {
 /// A prerequisite: `flag` must serve `variant`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Requirement {
-    /// The required flag.
+    /// The key of the required flag.
     pub flag: FlagKey,
     /// What it must serve.
     pub variant: VariantName,

@@ -49,7 +49,7 @@ pub struct FlagsFile {
 }
 
 impl FlagsFile {
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
+    /// Reads YAML or JSON. A syntax error is reported with line and column; otherwise all problems of all entries are reported at once.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&yaml::parse(text)?)
     }

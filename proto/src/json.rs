@@ -10,7 +10,7 @@ use crate::validation::ValidationErrors;
 /// A value whose objects name each member once. Any serde format can be read into it.
 pub(crate) struct Strict(pub(crate) Value);
 
-/// Reads JSON text; a syntax error is told with line and column.
+/// Reads JSON text; a syntax error is reported with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     serde_json::from_str::<Strict>(text)
         .map(|strict| strict.0)

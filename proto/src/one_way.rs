@@ -7,7 +7,7 @@ use crate::reader::{Read, Reader};
 use crate::variant::VariantNames;
 
 /// A one-way door: once `from` was served, going back from it may not restore what it changed. A rollback that takes the variant
-/// from anybody is refused unless it names the flag.
+/// from anyone is refused unless it names the flag.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OneWay {
     /// The variant that a rollback cannot simply undo.

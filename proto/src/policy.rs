@@ -1,4 +1,4 @@
-//! What an environment asks of those who change it, and what it does by itself.
+//! Environment policy: required protection and automation.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,7 +44,7 @@ pub struct Policy {
     /// limits harm never does: kills, pauses, stops, and the rollback of a rollout.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub second_person: BTreeSet<GuardedOperation>,
-    /// Seconds after which a proposal that nobody decided on lapses; a day where it does not say.
+    /// Seconds after which an undecided proposal expires; a day if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposals_expire_seconds: Option<u64>,
 }
@@ -65,7 +65,7 @@ pub enum GuardedOperation {
 }
 
 impl GuardedOperation {
-    /// All of them.
+    /// All operations that can require a second person.
     pub const ALL: [Self; 4] = [Self::Changes, Self::Rollouts, Self::Rollback, Self::Restore];
 
     /// As it is written.
@@ -111,9 +111,9 @@ pub enum Protection {
 /// Who may approve a step of a rollout, among those whose role may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approvers {
-    /// The one who started it too.
+    /// Anyone, including the person who started it.
     Anybody,
-    /// Anybody else.
+    /// Anyone but the person who started it.
     NotTheStarter,
 }
 
@@ -142,7 +142,7 @@ impl Policy {
         }
     }
 
-    /// Seconds after which a proposal lapses.
+    /// Seconds after which an undecided proposal expires.
     pub fn proposals_expire_seconds(&self) -> u64 {
         self.proposals_expire_seconds.unwrap_or(24 * 60 * 60)
     }

@@ -243,8 +243,11 @@ impl Reader {
     /// An instant.
     pub(crate) fn instant(&mut self, value: &Value) -> Read<jiff::Timestamp> {
         let text = self.text(value)?;
-        text.parse()
-            .or_else(|_| self.refuse(format!("{text:?} is not a timestamp; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\"")))
+        text.parse().or_else(|_| {
+            self.refuse(format!(
+                "{text:?} is not a timestamp; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""
+            ))
+        })
     }
 
     /// Any JSON whose numbers are in range and whose nesting is at most `depth`.

@@ -158,9 +158,9 @@ records! {
     Policy in policy,
     /// Which node drives; at most one.
     Driver in driver,
-    /// Measured propagations.
+    /// Pings: how fast a revision reached the applications.
     Ping in pings,
-    /// Rehearsed rollbacks.
+    /// Reports of drills.
     Drill in drills,
     /// What file sets own.
     Ownership in claims,

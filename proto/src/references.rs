@@ -21,9 +21,9 @@ use crate::validation::ValidationError;
 /// The keys that a change adds, changes or removes.
 #[derive(Debug, Clone, Default)]
 pub struct TouchedKeys {
-    /// Flags.
+    /// The keys of the changed flags.
     pub flags: BTreeSet<FlagKey>,
-    /// Segments.
+    /// The keys of the changed segments.
     pub segments: BTreeSet<SegmentKey>,
 }
 
@@ -152,7 +152,7 @@ fn check_requirers(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<V
     }
 }
 
-/// A new cycle runs through a touched flag; how deep requirements go may have changed for whoever leads to one.
+/// A new cycle runs through a touched flag; the depth of requirements may have changed for every flag that leads to one.
 fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     let requires = |key: &str| {
         flags
@@ -231,10 +231,7 @@ fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut 
     let circles = cycles(touched.segments.iter().map(SegmentKey::as_str), inner);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
-        found.push(ValidationError::new(
-            format!("segments.{start}"),
-            format!("is circular: {}", cycle.join(" → ")),
-        ));
+        found.push(ValidationError::new(format!("segments.{start}"), format!("is circular: {}", cycle.join(" → "))));
     }
     if circles.is_empty() {
         let mut depths = HashMap::new();

@@ -72,7 +72,7 @@ impl Request for crate::outcome::OutcomeBatch {
     }
 }
 
-/// Reads JSON text as every request is read: a member that stands twice is refused, a syntax error is told with line and
+/// Reads JSON text as every request is read: a duplicate member is refused, a syntax error is reported with line and
 /// column.
 pub fn parse_json(text: &str) -> Result<Value, ValidationErrors> {
     crate::json::parse(text)

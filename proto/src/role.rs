@@ -14,7 +14,7 @@ pub enum Role {
     Sdk,
     /// A public key for browsers: OFREP of the flags marked `client`, nothing else.
     Client,
-    /// Read everything, explain.
+    /// Can read everything and explain evaluations.
     Viewer,
     /// Edit, apply, releases, rollouts, kill.
     Pipeline,
@@ -37,11 +37,11 @@ pub enum Action {
     Read,
     /// Change flags and segments.
     Edit,
-    /// Kill.
+    /// Make kills.
     Kill,
     /// Restore what was killed, and say afterwards why something was killed.
     Restore,
-    /// Take checkpoints.
+    /// Create checkpoints.
     Checkpoint,
     /// Vouch for checkpoints, and doubt them.
     Vouch,
@@ -119,7 +119,7 @@ impl Role {
 }
 
 impl Action {
-    /// All actions.
+    /// Every action.
     pub const ALL: [Self; 22] = [
         Self::Stream,
         Self::Evaluate,

@@ -70,9 +70,9 @@ pub struct Scenario {
     pub aim: DrillTarget,
     /// The steps of a staged rollback, where it is one.
     pub steps: Option<DrillStages>,
-    /// The bad release; `None` = every flag in scope serves another variant to everybody.
+    /// The bad release; `None` = every flag in scope serves a different variant to all users.
     pub change: Option<Vec<ChangeRequest>>,
-    /// What goes wrong meanwhile.
+    /// What goes wrong during the drill.
     pub faults: Vec<DrillFault>,
     /// Seconds within which the rollback must be confirmed; `None` = what the environment's policy says.
     pub confirm_within_seconds: Option<u64>,
@@ -83,11 +83,11 @@ pub struct Scenario {
 /// What a drill rolls back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrillScope {
-    /// Everything.
+    /// The whole environment.
     Environment,
     /// What the bad release changed.
     Release,
-    /// These flags.
+    /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),
     /// The flags with one of these tags.
     Tags(BTreeSet<Tag>),
@@ -109,7 +109,7 @@ pub enum DrillTarget {
 /// The ladder of a staged rollback.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrillStages {
-    /// Percentages, falling.
+    /// The exposure at each step in percent, falling.
     pub percentages: Vec<f64>,
     /// Seconds that each is held.
     pub every_seconds: u64,
@@ -127,7 +127,7 @@ pub struct Expectation {
 }
 
 impl Scenario {
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    /// Reads YAML or JSON. A syntax error is reported with line and column; otherwise all problems are reported at once.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         reader::read(&yaml::parse(text)?, Self::read)
     }
@@ -235,9 +235,7 @@ fn aim(reader: &mut Reader, value: &Value) -> Read<DrillTarget> {
         "checkpoint" => Ok(DrillTarget::Checkpoint),
         "revision" => Ok(DrillTarget::Revision),
         "baseline" => Ok(DrillTarget::Baseline),
-        other => reader.refuse(format!(
-            "{other:?} is not a target; use last-known-good, checkpoint, revision or baseline"
-        )),
+        other => reader.refuse(format!("{other:?} is not a target; use last-known-good, checkpoint, revision or baseline")),
     }
 }
 

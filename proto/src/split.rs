@@ -109,7 +109,7 @@ impl serde::Serialize for Weight {
 /// One share of a split.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Share {
-    /// What it serves.
+    /// The variant that this share gets.
     pub variant: VariantName,
     /// How much of the whole.
     pub weight: Weight,

@@ -28,13 +28,13 @@ pub use self::secret::{Credential, SigningKey};
 /// A trigger, as it is kept. Its secret never leaves with it: what callers see is [`crate::rest::triggers::TriggerView`].
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Trigger {
-    /// Its name.
+    /// The trigger's name, unique within its environment.
     pub name: TriggerName,
     /// Where its signals come from, and how they are read.
     pub source: SignalSource,
     /// By what a signal proves that it is genuine.
     pub credential: Credential,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
     /// When a signal counts.
     #[serde(default)]
@@ -53,9 +53,9 @@ pub struct Trigger {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Who made it.
+    /// Who created the trigger.
     pub by: Actor,
-    /// When.
+    /// When the trigger was created.
     pub at: jiff::Timestamp,
 }
 
@@ -121,7 +121,7 @@ pub struct SignalConditions {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActivePeriod {
-    /// At any time.
+    /// The trigger is active at any time.
     #[default]
     Always,
     /// While a release is open: the one that goes back, where one is named.
@@ -133,7 +133,7 @@ pub enum ActivePeriod {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TrafficFilter {
-    /// Anybody's.
+    /// Real and synthetic traffic.
     #[default]
     AllTraffic,
     /// Users': what is labelled `traffic: synthetic` or `synthetic: true` does not count.
@@ -170,9 +170,9 @@ pub enum TriggerMode {
 /// Where a trigger takes its signals: `production.error-rate`, the last part of the hook's address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HookName {
-    /// The environment.
+    /// The environment of the trigger.
     pub environment: EnvironmentKey,
-    /// The trigger.
+    /// The name of the trigger.
     pub trigger: TriggerName,
 }
 

@@ -8,7 +8,7 @@ use crate::json;
 use crate::json::Strict;
 use crate::validation::ValidationErrors;
 
-/// Reads YAML or JSON text; a syntax error is told with line and column.
+/// Reads YAML or JSON text; a syntax error is reported with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     if text.trim_start().starts_with(['{', '[']) {
         json::parse(text).or_else(|json_faults| strict(text).map_err(|_| json_faults))

@@ -23,7 +23,7 @@ use crate::{limits, yaml};
 const DOCUMENT: [&str; 4] = ["flags", "$evaluators", "metadata", "$schema"];
 const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
 
-/// What was read.
+/// The result of reading flagd's flags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlagdImport {
     /// The flags, in the order of the file.

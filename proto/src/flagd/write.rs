@@ -33,7 +33,7 @@ pub struct FlagdExport {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SkippedFlag {
-    /// Which.
+    /// The key of the flag.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub flag: FlagKey,
     /// Why, in one sentence for a person.

@@ -32,13 +32,13 @@ const NUMBER: &str = "number ";
 pub struct OutcomeComparison {
     /// What of that which applications report.
     pub outcome: OutcomeMeasure,
-    /// With what.
+    /// What the outcome is compared with.
     pub against: ComparedTo,
     /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
     pub confidence: Percent,
     /// Samples that each side needs before anything is said: evaluations, measured latencies, or reported numbers.
     pub min_samples: u64,
-    /// Whose outcomes count.
+    /// The kind of traffic whose outcomes count.
     pub traffic: Traffic,
     /// How long after the end of a hold a gate may lack samples before it counts as failed.
     pub deadline: HumanDuration,

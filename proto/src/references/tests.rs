@@ -86,10 +86,7 @@ fn circles_are_refused() {
         ["flags.a.requires: is circular: a → b → a"]
     );
     let own = flags(&[("a", REQUIRES_A)]);
-    assert_eq!(
-        problems(&own, &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a.requires: is circular: a → a"]
-    );
+    assert_eq!(problems(&own, &segments(&[]), &touched(&["a"], &[])), ["flags.a.requires: is circular: a → a"]);
     let circle = segments(&[("a", r#"{"segment":"b"}"#), ("b", r#"{"not":{"segment":"a"}}"#)]);
     assert_eq!(
         problems(&flags(&[]), &circle, &touched(&[], &["a", "b"])),

@@ -33,7 +33,7 @@ pub struct DrillRequest {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DrillRecorded {
-    /// The report.
+    /// The saved report.
     #[serde(flatten)]
     pub drill: Drill,
     /// Always `null`: reports are records.

@@ -9,7 +9,7 @@ use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::role::Role;
 
-/// `POST /v1/keys`.
+/// The body of `POST /v1/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyRequest {
@@ -20,7 +20,7 @@ pub struct KeyRequest {
     pub environments: Vec<EnvironmentKey>,
     /// What it is called; the log names its holder by it.
     pub name: String,
-    /// Why.
+    /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -29,7 +29,7 @@ pub struct KeyRequest {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyCreated {
-    /// Its id, which is no secret.
+    /// The key's id, which is not secret.
     pub id: String,
     /// The key; absent where the answer to a repeated call is given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +44,7 @@ pub struct KeyCreated {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyView {
-    /// Its id.
+    /// The key's id.
     pub id: String,
     /// What it is called.
     pub name: String,

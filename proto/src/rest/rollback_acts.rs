@@ -11,13 +11,13 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::rollback::RollbackOptions;
 
-/// `POST rollbacks/{id}/resume`.
+/// The body of `POST rollbacks/{id}/resume`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResumeRequest {
     /// Whether all steps that are left are made at once.
     pub now: bool,
-    /// Why.
+    /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -36,16 +36,16 @@ pub struct UndoRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub plan: Option<Digest>,
-    /// Why.
+    /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// `POST rollbacks/{id}/review`.
+/// The body of `POST rollbacks/{id}/review`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReviewRequest {
-    /// What was found.
+    /// What the review found.
     pub note: String,
 }
 

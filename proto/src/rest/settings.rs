@@ -7,7 +7,7 @@ use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::settings::{Bucketing, Settings};
 
-/// `GET settings`.
+/// The response of `GET settings`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsView {
@@ -15,18 +15,18 @@ pub struct SettingsView {
     pub epoch: Epoch,
     /// The revision of the environment.
     pub revision: Revision,
-    /// The settings.
+    /// The settings of the environment.
     pub settings: Settings,
     /// Whether they were read while the store could not be reached.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
-/// Settings as they shall be; the body of `PUT settings`, and of `put_settings` in a commit.
+/// The settings to put in force; the body of `PUT settings`, and of `put_settings` in a commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsRequest {
-    /// The bucketing generation.
+    /// The generation of the bucketing hash: `v2` or `v3`.
     pub bucketing: Bucketing,
     /// Whether the caller knows what another generation does: `true` is needed to change it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -26,7 +26,7 @@ pub struct StaleFlags {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StaleFlag {
-    /// Which.
+    /// The key of the flag.
     pub key: FlagKey,
     /// Who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

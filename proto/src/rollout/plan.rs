@@ -16,7 +16,7 @@ use crate::role::Role;
 /// A plan that is valid in itself; whether the flag can follow it is known when it is started.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RolloutPlan {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
     /// The variant whose share is raised.
     pub variant: VariantName,
@@ -48,7 +48,7 @@ pub struct RolloutPlan {
     pub no_gates: bool,
 }
 
-/// One step.
+/// One step of a rollout plan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RolloutStep {
     /// Who gets the variant from this step on.

@@ -11,31 +11,31 @@ use crate::reader::{Read, Reader};
 pub enum DrillFault {
     /// The store cannot be reached when the rollback is first tried, and comes back after a kill has made its scope safe.
     StoreAway {
-        /// How.
+        /// How the store fails.
         how: StoreOutage,
     },
     /// A node is ended on the spot (`kill -9`): one of two on Redis, else the only one, which is started again.
     NodeKilled {
-        /// When.
+        /// When the fault happens.
         at: FaultTime,
     },
     /// Some applications are sent everything late.
     SlowReaders {
-        /// How many.
+        /// Number of applications affected.
         count: u64,
         /// Milliseconds by which each piece is late.
         delay_ms: u64,
     },
     /// Some applications lose their connections.
     LostConnections {
-        /// How many.
+        /// Number of applications affected.
         count: u64,
-        /// When.
+        /// When the fault happens.
         at: FaultTime,
     },
     /// Clients are connected that never confirm anything.
     Straggler {
-        /// How many.
+        /// Number of applications affected.
         count: u64,
     },
     /// A check says that service is not there.

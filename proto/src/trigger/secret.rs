@@ -22,7 +22,7 @@ pub enum Credential {
 pub struct SigningKey(String);
 
 impl SigningKey {
-    /// Wraps a text.
+    /// Makes a signing key from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

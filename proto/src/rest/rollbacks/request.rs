@@ -32,7 +32,7 @@ pub struct RollbackRequest {
     /// What this release changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
-    /// These flags.
+    /// The keys of the flags to roll back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
     /// Every flag that carries one of these tags, now or at the target.
@@ -71,7 +71,7 @@ pub struct RollbackRequest {
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanRequest {
-    /// What is planned.
+    /// The rollback to plan.
     #[serde(flatten)]
     pub rollback: RollbackRequest,
     /// Contexts of real users, at most 10,000; without them a population is made up.
@@ -212,7 +212,9 @@ impl Members for PlanRequest {
             });
         }
         if sample.is_some() && population.is_some() {
-            reader.within("population", |reader| reader.note("cannot be combined with sample; only the contexts in sample are counted"));
+            reader.within("population", |reader| {
+                reader.note("cannot be combined with sample; only the contexts in sample are counted")
+            });
         }
         Ok(Self {
             rollback: rollback?,

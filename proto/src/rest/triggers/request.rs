@@ -33,11 +33,11 @@ impl std::str::FromStr for CredentialKind {
     }
 }
 
-/// `POST triggers`.
+/// The body of `POST triggers`.
 #[derive(Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerRequest {
-    /// Its name.
+    /// The trigger's name, unique within its environment.
     pub name: TriggerName,
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
@@ -48,7 +48,7 @@ pub struct TriggerRequest {
     /// The secret, where the sender makes it (as PagerDuty does); else one is made and shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
     /// When a signal counts.
     pub conditions: SignalConditions,
@@ -90,7 +90,7 @@ pub struct TriggerPatch {
     /// Whether it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TriggerState>,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<TriggerAction>,
     /// When a signal counts.
@@ -123,7 +123,7 @@ pub struct TriggerPatch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum ModeOverride {
-    /// To this.
+    /// Sets the mode to this one.
     To(TriggerMode),
     /// It does not: written `null`.
     Not,

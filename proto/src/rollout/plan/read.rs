@@ -33,7 +33,7 @@ impl RolloutPlan {
         reader::read(value, plan)
     }
 
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    /// Reads YAML or JSON. A syntax error is reported with line and column; otherwise all problems are reported at once.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&yaml::parse(text)?)
     }
@@ -73,7 +73,9 @@ fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
         no_gates,
     };
     if plan.control.as_ref() == Some(&plan.variant) {
-        reader.within("control", |reader| reader.note("is the same as the variant; name the one whose share is lowered"));
+        reader.within("control", |reader| {
+            reader.note("is the same as the variant; name the one whose share is lowered")
+        });
     }
     if !plan.no_gates && !unreadable {
         note_steps_without_gate(reader, &plan);

@@ -73,8 +73,7 @@ impl Redis {
     async fn launch(&mut self) -> Result<(), Failure> {
         if !present() {
             return Err(Failure::Local(
-                "redis-server is not installed. Install it (Debian: apt-get install redis-server), or use the embedded store: --store embedded."
-                    .to_owned(),
+                "redis-server is not installed. Install it (Debian: apt-get install redis-server), or use the embedded store: --store embedded.".to_owned(),
             ));
         }
         let mut command = Command::new("redis-server");

@@ -51,12 +51,7 @@ fn changed_nothing(bench: &mut Verdicts, refusal: &Refusal) {
 fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
     let printed = !outage.commands.is_empty();
     let detail = if printed { outage.commands.join("; ") } else { "none".to_owned() };
-    bench.judge(
-        "refusal_names_commands",
-        "the refusal printed the kill commands for its scope",
-        printed,
-        detail,
-    );
+    bench.judge("refusal_names_commands", "the refusal printed the kill commands for its scope", printed, detail);
     let (kills, provisional) = outage.kills;
     bench.judge(
         "killed_without_store",
@@ -75,7 +70,12 @@ fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
         detail,
     );
     let detail = if outage.merged { "all of them" } else { "not all of them" };
-    bench.judge("kills_merged", "the kills were written to the log when the store was back", outage.merged, detail);
+    bench.judge(
+        "kills_merged",
+        "the kills were written to the log when the store was back",
+        outage.merged,
+        detail,
+    );
     let detail = format!("{} in the log after it was requested twice", outage.rollbacks);
     bench.judge("made_once", "the rollback was made exactly once", outage.rollbacks == 1, detail);
 }
@@ -128,11 +128,7 @@ fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Roll
     let missing = rollback.confirmation.iter().flat_map(|confirmation| &confirmation.applied.missing);
     let missing: Vec<&str> = missing.map(|missing| missing.instance.name.as_str()).collect();
     let all = observations.stragglers.iter().all(|name| missing.contains(&name.as_str()));
-    let detail = if missing.is_empty() {
-        "none is named".to_owned()
-    } else {
-        missing.join(", ")
-    };
+    let detail = if missing.is_empty() { "none is named".to_owned() } else { missing.join(", ") };
     bench.judge(
         "missing_named",
         "the record names exactly the applications that never confirmed",
@@ -169,5 +165,10 @@ pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
         0 => "the first plan was still up to date".to_owned(),
         times => format!("refused {times} times because something had changed since the plan"),
     };
-    bench.judge("plan_exact", "the plan was applied exactly, or refused", observations.rollback.is_some(), detail);
+    bench.judge(
+        "plan_exact",
+        "the plan was applied exactly, or refused",
+        observations.rollback.is_some(),
+        detail,
+    );
 }

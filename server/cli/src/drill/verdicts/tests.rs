@@ -144,7 +144,10 @@ fn a_straggler_must_be_named_and_nobody_else() {
     let mut observations = observations();
     observations.stragglers = vec!["late".to_owned()];
     observations.rollback = Some(rollback("partial"));
-    assert_eq!(failed(&judged(scenario, &observations)), ["the record names exactly the applications that never confirmed"]);
+    assert_eq!(
+        failed(&judged(scenario, &observations)),
+        ["the record names exactly the applications that never confirmed"]
+    );
 }
 
 #[test]
