@@ -49,7 +49,7 @@ fn what_is_no_condition_is_refused_with_the_way_out() {
     );
     assert_eq!(
         problem(&json!({"equals": 1})),
-        "has the operator \"equals\" but no \"attribute\" for it to look at"
+        "has the operator \"equals\" but no \"attribute\" to apply it to"
     );
     assert_eq!(problem(&json!({"attribute": "a"})), "has no operator; add one, for example \"equals\": \"…\"");
     assert_eq!(

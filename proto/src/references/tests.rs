@@ -110,7 +110,7 @@ fn segments_may_stand_within_each_other_only_so_deep() {
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
     let found = problems(&flags(&[]), &segments(&chain), &touched(&[], &["s00"]));
-    assert_eq!(found, ["segments.s16: nests segments too deeply; 16 may stand within each other"]);
+    assert_eq!(found, ["segments.s16: nests segments too deeply; at most 16 can be nested"]);
     assert_eq!(
         problems(&flags(&[]), &segments(&chain[..limits::SEGMENT_DEPTH]), &touched(&[], &["s00"])),
         Vec::<String>::new()

@@ -35,7 +35,7 @@ pub enum DrillFault {
     },
     /// Clients are connected that never confirm anything.
     Straggler {
-        /// Number of applications affected.
+        /// Number of such clients.
         count: u64,
     },
     /// A check says that service is not there.
