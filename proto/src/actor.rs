@@ -6,7 +6,7 @@ use crate::role::Role;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Actor {
-    /// The name that the key was given, or that the caller gave for himself (`X-Ripcord-Actor`, shown as `name (via key)`).
+    /// The name of the key, or the one that the caller gave (`X-Ripcord-Actor`, shown as `name (via key)`).
     pub name: String,
     /// What the key may do.
     pub role: Role,

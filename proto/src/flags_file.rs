@@ -98,7 +98,7 @@ where
     let read = reader.optional(file, member, |reader, value| {
         let map = reader.object(value)?;
         if map.len() > most {
-            return reader.refuse(format!("holds {} entries; at most {most} are allowed", map.len()));
+            return reader.refuse(format!("has {} entries; at most {most} are allowed", map.len()));
         }
         let read: Vec<_> = map
             .iter()

@@ -1,4 +1,4 @@
-//! JSON text → [`serde_json::Value`], strictly: a member that stands twice is refused instead of silently overwritten.
+//! JSON text → [`serde_json::Value`], strictly: a duplicate member is refused instead of silently overwritten.
 
 use std::fmt;
 
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom(format!("the member {name:?} stands twice; keep one")));
+                return Err(A::Error::custom(format!("the member {name:?} appears twice; keep one")));
             }
             let Strict(value) = members.next_value()?;
             map.insert(name, value);

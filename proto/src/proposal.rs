@@ -230,7 +230,7 @@ mod tests {
     fn a_second_person_has_another_key_and_another_name() {
         let own = proposal(actor("anna (via release)", Some("key_1")));
         assert!(own.is_second(&actor("ben (via oncall)", Some("key_2"))));
-        assert!(own.is_second(&actor("oncall", Some("key_2"))), "who gives no name is told apart by his key");
+        assert!(own.is_second(&actor("oncall", Some("key_2"))), "who gives no name is told apart by the key");
         assert!(own.is_second(&actor("admin", None)));
         assert!(
             !own.is_second(&actor("ben (via release)", Some("key_1"))),

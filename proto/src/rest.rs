@@ -106,7 +106,7 @@ fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<S
     let text = reader.optional(map, "reason", Reader::prose)?;
     let text = text.trim();
     if text.is_empty() {
-        reader.within("reason", |reader| reader.note("is empty; say why, or leave it out"));
+        reader.within("reason", |reader| reader.note("is empty; give a reason, or leave it out"));
         return None;
     }
     Some(text.to_owned())

@@ -244,7 +244,7 @@ fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<DrillStages> {
     let percentages = reader.optional(map, "steps", |reader, value| {
         let steps = reader.items(value, limits::LADDER_STEPS, percentage)?;
         if steps.is_empty() || !steps.is_sorted_by(|a, b| a > b) {
-            return reader.refuse("must be falling percentages, such as [50, 25, 5, 0]");
+            return reader.refuse("must be decreasing percentages, such as [50, 25, 5, 0]");
         }
         Ok(steps)
     });

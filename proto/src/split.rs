@@ -196,7 +196,7 @@ fn check_weights(shares: &[Share]) -> Result<(), String> {
     let percentages = shares.iter().filter(|share| matches!(share.weight, Weight::Percent(_))).count();
     let sum: u64 = shares.iter().map(|share| u64::from(share.weight.units())).sum();
     if percentages != 0 && percentages != shares.len() {
-        return Err("mixes counts and percentages; write all weights of a split in one way".to_owned());
+        return Err("mixes counts and percentages; use one of them for all weights of a split".to_owned());
     }
     if percentages != 0 && sum != WHOLE {
         let sum = Weight::Percent(u32::try_from(sum).unwrap_or(u32::MAX));

@@ -54,7 +54,7 @@ impl Variants {
     pub(crate) fn read(reader: &mut Reader, value: &serde_json::Value) -> Read<Self> {
         let map = reader.object(value)?;
         if map.is_empty() || map.len() > limits::VARIANTS {
-            return reader.refuse(format!("holds {} variants; a flag has 1 to {}", map.len(), limits::VARIANTS));
+            return reader.refuse(format!("has {} variants; a flag has 1 to {}", map.len(), limits::VARIANTS));
         }
         let first = map.iter().find_map(|(name, value)| Some((name.as_str(), value_type_of(value)?)));
         let read: Vec<_> = map

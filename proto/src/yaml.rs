@@ -1,4 +1,4 @@
-//! YAML text → [`Value`], strictly: a member that stands twice is refused. JSON is read by the same parser, since it is YAML.
+//! YAML text → [`Value`], strictly: a duplicate member is refused. JSON is read by the same parser, since it is YAML.
 //! Booleans are `true` and `false` alone (YAML 1.2).
 
 use serde_json::Value;

@@ -156,6 +156,6 @@ fn wrong_types_are_named() {
         Flag::parse(r#"{"variants":{"a":1,"a":2},"default":"a","safe":"a"}"#)
             .unwrap_err()
             .to_string()
-            .contains("the member \"a\" stands twice")
+            .contains("the member \"a\" appears twice")
     );
 }

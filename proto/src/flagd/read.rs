@@ -160,7 +160,7 @@ fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, war
         }
     }
     if found.len() > limits::FLAGS {
-        return reader.refuse(format!("holds {} flags; at most {} are allowed", found.len(), limits::FLAGS));
+        return reader.refuse(format!("has {} flags; at most {} are allowed", found.len(), limits::FLAGS));
     }
     Ok(found)
 }
@@ -255,7 +255,7 @@ fn targeting(reader: &mut Reader, value: Option<&Value>, evaluators: &Evaluators
         return Ok(None);
     };
     let Some(whole) = evaluators.resolve(rule, limits::FLAG_BYTES) else {
-        return reader.refuse(format!("is larger than {} bytes with its evaluators inserted", limits::FLAG_BYTES));
+        return reader.refuse(format!("takes more than {} bytes with its evaluators inserted", limits::FLAG_BYTES));
     };
     reader.any(&whole, limits::JSON_DEPTH)?;
     Ok(Some(whole))

@@ -1,4 +1,4 @@
-//! A snapshot → flagd's flags, each of which gives everybody the variant that this server gives.
+//! A snapshot → flagd's flags, each of which gives every user the same variant as this server.
 
 mod condition;
 mod logic;

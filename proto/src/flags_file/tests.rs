@@ -67,7 +67,7 @@ fn syntax_errors_name_line_and_column() {
     let twice = FlagsFile::parse("flags:\n  a: {}\n  a: {}\n").unwrap_err().to_string();
     assert!(twice.contains("line 3"), "{twice}");
     let json = FlagsFile::parse("{\"flags\": {\"a\": {}, \"a\": {}}}").unwrap_err().to_string();
-    assert!(json.contains("stands twice"), "{json}");
+    assert!(json.contains("appears twice"), "{json}");
     let empty = FlagsFile::parse("").unwrap_err().to_string();
     assert!(empty.contains("is empty"), "{empty}");
 }

@@ -187,7 +187,7 @@ impl Members for CommitRequest {
         let changes = reader.required(map, "changes", "a list of changes", |reader, value| {
             let changes = reader.items(value, limits::CHANGES, ChangeRequest::read)?;
             if changes.is_empty() {
-                return reader.refuse("is empty; a commit changes at least one thing");
+                return reader.refuse("is empty; a commit needs at least one change");
             }
             Ok(changes)
         });

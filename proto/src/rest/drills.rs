@@ -55,7 +55,7 @@ impl Members for DrillRequest {
         let verdicts = reader.required(map, "verdicts", "a list of verdicts", |reader, value| {
             let verdicts = reader.items(value, limits::DRILL_VERDICTS, verdict)?;
             if verdicts.is_empty() {
-                return reader.refuse("is empty; a drill judges at least one thing");
+                return reader.refuse("is empty; a drill has at least one verdict");
             }
             Ok(verdicts)
         });

@@ -81,7 +81,7 @@ impl Members for KeyRequest {
         environments.dedup();
         if environments.is_empty() && role != Role::Admin {
             return reader.within("environments", |reader| {
-                reader.refuse(format!("is empty; a key of role {role} names the environments that it is for"))
+                reader.refuse(format!("is empty; a key of role {role} must name its environments"))
             });
         }
         if !environments.is_empty() && role == Role::Admin {

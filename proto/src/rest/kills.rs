@@ -159,7 +159,7 @@ impl Members for ReasonRequest {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         match super::reason(reader, map) {
             Some(reason) => Ok(Self { reason }),
-            None => reader.within("reason", |reader| reader.refuse("is missing; say why")),
+            None => reader.within("reason", |reader| reader.refuse("is missing; give a reason")),
         }
     }
 }

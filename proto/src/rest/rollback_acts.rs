@@ -100,7 +100,7 @@ impl Members for ReviewRequest {
         let note = reader.required(map, "note", "a text that says what was found", |reader, value| {
             let note = reader.prose(value)?;
             if note.trim().is_empty() {
-                return reader.refuse("is empty; say what was found");
+                return reader.refuse("is empty; describe what was found");
             }
             Ok(note.trim().to_owned())
         });

@@ -83,14 +83,14 @@ fn a_kill_needs_a_scope_and_no_reason() {
         faults::<KillRequest>(&json!({"reason": " "})),
         [
             "scope: is missing; it must be {\"flag\": key}, {\"tag\": tag} or {\"all\": true}",
-            "reason: is empty; say why, or leave it out"
+            "reason: is empty; give a reason, or leave it out"
         ]
     );
     assert_eq!(
         faults::<KillRequest>(&json!({"scope": {"flag": "a", "tag": "b"}})),
         ["scope: must name one thing: {\"flag\": key}, {\"tag\": tag} or {\"all\": true}"]
     );
-    assert_eq!(faults::<ReasonRequest>(&json!({})), ["reason: is missing; say why"]);
+    assert_eq!(faults::<ReasonRequest>(&json!({})), ["reason: is missing; give a reason"]);
 }
 
 #[test]

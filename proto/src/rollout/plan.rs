@@ -63,7 +63,7 @@ pub struct RolloutStep {
 /// Who gets the variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exposure {
-    /// A segment, beside whoever gets it already.
+    /// A segment, in addition to the users who get it already.
     Segment(SegmentKey),
     /// A share of all users of the rule.
     Share(Percent),

@@ -77,7 +77,7 @@ speed: fast
         "store: \"postgres\" is not a store",
         "scope: \"everywhere\" is not a scope",
         "to: \"yesterday\" is not a target",
-        "steps: must be falling percentages",
+        "steps: must be decreasing percentages",
         "faults[0]: \"stragler\" is not a fault; did you mean \"straggler\"?",
         "faults[1].straggler.count: must be a number from 1",
         "faults[2]: names two faults",

@@ -167,7 +167,7 @@ impl Firing {
     /// Why no person can have it act any more; `None` where one can.
     pub fn why_not_confirmed(&self, now: jiff::Timestamp) -> Option<String> {
         if !self.state.can_be_confirmed() {
-            return Some("there is nothing to answer".to_owned());
+            return Some("it is not waiting for an answer".to_owned());
         }
         if let Some(resolved) = self.resolved {
             return Some(format!("its alert was resolved at {resolved}"));

@@ -72,7 +72,7 @@ fn the_safe_variant_is_the_default_or_what_was_chosen() {
     assert_eq!(choose(&["banner="]).unwrap(), [None, some("b"), None, None]);
     assert_eq!(
         choose(&["banner=blue"]).unwrap_err().to_string(),
-        "flags.banner: has no variant \"blue\" to be safe; it has on, off"
+        "flags.banner: has no variant \"blue\" to use as the safe one; it has on, off"
     );
     assert_eq!(
         choose(&["bannr=on"]).unwrap_err().to_string(),

@@ -257,10 +257,10 @@ fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<f64>> {
         }
     })?;
     if steps.is_empty() {
-        return reader.refuse("is empty; name at least one step, or leave it out to go back at once");
+        return reader.refuse("is empty; name at least one step, or leave it out to roll back at once");
     }
     if steps.windows(2).any(|pair| matches!(pair, [before, after] if after >= before)) {
-        return reader.refuse("must fall from step to step, as in [50, 25, 5, 0]");
+        return reader.refuse("must decrease from step to step, as in [50, 25, 5, 0]");
     }
     Ok(steps)
 }

@@ -192,7 +192,7 @@ fn secret(reader: &mut Reader, value: &Value) -> Read<String> {
     let (least, most) = (limits::TRIGGER_SECRET_CHARACTERS_MIN, limits::KEY_CHARACTERS);
     if !(least..=most).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return reader.refuse(format!(
-            "must be {least} to {most} letters, digits and signs without spaces; leave it out to have one made"
+            "must be {least} to {most} letters, digits and signs without spaces; leave it out to generate one"
         ));
     }
     Ok(text.to_owned())

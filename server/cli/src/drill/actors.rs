@@ -30,7 +30,7 @@ const ENVIRONMENT: &str = "production";
 pub(super) const CHECKPOINT: &str = "known-good";
 /// The release that is rolled back.
 pub(super) const RELEASE: &str = "bad-release";
-/// How long the answer to a rollback or a kill may take: longer than anybody should wait, since what is late is judged, not cut off.
+/// How long the answer to a rollback or a kill may take: longer than anyone should wait, since late answers are judged, not cut off.
 const URGENT: Duration = Duration::from_mins(1);
 
 /// An answer, or the refusal of a guard.
@@ -56,7 +56,7 @@ fn told<T>(answer: Result<Answer<T>, ClientError>) -> Result<Told<T>, Failure> {
 }
 
 impl Actors {
-    /// Gives everybody a key.
+    /// Creates a key for each actor.
     pub(super) async fn hire(harness: &Harness) -> Result<Self, Failure> {
         let environment = EnvironmentKey::new(ENVIRONMENT).map_err(|faults| Failure::Local(faults.to_string()))?;
         let admin = harness.client(None, "drill")?;
@@ -176,7 +176,7 @@ impl Actors {
         Ok(rollbacks.value.len())
     }
 
-    /// How a rollback stands; `None` while nobody can be asked.
+    /// The state of a rollback; `None` if no node answers.
     pub(super) async fn rollback(&self, id: &RollbackId) -> Option<Rollback> {
         let call = Call::get(path(&self.environment, &["rollbacks", id.as_str()])).urgent(Duration::ZERO);
         let answer: Result<Answer<Rollback>, _> = self.on_call.call(call).await;
@@ -201,7 +201,7 @@ impl Actors {
         Ok(())
     }
 
-    /// Whether a kill stands in the log.
+    /// Whether a kill is in the log.
     pub(super) async fn is_merged(&self, id: &KillId) -> bool {
         let call = Call::get(path(&self.environment, &["kills", id.as_str()])).urgent(Duration::ZERO);
         let answer: Result<Answer<Value>, _> = self.on_call.call(call).await;
@@ -215,7 +215,7 @@ impl Actors {
         answer.is_ok_and(|answer| answer.value.pointer("/parts/store/state").and_then(Value::as_str) == Some("ready"))
     }
 
-    /// Somebody edits the description of a flag, on what it is now; `None` where somebody else was faster.
+    /// Edits the description of a flag at its current revision; `None` if another edit came first.
     pub(super) async fn describe(&self, key: &FlagKey, words: &str) -> Result<Option<Position>, Failure> {
         let at = || path(&self.environment, &["flags", key.as_str()]);
         let view: Answer<FlagView> = self.admin.call(Call::get(at())).await?;

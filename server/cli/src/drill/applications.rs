@@ -135,7 +135,7 @@ impl Applications {
         self.stragglers.iter().map(Straggler::name)
     }
 
-    /// Cuts the connections of those that shall lose them; how many.
+    /// Cuts the connections of the applications that are to lose them; returns how many.
     pub(super) fn lose_connections(&self) -> usize {
         let losing = self.own_proxys.iter().take(self.losing);
         losing.map(Proxy::cut).count()

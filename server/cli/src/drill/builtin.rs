@@ -1,4 +1,4 @@
-//! The scenarios that come with the program: files as anybody writes them.
+//! The built-in scenarios: files in the same format as users' own.
 
 use ripcord_proto::scenario::Scenario;
 

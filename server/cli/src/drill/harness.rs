@@ -147,7 +147,7 @@ impl Harness {
     }
 
     /// Ends the last node on the spot (`kill -9`) and starts it again over the same folder. Where there is another one, its
-    /// applications are led there meanwhile, as a load balancer would, and stay. Says what was done.
+    /// applications are routed there, as by a load balancer, and stay. Returns what was done, in words.
     pub(super) async fn kill_node(&mut self) -> Result<String, Failure> {
         let survivor = (self.nodes.len() > 1).then(|| self.nodes.first().and_then(Node::address)).flatten();
         let Some(node) = self.nodes.last_mut() else { return Err(no_redis()) };

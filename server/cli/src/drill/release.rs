@@ -1,4 +1,4 @@
-//! The bad release of a drill: what it changes, and what everybody is served after it.
+//! The bad release of a drill: what it changes, and what every user is served after it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct BadRelease {
 }
 
 impl BadRelease {
-    /// The scenario's own changes, else another variant for everybody.
+    /// The scenario's own changes, else a different variant for all users.
     pub(super) fn of(scenario: &Scenario, fork: &Fork) -> Result<Self, Failure> {
         let changes = match &scenario.change {
             Some(changes) => changes.clone(),
@@ -63,7 +63,7 @@ impl BadRelease {
     }
 }
 
-/// Every flag in scope that is not killed serves another variant to everybody.
+/// Every flag in scope that is not killed serves a different variant to all users.
 fn worse(scenario: &Scenario, fork: &Fork) -> Result<Vec<ChangeRequest>, Failure> {
     let in_scope = fork
         .flags()

@@ -24,7 +24,7 @@ const TOLD: [(&str, &str); 8] = [
     ("healthy_ms", "commit to healthy, as reported"),
 ];
 
-/// What part of a figure a difference must be before it is told.
+/// The smallest relative difference of a figure that is reported.
 const NOTICED: f64 = 0.1;
 /// Milliseconds below which two figures are the same.
 const SAME_MS: f64 = 0.5;

@@ -30,7 +30,7 @@ use super::release::{BadRelease, bad_variant};
 use super::traffic::Traffic;
 use crate::exit::Failure;
 
-/// How long the bad release may take to reach everybody.
+/// How long the bad release may take to reach all applications.
 const SPREAD: Duration = Duration::from_secs(30);
 /// Between two looks at what is awaited.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -77,7 +77,7 @@ struct Runner<'a> {
     applications: Applications,
     traffic: Traffic,
     expected: Arc<Expected>,
-    /// Kills that were pulled meanwhile, to be lifted at the end.
+    /// Kills made during the drill, lifted at the end.
     kills: Vec<KillId>,
     observations: Observations,
 }
@@ -114,7 +114,7 @@ async fn on(harness: &mut Harness, spec: &Spec, progress: &Progress) -> Result<O
 }
 
 impl<'a> Runner<'a> {
-    /// Until everybody serves the known-good state.
+    /// Runs until every application serves the known-good state.
     async fn prepare(harness: &'a mut Harness, spec: &'a Spec, progress: &'a Progress) -> Result<Self, Failure> {
         let actors = Arc::new(Actors::hire(harness).await?);
         let fork = with_door(spec)?;

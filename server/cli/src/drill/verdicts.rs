@@ -168,7 +168,7 @@ fn wanted(scenario: &Scenario) -> RollbackState {
     scenario.expect.state.unwrap_or_else(follows)
 }
 
-/// Whether everybody is back, how fast, and whether the reported phases say the same.
+/// Whether every application is back, how fast, and whether the reported phases say the same.
 fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, observations: &Observations, rollback: &Rollback) {
     let stays_down = stays_down(scenario);
     if !stays_down {

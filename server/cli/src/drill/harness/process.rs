@@ -22,7 +22,7 @@ pub(super) struct Process {
 pub(super) enum Signal {
     /// It keeps its sockets and answers nothing.
     Stop,
-    /// It goes on.
+    /// Continues a stopped process.
     Continue,
 }
 

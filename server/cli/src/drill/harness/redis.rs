@@ -12,7 +12,7 @@ use super::common::{PATIENCE, PAUSE, failed, local};
 use super::process::{Process, Signal};
 use crate::exit::Failure;
 
-/// How often another port is tried where somebody else took the one that was free.
+/// How often another port is tried if the free one was taken by another process.
 const TRIES: u32 = 5;
 
 /// A Redis on a port and a folder of its own.
@@ -62,7 +62,7 @@ impl Redis {
         Ok(())
     }
 
-    /// It goes on, or is started again on the same port with what it had on disk.
+    /// Continues it, or starts it again on the same port with its data on disk.
     pub(super) async fn come_back(&mut self) -> Result<(), Failure> {
         match &self.process {
             Some(process) => process.signal(Signal::Continue).await,

@@ -1,4 +1,4 @@
-//! The rollback, as on-call actors does it: look at the plan, do exactly that; told no, do what the refusal says, and again.
+//! The rollback, as on-call does it: look at the plan, do exactly that; if refused, do what the refusal says, and try again.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ struct Order {
 enum Next {
     /// What a new plan says.
     Planned,
-    /// The same again, under the same `Idempotency-Key`: nobody knows whether it was done.
+    /// The same again, under the same `Idempotency-Key`: its outcome is unknown.
     SameAgain,
 }
 
@@ -201,7 +201,7 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// The kills that made the scope safe have moved the world: that is worth one more look at the plan, and no more.
+    /// The kills that made the scope safe have changed the environment: that is worth one more plan, and no more.
     fn replans_after_the_outage(&mut self) -> bool {
         let outage = self.observations.outage.as_mut().filter(|outage| !outage.replanned);
         outage.is_some_and(|outage| {

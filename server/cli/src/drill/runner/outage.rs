@@ -12,7 +12,7 @@ use super::{PAUSE, Runner, until};
 use crate::drill::observations::OutageStory;
 use crate::exit::Failure;
 
-/// How long kills may take to reach everybody.
+/// How long kills may take to reach all applications.
 const SAFE: Duration = Duration::from_secs(10);
 /// How long nodes may take to find their store again.
 const RETURN: Duration = Duration::from_secs(30);

@@ -137,7 +137,7 @@ fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Roll
     );
 }
 
-/// What became of edits meanwhile.
+/// What became of edits made during the rollback.
 pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
     let Some(seen) = &observations.edits else { return };
     let detail = match seen.lost.first() {
