@@ -1,4 +1,4 @@
-//! Who did something, and from where.
+//! Actors: who did something, and from where.
 
 use crate::role::Role;
 

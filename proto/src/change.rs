@@ -105,7 +105,7 @@ pub struct EnvironmentRecord {
     /// A description for people; it has no effect on what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
 }
@@ -116,7 +116,7 @@ pub struct EnvironmentRecord {
 pub struct KeyRecord {
     /// The key's id, which is not secret: `key_…`.
     pub id: String,
-    /// What it is called.
+    /// The name of the key.
     pub name: String,
     /// What it may do.
     pub role: Role,
@@ -125,7 +125,7 @@ pub struct KeyRecord {
     pub environments: Vec<EnvironmentKey>,
     /// SHA-256 of the secret.
     pub hash: Digest,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
 }

@@ -9,10 +9,10 @@ use crate::reader::{self, Read, Reader};
 use crate::validation::ValidationErrors;
 use crate::yaml;
 
-/// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.
+/// An HTTP probe: a GET that checks the status and optionally one value in the JSON body.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Check {
-    /// How it is called in answers and on the command line.
+    /// The name shown in responses and on the command line.
     pub name: String,
     /// What is asked: `http://` or `https://`.
     pub url: String,

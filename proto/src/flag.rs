@@ -45,7 +45,7 @@ pub struct Flag {
     pub rules: Vec<Rule>,
     /// Flags that must serve a given variant, or the rules are not tried.
     pub requires: Vec<Requirement>,
-    /// How long it may be served unheard.
+    /// Seconds for which an application may serve the flag without contact to the server.
     pub lease: Option<Lease>,
     /// What going back does not undo.
     pub one_way: Option<OneWay>,

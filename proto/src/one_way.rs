@@ -1,4 +1,4 @@
-//! One-way doors: what a flag has done that going back does not undo.
+//! One-way doors: changes of a flag that a rollback cannot undo.
 
 use serde_json::Value;
 

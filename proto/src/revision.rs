@@ -1,4 +1,4 @@
-//! Where in an environment's history something is.
+//! Positions in an environment's history: epochs and revisions.
 
 use std::fmt;
 use std::str::FromStr;

@@ -39,11 +39,11 @@ pub struct Trigger {
     /// When a signal counts.
     #[serde(default)]
     pub conditions: SignalConditions,
-    /// How long after an action it takes no other.
+    /// Cooldown: how long after an action the trigger takes no other.
     pub cooldown: HumanDuration,
     /// Actions that it may take in an hour.
     pub max_per_hour: u32,
-    /// How long a person may take to answer where it asks.
+    /// How long a person may take to answer, in mode `ask`.
     pub answer_within: HumanDuration,
     /// Whether it is on.
     pub state: TriggerState,
@@ -60,11 +60,11 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// How long it takes no other action after one, where it does not say.
+    /// Default cooldown after an action.
     pub const COOLDOWN: HumanDuration = HumanDuration::from_millis(15 * 60 * 1_000);
     /// Actions in an hour, where it does not say.
     pub const MAX_PER_HOUR: u32 = 3;
-    /// How long a person may take to answer, where it does not say.
+    /// Default time for a person to answer.
     pub const ANSWER_WITHIN: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
     /// Seconds that a signed delivery may be away from the server's clock, either way.
     pub const REPLAY_WINDOW_SECONDS: i64 = 300;

@@ -1,4 +1,4 @@
-//! Which variant is the safe one of an imported flag: flagd knows none.
+//! The safe variant of an imported flag, which flagd does not have.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What gates say, and the figures that they say it by.
+//! Results of gates, and the figures behind them.
 
 /// The result of evaluating a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -1,4 +1,4 @@
-//! `/v1/environments`.
+//! Bodies of `/v1/environments`.
 
 use serde_json::{Map, Value};
 
@@ -35,7 +35,7 @@ pub struct EnvironmentView {
     /// A description for people; it has no effect on what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
     /// The epoch of the revision.

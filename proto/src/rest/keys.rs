@@ -1,4 +1,4 @@
-//! `/v1/keys`.
+//! Bodies of `/v1/keys`.
 
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ pub struct KeyRequest {
     /// Where it may do it; empty only for an admin key, which may everywhere. `"environment": NAME` says the same of one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<EnvironmentKey>,
-    /// What it is called; the log names its holder by it.
+    /// The name of the key; the log names its holder by it.
     pub name: String,
     /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,14 +46,14 @@ pub struct KeyCreated {
 pub struct KeyView {
     /// The key's id.
     pub id: String,
-    /// What it is called.
+    /// The name of the key.
     pub name: String,
     /// What it may do.
     pub role: Role,
     /// Where it may do it; empty = everywhere.
     #[serde(default)]
     pub environments: Vec<EnvironmentKey>,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
 }

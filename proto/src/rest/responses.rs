@@ -1,4 +1,4 @@
-//! What a write is answered.
+//! Responses of writes.
 
 use crate::confirmation::Confirmation;
 use crate::key::{FlagKey, SegmentKey};

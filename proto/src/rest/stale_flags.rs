@@ -1,4 +1,4 @@
-//! `stale-flags`: flags that may have had their day, with the evidence.
+//! `stale-flags`: flags that look unused, with the evidence.
 
 use std::collections::BTreeMap;
 

@@ -35,12 +35,12 @@ pub struct TriggerView {
     pub message: String,
     /// When a signal counts.
     pub conditions: SignalConditions,
-    /// How long after an action it takes no other.
+    /// Cooldown: how long after an action the trigger takes no other.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "15m"))]
     pub cooldown: HumanDuration,
     /// Actions that it may take in an hour.
     pub max_per_hour: u32,
-    /// How long a person may take to answer where it asks.
+    /// How long a person may take to answer, in mode `ask`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1h"))]
     pub answer_within: HumanDuration,
     /// Whether it is on.

@@ -34,7 +34,7 @@ pub struct RolloutPlan {
     /// When steps may begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<RolloutWindow>,
-    /// How long it is watched on after the last step's hold.
+    /// How long the gates keep watching after the hold of the last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bake: Option<HumanDuration>,
     /// The release that its steps belong to. All rollouts of a release move and go back in lockstep.

@@ -1,4 +1,4 @@
-//! What goes wrong in a drill.
+//! Faults that a drill injects.
 
 use serde_json::{Map, Value};
 

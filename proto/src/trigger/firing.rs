@@ -85,7 +85,7 @@ pub enum FiringState {
     Suppressed,
     /// Nothing was to be done but to record it.
     Recorded,
-    /// It is recorded what would have been done.
+    /// Only records what would have been done.
     DryRun,
     /// A resolve came before its firing, which is not acted on any more.
     Resolved,

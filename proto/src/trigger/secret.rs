@@ -1,4 +1,4 @@
-//! What a trigger knows its signals by.
+//! Secrets that authenticate the signals of a trigger.
 
 use std::fmt;
 

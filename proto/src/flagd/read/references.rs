@@ -1,4 +1,4 @@
-//! `{"$ref": NAME}` within a rule: is replaced by the evaluator of that name.
+//! `{"$ref": NAME}` within a rule: it is replaced by the evaluator of that name.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What is asked of triggers.
+//! Request bodies of `triggers`.
 
 use serde_json::{Map, Value};
 
@@ -52,14 +52,14 @@ pub struct TriggerRequest {
     pub action: TriggerAction,
     /// When a signal counts.
     pub conditions: SignalConditions,
-    /// How long after an action it takes no other; 15 minutes where it does not say, at most a day.
+    /// Cooldown: how long after an action the trigger takes no other; 15 minutes if omitted, at most a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
     /// Actions in an hour, at least one; three where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
-    /// How long a person may take to answer: a minute to a week; an hour where it does not say.
+    /// How long a person may take to answer: a minute to a week; an hour if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
     pub answer_within: Option<HumanDuration>,
@@ -96,7 +96,7 @@ pub struct TriggerPatch {
     /// When a signal counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<SignalConditions>,
-    /// How long after an action it takes no other.
+    /// Cooldown: how long after an action the trigger takes no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
