@@ -45,9 +45,9 @@ pub struct Flag {
     pub rules: Vec<Rule>,
     /// Flags that must serve a given variant, or the rules are not tried.
     pub requires: Vec<Requirement>,
-    /// Seconds for which an application may serve the flag without contact to the server.
+    /// How long an application may serve the flag without contact to the server.
     pub lease: Option<Lease>,
-    /// What going back does not undo.
+    /// The change that a rollback cannot undo.
     pub one_way: Option<OneWay>,
     /// Probes that a rollback of it asks.
     pub checks: Vec<Check>,
