@@ -17,7 +17,7 @@ const MEMBERS: [&str; 5] = ["set", "segments", "flags", "absent", "takeover"];
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileSet {
-    /// The set; `default` where it is left out.
+    /// The set; `default` if omitted.
     pub set: SetName,
     /// The segments of its files.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Segment>))]

@@ -84,7 +84,7 @@ impl FlagsFile {
     }
 }
 
-/// The entries of a member that is a map by key; none where it is left out or refused.
+/// The entries of a member that is a map by key; none if it is omitted or refused.
 pub(crate) fn entries<K, V>(
     reader: &mut Reader,
     file: &Map<String, Value>,

@@ -22,22 +22,22 @@ pub struct Policy {
     /// Probes that every rollback here asks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
-    /// Seconds within which a rollback must be confirmed; 30 where it does not say.
+    /// Seconds within which a rollback must be confirmed; 30 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirm_within_seconds: Option<u64>,
     /// Seconds between two pings that the server sends by itself; absent = none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ping_every_seconds: Option<u64>,
-    /// Seconds after a rollback within which its review is due; three days where it does not say.
+    /// Seconds after a rollback within which its review is due; three days if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_within_seconds: Option<u64>,
-    /// Whether the one who started a rollout may approve its steps too; yes where it does not say.
+    /// Whether the one who started a rollout may approve its steps too; yes if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve_own: Option<bool>,
     /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
-    /// What triggers do when they fire; `ask` where it does not say.
+    /// What triggers do when they fire; `ask` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub triggers: Option<TriggerMode>,
     /// What needs a second person: asked for by one, it waits as a proposal until the holder of another key approves it. What

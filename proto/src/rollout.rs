@@ -216,7 +216,7 @@ pub struct GateHistory {
 }
 
 impl Rollout {
-    /// The approval of a step, where there is one.
+    /// The approval of a step, if any.
     pub fn approval(&self, step: u32) -> Option<&Approval> {
         self.approvals.iter().find(|approval| approval.step == step)
     }

@@ -60,7 +60,7 @@ pub struct Scenario {
     pub name: String,
     /// What it rehearses, in a sentence.
     pub about: Option<String>,
-    /// How many applications are connected; 5 where it does not say.
+    /// How many applications are connected; 5 if omitted.
     pub applications: Option<u64>,
     /// The store that it needs, where it needs one.
     pub store: Option<DrillStore>,

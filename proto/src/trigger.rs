@@ -62,7 +62,7 @@ pub struct Trigger {
 impl Trigger {
     /// Default cooldown after an action.
     pub const COOLDOWN: HumanDuration = HumanDuration::from_millis(15 * 60 * 1_000);
-    /// Actions in an hour, where it does not say.
+    /// Default number of actions in an hour.
     pub const MAX_PER_HOUR: u32 = 3;
     /// Default time for a person to answer.
     pub const ANSWER_WITHIN: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);

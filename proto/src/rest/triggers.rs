@@ -141,7 +141,7 @@ pub struct HookResponse {
     pub outcome: HookOutcome,
     /// The same in words.
     pub message: String,
-    /// The firing, where there is one.
+    /// The firing, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<FiringId>,
     /// The kills that it pulled, or found in force.

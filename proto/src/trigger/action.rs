@@ -34,7 +34,7 @@ pub struct FlagSelection {
 pub struct TriggerRollback {
     /// What is rolled back.
     pub scope: TriggerRollbackScope,
-    /// To where; a release goes back to its baseline, everything else to `last-known-good`, where it does not say.
+    /// The target; if omitted, the baseline for a release, and `last-known-good` for everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<TargetName>,
 }

@@ -13,7 +13,7 @@ use crate::revision::Revision;
 use crate::rollback::{RollbackOptions, RollbackScope};
 use crate::target::TargetName;
 
-/// Seconds that a step is held where it does not say.
+/// Default number of seconds for which a step is held.
 const EVERY_SECONDS: u64 = 120;
 /// Seconds that a step may be held, at most.
 const EVERY_SECONDS_MAX: u64 = 24 * 60 * 60;
@@ -26,7 +26,7 @@ const TARGET: &str = "\"last-known-good\", the name of a checkpoint, or a revisi
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackRequest {
-    /// Where to go back to; a release goes back to its baseline where it does not say.
+    /// The state to roll back to; a release goes back to its baseline if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<TargetName>,
     /// What this release changed.
@@ -45,7 +45,7 @@ pub struct RollbackRequest {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(example = json!([50, 25, 5, 0])))]
     pub steps: Vec<f64>,
-    /// Seconds that each step is held: 1 to 86,400; 120 where it does not say.
+    /// Seconds that each step is held: 1 to 86,400; 120 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
     /// What it may do beyond its scope.

@@ -42,7 +42,7 @@ pub struct TriggerRequest {
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
     pub source: SignalSource,
-    /// By what kind of secret it knows them: `bearer` where it does not say. A gate needs none.
+    /// The kind of secret that authenticates signals; `bearer` if omitted. A gate needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialKind>,
     /// The secret, where the sender makes it (as PagerDuty does); else one is made and shown once.
@@ -56,14 +56,14 @@ pub struct TriggerRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
-    /// Actions in an hour, at least one; three where it does not say.
+    /// Actions in an hour, at least one; three if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
     /// How long a person may take to answer: a minute to a week; an hour if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
     pub answer_within: Option<HumanDuration>,
-    /// Whether it is on; armed where it does not say.
+    /// Whether it is on; armed if omitted.
     pub state: TriggerState,
     /// Narrows what the environment's policy says.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -54,7 +54,7 @@ impl View {
         let paint = output.paint();
         let view = Self {
             output,
-            head: format!("{}  {applications}, {users}, a server at {server}", paint.strong("Ripcord demo")),
+            head: format!("{}  {applications}, {users}, server {server}", paint.strong("Ripcord demo")),
             hint,
             redraws: std::io::stdout().is_terminal(),
             lines: 0,
