@@ -1,4 +1,4 @@
-//! Who did something, and from where.
+//! Actors: who did something, and from where.
 
 use crate::role::Role;
 
@@ -6,7 +6,7 @@ use crate::role::Role;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Actor {
-    /// The name that the key was given, or that the caller gave for himself (`X-Ripcord-Actor`, shown as `name (via key)`).
+    /// The name of the key, or the one that the caller gave (`X-Ripcord-Actor`, shown as `name (via key)`).
     pub name: String,
     /// What the key may do.
     pub role: Role,
@@ -16,7 +16,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The name that the caller gave for himself, where he did: `anna` of `anna (via release)`.
+    /// The name that callers gave for themselves, if any: `anna` of `anna (via release)`.
     pub fn given_name(&self) -> Option<&str> {
         self.name
             .rsplit_once(" (via ")

@@ -38,9 +38,9 @@ pub enum Change {
     PutRecord(Record),
     /// A record is gone.
     DeleteRecord(RecordKey),
-    /// Nothing changes: a revision to measure how fast one reaches everybody.
+    /// Changes nothing: a revision that measures how fast changes reach all applications.
     Ping(PingId),
-    /// The log goes on in a new epoch.
+    /// The log continues in a new epoch.
     NewEpoch(EpochCause),
     /// (system log) An environment exists.
     PutEnvironment(EnvironmentRecord),
@@ -100,12 +100,12 @@ pub enum EpochCause {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentRecord {
-    /// Its name.
+    /// The environment's name: 1 to 63 lower-case letters, digits and `-`.
     pub key: EnvironmentKey,
-    /// For people.
+    /// A description for people; it has no effect on what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
 }
@@ -114,9 +114,9 @@ pub struct EnvironmentRecord {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyRecord {
-    /// Its id, which is no secret: `key_…`.
+    /// The key's id, which is not secret: `key_…`.
     pub id: String,
-    /// What it is called.
+    /// The name of the key.
     pub name: String,
     /// What it may do.
     pub role: Role,
@@ -125,12 +125,12 @@ pub struct KeyRecord {
     pub environments: Vec<EnvironmentKey>,
     /// SHA-256 of the secret.
     pub hash: Digest,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
 }
 
-/// A change as it stands in a log, its entries not parsed yet.
+/// A change as stored in a log, its entries not parsed yet.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RawChange {

@@ -9,14 +9,14 @@ use crate::reader::{self, Read, Reader};
 use crate::validation::ValidationErrors;
 use crate::yaml;
 
-/// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.
+/// An HTTP probe: a GET that checks the status and optionally one value in the JSON body.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Check {
-    /// How it is called in answers and on the command line.
+    /// The name shown in responses and on the command line.
     pub name: String,
     /// What is asked: `http://` or `https://`.
     pub url: String,
-    /// When it is asked; after the commit unless told otherwise.
+    /// When it runs; after the commit by default.
     pub when: BTreeSet<CheckPhase>,
     /// The status that must come.
     pub expect: u16,
@@ -63,7 +63,7 @@ pub enum BodyComparison {
 }
 
 impl Check {
-    /// Milliseconds that a check may take unless it says otherwise.
+    /// Default timeout of a check, in milliseconds.
     pub const TIMEOUT_MS: u64 = 2_000;
     /// Milliseconds that a check may ask for, at most.
     pub const TIMEOUT_MS_MAX: u64 = 30_000;
@@ -142,7 +142,7 @@ impl BodyCheck {
         reader.members(map, "a comparison", &["pointer", "equals", "below", "above"], &[]);
         match Self::read(reader, map)? {
             Some(check) => Ok(check),
-            None => reader.refuse("says nothing; give pointer, and one of equals, below and above"),
+            None => reader.refuse("is empty; add pointer, and one of equals, below and above"),
         }
     }
 
@@ -152,7 +152,7 @@ impl BodyCheck {
             if text.is_empty() || text.starts_with('/') {
                 return Ok(text.to_owned());
             }
-            reader.refuse(format!("{text:?} is no JSON pointer; it starts with /, as in \"/status\""))
+            reader.refuse(format!("{text:?} is not a JSON pointer; it starts with /, as in \"/status\""))
         });
         let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
         let equals = map.get("equals").cloned().map(BodyComparison::Equals);
@@ -161,10 +161,10 @@ impl BodyCheck {
         let mut stated = [equals, below, above].into_iter().flatten();
         let (comparison, another) = (stated.next(), stated.next());
         if another.is_some() {
-            return reader.refuse("compares in two ways; state one of equals, below and above");
+            return reader.refuse("has two comparisons; use one of equals, below and above");
         }
         match (pointer, comparison) {
-            (Some(_), None) => reader.refuse("names a pointer and says not what must stand there; add equals, below or above"),
+            (Some(_), None) => reader.refuse("has a pointer but no comparison; add equals, below or above"),
             (pointer, Some(comparison)) => Ok(Some(Self {
                 pointer: pointer.unwrap_or_default(),
                 comparison,
@@ -180,7 +180,7 @@ pub(crate) fn url(reader: &mut Reader, value: &Value) -> Read<String> {
     if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) && !text.contains(char::is_whitespace) {
         return Ok(text.to_owned());
     }
-    reader.refuse(format!("{text:?} is no address to ask; write it as \"http://host:port/path\""))
+    reader.refuse(format!("{text:?} is not an HTTP address; write it as \"http://host:port/path\""))
 }
 
 fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {
@@ -201,7 +201,7 @@ fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {
 pub struct ScopedCheck {
     /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,
-    /// What is asked.
+    /// The check to run.
     pub check: Check,
 }
 
@@ -209,7 +209,7 @@ pub struct ScopedCheck {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckOutcome {
-    /// The check's name.
+    /// The name of the check.
     pub name: String,
     /// Whose it is: `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,

@@ -1,4 +1,4 @@
-//! Checkpoints: named pointers to revisions, known-good once somebody has vouched for them with evidence.
+//! Checkpoints: named pointers to revisions, known-good once someone has vouched for them with evidence.
 
 use crate::actor::Actor;
 use crate::key::CheckpointName;
@@ -11,9 +11,9 @@ use crate::validation::ValidationErrors;
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Checkpoint {
-    /// Its name.
+    /// The checkpoint's name, unique within its environment.
     pub name: CheckpointName,
-    /// For people.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The epoch of the revision that it points to.
@@ -26,9 +26,9 @@ pub struct Checkpoint {
     pub hash: ContentHash,
     /// How many flags that snapshot holds.
     pub flags: u64,
-    /// Who took it.
+    /// Who created the checkpoint.
     pub by: Actor,
-    /// When.
+    /// When the checkpoint was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// Who vouched for it or doubted it, in order. The last word counts.
@@ -40,11 +40,11 @@ pub struct Checkpoint {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Judgement {
-    /// What is said.
+    /// Whether the checkpoint is good or doubted.
     pub verdict: CheckpointVerdict,
-    /// By whom.
+    /// Who gave the verdict.
     pub by: Actor,
-    /// When.
+    /// When the verdict was given.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// Evidence, or the reason of the doubt, in words.
@@ -89,7 +89,7 @@ impl Checkpoint {
         }
     }
 
-    /// How it stands.
+    /// The current state of the checkpoint.
     pub fn standing(&self) -> CheckpointState {
         match self.judgements.last().map(|judgement| judgement.verdict) {
             None => CheckpointState::Unvouched,

@@ -21,18 +21,18 @@ use crate::validation::ValidationErrors;
 pub struct Commit {
     /// Its place in the log.
     pub sequence: Sequence,
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision that it made; absent for a commit of records, which changes no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
     /// When, by the clock of the node that made it.
     pub at: jiff::Timestamp,
-    /// Who.
+    /// Who made the commit.
     pub actor: Actor,
-    /// From where.
+    /// Where the commit came from.
     pub origin: Origin,
-    /// Why.
+    /// The reason given for the commit; absent if none was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The release that it belongs to.
@@ -69,15 +69,15 @@ pub struct CommitApproval {
 pub struct Recorded {
     /// Who called: the key's id, or `admin`.
     pub caller: String,
-    /// Method and path.
+    /// The method and path of the request.
     pub route: String,
     /// The caller's `Idempotency-Key`.
     pub key: String,
     /// SHA-256 of the request's body.
     pub request: Digest,
-    /// The answer's status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The answer's body, without the members that are looked up anew (confirmation) or never shown twice (a key's secret).
+    /// The answer's body, without the members that are looked up again (confirmation) or never shown twice (a key's secret).
     pub answer: Box<RawValue>,
 }
 
@@ -106,7 +106,7 @@ struct RawCommit {
 }
 
 impl Commit {
-    /// Parses a body.
+    /// Parses the JSON body of a commit.
     pub fn parse(body: &str) -> Result<Self, ValidationErrors> {
         let raw: RawCommit = serde_json::from_str(body).map_err(|error| ValidationErrors::one("", format!("not a commit: {error}")))?;
         let at = Position {
@@ -139,7 +139,7 @@ impl Commit {
 /// A commit with its bytes and its place in the chain.
 #[derive(Debug, Clone)]
 pub struct Sealed {
-    /// The commit.
+    /// The commit that was sealed.
     pub commit: Arc<Commit>,
     /// Its JSON, as stored and digested.
     pub body: Arc<str>,
@@ -153,19 +153,19 @@ pub enum ChainError {
     /// The body was altered, or an entry before it.
     #[error("entry {sequence} does not follow the entry before it: its digest is {stated}, its contents give {computed}")]
     Broken {
-        /// The entry.
+        /// The sequence number of the entry.
         sequence: Sequence,
-        /// As stored.
+        /// The digest that is stored.
         stated: Digest,
-        /// As computed.
+        /// The digest computed from the entry.
         computed: Digest,
     },
     /// The body cannot be read.
     #[error("entry {sequence} cannot be read: {faults}")]
     Unreadable {
-        /// The entry.
+        /// The sequence number of the entry.
         sequence: Sequence,
-        /// Why.
+        /// Why the entry cannot be read.
         faults: ValidationErrors,
     },
 }

@@ -57,7 +57,7 @@ impl AttributePath {
         Err(ValidationErrors::one(
             "",
             format!(
-                "{text:?} is no attribute's path; it must have 1 to {} characters, none of them a control character",
+                "{text:?} is not an attribute path; it must have 1 to {} characters, none of them a control character",
                 limits::NAME_CHARACTERS
             ),
         ))
@@ -108,7 +108,7 @@ pub enum Condition {
     JsonLogic(serde_json::Value),
     /// A test on one attribute.
     Attribute {
-        /// Which.
+        /// The path of the attribute to test.
         attribute: AttributePath,
         /// What it must satisfy.
         test: Test,
@@ -130,21 +130,21 @@ pub enum Test {
     EndsWith(String),
     /// A string that the regular expression matches somewhere (linear time).
     Matches(String),
-    /// Less than.
+    /// The attribute is less than the number.
     Lt(serde_json::Number),
-    /// At most.
+    /// The attribute is less than or equal to the number.
     Lte(serde_json::Number),
-    /// Greater than.
+    /// The attribute is greater than the number.
     Gt(serde_json::Number),
-    /// At least.
+    /// The attribute is greater than or equal to the number.
     Gte(serde_json::Number),
-    /// The same version.
+    /// The attribute is the same version.
     SemverEq(semver::Version),
-    /// An earlier version.
+    /// The attribute is an earlier version.
     SemverLt(semver::Version),
     /// An earlier or the same version.
     SemverLte(semver::Version),
-    /// A later version.
+    /// The attribute is a later version.
     SemverGt(semver::Version),
     /// A later or the same version.
     SemverGte(semver::Version),
@@ -161,7 +161,7 @@ pub enum Test {
 }
 
 impl Condition {
-    /// The operator of an imported rule within it that nobody knows, where there is one; see [`crate::flagd::unknown_operator`].
+    /// An unknown operator of an imported rule within it, if any; see [`crate::flagd::unknown_operator`].
     pub fn unknown_operator(&self) -> Option<&str> {
         match self {
             Self::All(items) | Self::Any(items) => items.iter().find_map(Self::unknown_operator),
@@ -171,7 +171,7 @@ impl Condition {
         }
     }
 
-    /// Calls `visit` with the key of each segment that it names, and where it stands in it: `all[1].segment`.
+    /// Calls `visit` with the key of each segment that it names, and its path within the condition: `all[1].segment`.
     pub fn segments<'c>(&'c self, visit: &mut impl FnMut(&'c SegmentKey, &str)) {
         self.segments_within(&mut String::new(), visit);
     }

@@ -10,18 +10,18 @@ use crate::revision::{Epoch, Revision};
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Confirmation {
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision; absent for a provisional kill.
     pub revision: Option<Revision>,
     /// The provisional kill that is asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill: Option<KillId>,
-    /// Whether every client that can acknowledge has done so and every node was reached. True where nobody is connected.
+    /// Whether every client that can acknowledge has done so and every node was reached. True if no client is connected.
     pub complete: bool,
-    /// Native SDKs.
+    /// Native SDKs, which acknowledge the revision that they evaluate at.
     pub applied: LevelCounts,
-    /// OFREP clients.
+    /// OFREP clients, counted when they fetch at this revision or a later one.
     pub fetched: LevelCounts,
     /// Clients that cannot answer.
     pub sent: LevelCounts,
@@ -43,13 +43,13 @@ pub struct LevelCounts {
     /// Median milliseconds from the commit to the confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<f64>,
-    /// 99th percentile.
+    /// 99th percentile of milliseconds from the commit to the confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<f64>,
-    /// The slowest.
+    /// Milliseconds from the commit to the last confirmation so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ms: Option<f64>,
-    /// Who was slowest.
+    /// The instance that confirmed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slowest: Option<Instance>,
     /// Who is missing, at most 100 by name.
@@ -68,7 +68,7 @@ pub struct Instance {
     pub name: String,
     /// Random, new for each process.
     pub id: String,
-    /// Its SDK: `ripcord-rust/0.1.0`.
+    /// Name and version of its SDK: `ripcord-rust/0.1.0`.
     pub sdk: String,
     /// The node that it is connected to.
     pub node: String,
@@ -78,7 +78,7 @@ pub struct Instance {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingInstance {
-    /// Who.
+    /// The instance that has not confirmed.
     #[serde(flatten)]
     pub instance: Instance,
     /// The revision that it last acknowledged.

@@ -14,7 +14,7 @@ use crate::table::{Entity, Table};
 /// How soon a revision must reach its readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// In its turn.
+    /// Delivered in order with other changes.
     Ordinary,
     /// Kills, restores and rollbacks: what is queued for a connection is dropped for it.
     Urgent,
@@ -25,7 +25,7 @@ pub enum Urgency {
 pub struct Delta {
     /// The revision that it must be applied to.
     pub from: Revision,
-    /// Where it leads.
+    /// The position after the delta.
     pub to: Position,
     /// The content hash there.
     pub hash: ContentHash,
@@ -33,18 +33,18 @@ pub struct Delta {
     pub urgency: Urgency,
     /// Entries put, each as a whole.
     pub changed: Changed,
-    /// Keys taken out.
+    /// The keys of removed entries.
     pub removed: Removed,
 }
 
 /// The entries that a delta puts.
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
-    /// Flags.
+    /// The flags that were created or changed.
     pub flags: Table<Flag>,
-    /// Segments.
+    /// The segments that were created or changed.
     pub segments: Table<Segment>,
-    /// Kills.
+    /// The kills that were added or changed.
     pub kills: Table<Kill>,
     /// The settings, where they changed.
     pub settings: Option<Settings>,
@@ -53,13 +53,13 @@ pub struct Changed {
 /// The keys that a delta takes out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Removed {
-    /// Flags.
+    /// The keys of deleted flags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagKey>,
-    /// Segments.
+    /// The keys of deleted segments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentKey>,
-    /// Kills.
+    /// The ids of lifted kills.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<KillId>,
 }
@@ -67,24 +67,24 @@ pub struct Removed {
 /// Why a delta could not be applied. In each case the reader takes a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
-    /// It starts elsewhere.
+    /// The delta does not start at the snapshot's position.
     #[error("a delta from {from} to {to} does not start at {at}")]
     Gap {
         /// Where the snapshot is.
         at: Position,
         /// Where the delta starts.
         from: Revision,
-        /// Where it leads.
+        /// The position after the delta.
         to: Position,
     },
     /// The result is not what the sender has.
     #[error("after the delta to {at} the content hash is {own}, the server's is {theirs}")]
     Hash {
-        /// The position.
+        /// The position after the delta.
         at: Position,
-        /// Own hash.
+        /// The content hash computed from the result.
         own: ContentHash,
-        /// The server's.
+        /// The content hash that the server sent.
         theirs: ContentHash,
     },
 }

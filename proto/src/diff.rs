@@ -18,7 +18,7 @@ pub struct ProposalDiff {
     /// Flags that change; a staged rollback's as they are at its end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagDiff>,
-    /// Segments that change.
+    /// The segments that would change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentDiff>,
     /// The settings, where they change.
@@ -30,10 +30,10 @@ pub struct ProposalDiff {
     /// What else happens, a sentence each: kills that are lifted, rollouts that start or go on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
-    /// How many users would be served otherwise; told of one proposal that waits, not in lists.
+    /// How many users would get a different variant; only for a single pending proposal, not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub users: Option<UserShare>,
-    /// The same for each flag that would answer somebody otherwise.
+    /// The same for each flag of which some user would get a different variant.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<FlagKey, FlagShare>,
 }
@@ -42,9 +42,9 @@ pub struct ProposalDiff {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PolicyDiff {
-    /// Now.
+    /// The current policy.
     pub from: Policy,
-    /// Then.
+    /// The policy after the change.
     pub to: Policy,
 }
 
@@ -52,7 +52,7 @@ pub struct PolicyDiff {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagDiff {
-    /// Which.
+    /// The key of the flag.
     pub key: FlagKey,
     /// As it is; absent = it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,7 @@ pub struct FlagDiff {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SegmentDiff {
-    /// Which.
+    /// The key of the segment.
     pub key: SegmentKey,
     /// As it is; absent = it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,9 +84,9 @@ pub struct SegmentDiff {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsDiff {
-    /// Now.
+    /// The settings before the change.
     pub from: Settings,
-    /// Then.
+    /// The settings after the change.
     pub to: Settings,
 }
 
@@ -94,7 +94,7 @@ pub struct SettingsDiff {
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagShare {
-    /// How many.
+    /// Number of contexts whose variant changes.
     pub changed: u64,
     /// Of one: 0.125 is an eighth.
     pub share: f64,
@@ -104,11 +104,11 @@ pub struct FlagShare {
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserShare {
-    /// Who they are.
+    /// Whether the users are simulated or uploaded.
     pub source: Population,
     /// How many there are.
     pub contexts: u64,
-    /// How many of them are served another variant of at least one flag.
+    /// How many of them get a different variant of at least one flag.
     pub changed: u64,
     /// The same, of one: 0.125 is an eighth.
     pub share: f64,
@@ -119,28 +119,28 @@ pub struct UserShare {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Population {
-    /// Made up: `user-1` to `user-n`, with attributes from the constants that rules and segments mention.
+    /// Simulated: `user-1` to `user-n`, with attributes from the constants that rules and segments mention.
     Synthetic,
-    /// As it was uploaded.
+    /// Uploaded with the request.
     Sample,
 }
 
-/// A commit as somebody who is surprised by it needs it: which one, and whom to ask.
+/// Which commit changed something, and who made it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangedBy {
     /// Its place in the log.
     pub sequence: Sequence,
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision that it made.
     pub revision: Revision,
-    /// When.
+    /// When the commit was made.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Who.
+    /// Who made the commit.
     pub actor: Actor,
-    /// Why.
+    /// The reason given for the commit; absent if none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The release that it belongs to.

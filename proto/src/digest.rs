@@ -24,12 +24,12 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
-    /// The raw bytes.
+    /// The 32 raw bytes.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// From raw bytes.
+    /// Makes a digest from its raw bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -61,7 +61,7 @@ impl FromStr for Digest {
     type Err = ValidationErrors;
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
-        let refuse = || ValidationErrors::one("", format!("{text:?} is no digest; it must be 64 hexadecimal digits"));
+        let refuse = || ValidationErrors::one("", format!("{text:?} is not a digest; it must be 64 hexadecimal digits"));
         if text.len() != 64 || !text.is_ascii() {
             return Err(refuse());
         }

@@ -10,7 +10,7 @@ pub use crate::id::DrillId;
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Drill {
-    /// Its id.
+    /// The drill's id.
     pub id: DrillId,
     /// The scenario's name.
     pub scenario: String,
@@ -20,7 +20,7 @@ pub struct Drill {
     pub fork: String,
     /// Whether everything was judged to be as it must be.
     pub passed: bool,
-    /// Who ran it.
+    /// Who ran the drill.
     pub by: Actor,
     /// When it was kept.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -45,7 +45,7 @@ pub enum DrillStore {
 }
 
 impl DrillStore {
-    /// Both.
+    /// Both stores.
     pub const ALL: [Self; 2] = [Self::Embedded, Self::Redis];
 
     /// As it is written.
@@ -68,7 +68,7 @@ impl std::str::FromStr for DrillStore {
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let found = Self::ALL.into_iter().find(|store| store.as_str() == text);
-        found.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no store of a drill; it is \"embedded\" or \"redis\"")))
+        found.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is not a store for a drill; use \"embedded\" or \"redis\"")))
     }
 }
 
@@ -81,9 +81,9 @@ pub struct DrillVerdict {
     pub check: String,
     /// What must hold, as a sentence.
     pub name: String,
-    /// Whether it did.
+    /// Whether the check passed.
     pub passed: bool,
-    /// What was seen.
+    /// What was observed, in words.
     pub detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! Which node drives what goes on by itself in an environment: confirmations that are awaited, staged rollbacks, scheduled pings.
+//! Which node runs the background work of an environment: confirmations that are awaited, staged rollbacks, scheduled pings.
 
 use crate::policy::SingletonKey;
 use crate::table::Entity;

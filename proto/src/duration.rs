@@ -15,7 +15,7 @@ pub struct HumanDuration(u64);
 impl HumanDuration {
     /// The longest: 366 days.
     pub const LONGEST: Self = Self(366 * 86_400_000);
-    /// None at all.
+    /// Zero seconds.
     pub const ZERO: Self = Self(0);
 
     /// From milliseconds; what is longer than a year is a year.
@@ -23,7 +23,7 @@ impl HumanDuration {
         if millis > Self::LONGEST.0 { Self::LONGEST } else { Self(millis) }
     }
 
-    /// In milliseconds.
+    /// The duration in milliseconds.
     pub const fn millis(self) -> u64 {
         self.0
     }
@@ -47,7 +47,7 @@ impl FromStr for HumanDuration {
         let refuse = || {
             ValidationErrors::one(
                 "",
-                format!("{text:?} is no length of time; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"),
+                format!("{text:?} is not a duration; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"),
             )
         };
         let mut rest = text;

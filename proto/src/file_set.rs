@@ -12,12 +12,12 @@ use crate::segment::Segment;
 
 const MEMBERS: [&str; 5] = ["set", "segments", "flags", "absent", "takeover"];
 
-/// `{"apply_set": {…}}`: the flags and segments of a set shall be as its files say, except for what was changed by hand since
+/// `{"apply_set": {…}}`: makes the flags and segments of a set match its files, except for what was changed by hand since
 /// they were last applied and that the files say as they did.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileSet {
-    /// The set; `default` where it is left out.
+    /// The set; `default` if omitted.
     pub set: SetName,
     /// The segments of its files.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Segment>))]
@@ -36,14 +36,14 @@ pub struct FileSet {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnAbsent {
-    /// They stay, and stay the set's.
+    /// They stay, and the set keeps owning them.
     #[default]
     Stay,
-    /// They are deleted.
+    /// Entries of the set that its files no longer contain are deleted.
     Delete,
 }
 
-/// What becomes of what others hold: things of another set or of nobody, and what was changed by hand.
+/// What happens to entries of another set or of none, and to what was changed by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]

@@ -27,7 +27,7 @@ use crate::variant::Variants;
 /// outside of itself (segments, required flags) is checked against a snapshot, see [`crate::references`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flag {
-    /// For people.
+    /// A description for people; it has no effect on what is served.
     pub description: Option<String>,
     /// Who answers for it.
     pub owner: Option<String>,
@@ -37,17 +37,17 @@ pub struct Flag {
     pub enabled: bool,
     /// The values it can serve.
     pub variants: Variants,
-    /// What it serves when no rule matches; `None` = the caller's own default.
+    /// The variant to serve when no rule matches; `None` = the caller's own default.
     pub default: Option<VariantName>,
-    /// What it serves when it is killed or its lease has run out; `None` = the caller's own default.
+    /// The variant to serve when the flag is killed or its lease has expired; `None` = the caller's own default.
     pub safe: Option<VariantName>,
-    /// Tried in order.
+    /// The rules, tried in order; the first one whose condition is true decides.
     pub rules: Vec<Rule>,
-    /// Flags that must serve a given variant before the rules are tried.
+    /// Flags that must serve a given variant, or the rules are not tried.
     pub requires: Vec<Requirement>,
-    /// How long it may be served unheard.
+    /// How long an application may serve the flag without contact to the server.
     pub lease: Option<Lease>,
-    /// What going back does not undo.
+    /// The change that a rollback cannot undo.
     pub one_way: Option<OneWay>,
     /// Probes that a rollback of it asks.
     pub checks: Vec<Check>,
@@ -64,7 +64,7 @@ pub struct Flag {
 /// A prerequisite: `flag` must serve `variant`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Requirement {
-    /// The required flag.
+    /// The key of the required flag.
     pub flag: FlagKey,
     /// What it must serve.
     pub variant: VariantName,

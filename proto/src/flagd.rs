@@ -5,7 +5,7 @@
 //! Snapshot             -> write  -> flags as flagd's clients evaluate them, and what cannot be said there, by name
 //! ```
 //!
-//! What a flag answers is the same on both sides, for everybody. Where that cannot be had the flag is refused, or left out, and
+//! What a flag answers is the same on both sides, for all users. If that is impossible the flag is refused, or left out, and
 //! named; nothing is approximated.
 
 mod operators;

@@ -49,7 +49,7 @@ pub struct FlagsFile {
 }
 
 impl FlagsFile {
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
+    /// Reads YAML or JSON. A syntax error is reported with line and column; otherwise all problems of all entries are reported at once.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&yaml::parse(text)?)
     }
@@ -84,7 +84,7 @@ impl FlagsFile {
     }
 }
 
-/// The entries of a member that is a map by key; none where it is left out or refused.
+/// The entries of a member that is a map by key; none if it is omitted or refused.
 pub(crate) fn entries<K, V>(
     reader: &mut Reader,
     file: &Map<String, Value>,
@@ -98,7 +98,7 @@ where
     let read = reader.optional(file, member, |reader, value| {
         let map = reader.object(value)?;
         if map.len() > most {
-            return reader.refuse(format!("holds {} entries; at most {most} are allowed", map.len()));
+            return reader.refuse(format!("has {} entries; at most {most} are allowed", map.len()));
         }
         let read: Vec<_> = map
             .iter()

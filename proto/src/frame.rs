@@ -22,7 +22,7 @@ use crate::validation::ValidationErrors;
 pub struct Hello {
     /// Name and version of the SDK: `ripcord-rust/0.1.0`.
     pub sdk: String,
-    /// The instance's name.
+    /// The name of the instance: `checkout-7f9c`.
     pub instance: String,
     /// Random, new for each process.
     pub instance_id: String,
@@ -54,14 +54,14 @@ impl Hello {
     }
 }
 
-/// Sign of life, both ways.
+/// Heartbeat, sent in both directions.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Heartbeat {
     /// The sender's epoch.
     pub epoch: Epoch,
     /// The sender's revision.
     pub revision: Revision,
-    /// The sender's time.
+    /// The sender's clock when it sent the heartbeat.
     pub time: jiff::Timestamp,
     /// From a node: whether no kill can have passed it by (it reaches its store or every configured peer). Leases are counted
     /// from the last heartbeat marked so.
@@ -69,7 +69,7 @@ pub struct Heartbeat {
     pub fresh: bool,
 }
 
-/// What a client now evaluates at. Cumulative: it covers every earlier revision of the epoch.
+/// Acknowledges what a client now evaluates at. Cumulative: it covers every earlier revision of the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ack {
     /// The epoch in force.
@@ -90,7 +90,7 @@ pub struct Resync {
     pub why: String,
 }
 
-/// The end of a stream, announced.
+/// Announces that a stream ends.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Goodbye {
     /// Why: `shutting down`, `key revoked`, `application ends`.
@@ -120,7 +120,7 @@ pub struct Overlay {
 pub enum KillEnd {
     /// It is in the log now, and in the snapshot as a committed kill.
     Merged,
-    /// It was restored.
+    /// It was lifted with a restore.
     Restored,
     /// The node that took it withdrew it.
     Withdrawn,
@@ -131,13 +131,13 @@ pub enum KillEnd {
 pub enum ServerFrame {
     /// Everything, and the overlay.
     Snapshot(Box<Snapshot>, ContentHash, Overlay),
-    /// What changed.
+    /// The changes since an earlier revision.
     Delta(Box<Delta>),
-    /// The provisional kills.
+    /// All provisional kills in force, after a change of them.
     Overlay(Overlay),
-    /// A sign of life.
+    /// Shows that the connection is alive.
     Heartbeat(Heartbeat),
-    /// The end.
+    /// The server closes the stream.
     Goodbye(Goodbye),
 }
 
@@ -145,15 +145,15 @@ pub enum ServerFrame {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ClientFrame {
-    /// The first one.
+    /// The first frame: what the client is and what it has.
     Hello(Hello),
-    /// An acknowledgement.
+    /// Acknowledges the revision that the client now evaluates at.
     Ack(Ack),
-    /// A sign of life.
+    /// Shows that the connection is alive.
     Heartbeat(Heartbeat),
     /// A request for a snapshot.
     Resync(Resync),
-    /// The end.
+    /// The client closes the stream.
     Goodbye(Goodbye),
 }
 
@@ -224,7 +224,7 @@ impl ServerFrame {
             "overlay" => read(text).map(Self::Overlay),
             "heartbeat" => read(text).map(Self::Heartbeat),
             "goodbye" => read(text).map(Self::Goodbye),
-            other => Err(ValidationErrors::one("type", format!("{other:?} is no frame that a server sends"))),
+            other => Err(ValidationErrors::one("type", format!("{other:?} is not a frame that a server sends"))),
         }
     }
 }

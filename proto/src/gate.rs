@@ -32,9 +32,9 @@ pub struct Gate {
 /// Whether a gate acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateMode {
-    /// It does.
+    /// The gate acts when it fails.
     Armed,
-    /// It is read and shown, and nothing follows from it.
+    /// The gate is evaluated and shown, but does not act.
     DryRun,
 }
 
@@ -59,7 +59,7 @@ pub enum Measure {
     Prometheus(PrometheusQuery),
     /// An HTTP probe.
     Probe {
-        /// What is asked.
+        /// The probe to run.
         #[serde(serialize_with = "write_probe")]
         probe: Check,
     },
@@ -79,7 +79,7 @@ pub struct PrometheusQuery {
     /// The value must be above this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub above: Option<f64>,
-    /// How long it must be otherwise before the gate fails.
+    /// How long the value must be outside its limits before the gate fails.
     #[serde(rename = "for")]
     pub lasting: HumanDuration,
 }

@@ -22,7 +22,7 @@ generated! {
     sync_v1 = "flagd.sync.v1"
 }
 generated! {
-    /// Remote evaluation.
+    /// flagd's protocol for remote evaluation.
     evaluation_v1 = "flagd.evaluation.v1"
 }
 generated! {

@@ -26,7 +26,7 @@ pub(crate) fn check(what: &str, prefix: &str, list: &str, text: String) -> Resul
     }
     Err(ValidationErrors::one(
         "",
-        format!("{text:?} is no {what}'s id; it looks like {prefix}01jd3x7q8v9w0y2z4a6b8c0d2e, and `{list}` shows those that there are"),
+        format!("{text:?} is not a {what} id; ids look like {prefix}01jd3x7q8v9w0y2z4a6b8c0d2e, and `{list}` lists them"),
     ))
 }
 

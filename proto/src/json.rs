@@ -1,4 +1,4 @@
-//! JSON text → [`serde_json::Value`], strictly: a member that stands twice is refused instead of silently overwritten.
+//! JSON text → [`serde_json::Value`], strictly: a duplicate member is refused instead of silently overwritten.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::validation::ValidationErrors;
 /// A value whose objects name each member once. Any serde format can be read into it.
 pub(crate) struct Strict(pub(crate) Value);
 
-/// Reads JSON text; a syntax error is told with line and column.
+/// Reads JSON text; a syntax error is reported with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     serde_json::from_str::<Strict>(text)
         .map(|strict| strict.0)
-        .map_err(|error| ValidationErrors::one("", format!("is no valid JSON: {error}")))
+        .map_err(|error| ValidationErrors::one("", format!("is not valid JSON: {error}")))
 }
 
 impl<'de> Deserialize<'de> for Strict {
@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
         Number::from_f64(value)
             .map(Value::Number)
-            .ok_or_else(|| E::custom(format!("{value} is no number that JSON can hold")))
+            .ok_or_else(|| E::custom(format!("{value} is not a number that JSON can represent")))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom(format!("the member {name:?} stands twice; keep one")));
+                return Err(A::Error::custom(format!("the member {name:?} appears twice; keep one")));
             }
             let Strict(value) = members.next_value()?;
             map.insert(name, value);

@@ -21,7 +21,7 @@ fn check_key(what: &str, text: &str) -> Result<(), ValidationErrors> {
     if let Some(bad) = text.chars().find(|c| !inside(*c)) {
         return Err(ValidationErrors::one(
             "",
-            format!("{what} {text:?} holds {bad:?}; letters, digits and . _ - : / are allowed"),
+            format!("{what} {text:?} contains {bad:?}; letters, digits and . _ - : / are allowed"),
         ));
     }
     if !text.starts_with(char::is_alphanumeric) {
@@ -40,7 +40,7 @@ fn check_environment(what: &str, text: &str) -> Result<(), ValidationErrors> {
         return Ok(());
     }
     let problem = if text == "system" {
-        "the name \"system\" is taken by the log of keys and environments; choose another".to_owned()
+        "the name \"system\" is reserved for the log of keys and environments; choose another".to_owned()
     } else {
         format!(
             "{what} {text:?} must be 1 to {} lower-case letters, digits or -, not starting with -",
@@ -50,7 +50,7 @@ fn check_environment(what: &str, text: &str) -> Result<(), ValidationErrors> {
     Err(ValidationErrors::one("", problem))
 }
 
-/// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: it stands in a URL behind the environment's name and a dot.
+/// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: it appears in a URL behind the environment's name and a dot.
 fn check_trigger(what: &str, text: &str) -> Result<(), ValidationErrors> {
     let fits = !text.is_empty()
         && text.len() <= limits::ENVIRONMENT_CHARACTERS
@@ -69,13 +69,13 @@ fn check_checkpoint(what: &str, text: &str) -> Result<(), ValidationErrors> {
     if text == LAST_KNOWN_GOOD {
         return Err(ValidationErrors::one(
             "",
-            format!("the name {LAST_KNOWN_GOOD:?} always stands for the newest checkpoint that was vouched for; choose another"),
+            format!("the name {LAST_KNOWN_GOOD:?} is reserved for the newest known-good checkpoint; choose another"),
         ));
     }
     if RevisionReference::parse(text).is_some() {
         return Err(ValidationErrors::one(
             "",
-            format!("{text:?} stands for a revision; let a checkpoint's name begin with a letter"),
+            format!("{text:?} would be read as a revision; start the name of a checkpoint with a letter"),
         ));
     }
     check_key(what, text)

@@ -16,7 +16,7 @@ pub use crate::id::KillId;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum KillScope {
-    /// One flag.
+    /// The flag with this key.
     Flag(FlagKey),
     /// Every flag that carries the tag when the kill is made, or is given it later.
     Tag(Tag),
@@ -62,14 +62,14 @@ impl fmt::Display for KillScope {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Kill {
-    /// Its id.
+    /// The kill's id.
     pub id: KillId,
     /// What it was asked to cover.
     pub scope: KillScope,
-    /// Why; `None` while nobody has said.
+    /// The reason; `None` until one is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who pulled it.
+    /// Who made the kill.
     pub actor: Actor,
     /// When, by the clock of the node that took it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]

@@ -1,4 +1,4 @@
-//! One-way doors: what a flag has done that going back does not undo.
+//! One-way doors: changes of a flag that a rollback cannot undo.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use crate::reader::{Read, Reader};
 use crate::variant::VariantNames;
 
 /// A one-way door: once `from` was served, going back from it may not restore what it changed. A rollback that takes the variant
-/// from anybody is refused unless it names the flag.
+/// from anyone is refused unless it names the flag.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OneWay {
-    /// The variant that cannot simply be taken back.
+    /// The variant that a rollback cannot simply undo.
     pub from: VariantName,
     /// Why, for the person who has to decide: `orders are written in the new format`.
     pub reason: String,

@@ -15,7 +15,7 @@ pub use self::bucket::LatencyBucket;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Traffic {
-    /// Users.
+    /// Traffic of real users.
     #[default]
     Real,
     /// Probes, load tests, canaries' own checks.
@@ -31,7 +31,7 @@ pub struct OutcomeBatch {
     pub instance_id: String,
     /// Grows by one with each batch of the process, so that a batch sent twice is counted once.
     pub batch: u64,
-    /// The counts.
+    /// One count per flag, variant and kind of traffic.
     pub counts: Vec<OutcomeCount>,
 }
 
@@ -40,7 +40,7 @@ pub struct OutcomeBatch {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeCount {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
     /// The variant served; absent = the caller's own default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ pub struct OutcomeCount {
 pub struct NumberSums {
     /// How often it was reported.
     pub count: u64,
-    /// The sum.
+    /// The sum of the reported numbers.
     pub sum: f64,
     /// The sum of the squares.
     pub squares: f64,
@@ -88,7 +88,7 @@ impl NumberSums {
         self.sum.abs() <= count * most && (0.0..=count * most * most).contains(&self.squares)
     }
 
-    /// Both together.
+    /// Adds the sums of `other`.
     pub fn add(&mut self, other: Self) {
         self.count = self.count.saturating_add(other.count);
         self.sum += other.sum;

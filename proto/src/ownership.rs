@@ -1,8 +1,8 @@
 //! Claims: which file set owns a flag or a segment, and what its file said of it when it was last applied.
 //!
 //! There is one claim for each thing that a set owns, so that a thing has at most one owner, and a commit that changes one flag
-//! of a large set writes one claim. What the file said is kept whole: where it says the same again and the flag says otherwise,
-//! somebody has changed the flag by hand since, and that stays.
+//! of a large set writes one claim. What the file said is kept whole: if it says the same again and the flag is different,
+//! someone has changed the flag by hand since, and that is kept.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::validation::ValidationErrors;
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ownership {
-    /// The set.
+    /// The set that owns the entry.
     pub set: SetName,
     /// The thing as the set's file had it when it was last applied.
     pub said: Box<RawValue>,
@@ -26,9 +26,9 @@ pub struct Ownership {
 /// What can be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnedEntry {
-    /// A flag.
+    /// The flag with this key.
     Flag(FlagKey),
-    /// A segment.
+    /// The segment with this key.
     Segment(SegmentKey),
 }
 
@@ -55,7 +55,7 @@ impl OwnershipKey {
         if let Some(key) = self.0.strip_prefix("segment/") {
             return key.parse().map(OwnedEntry::Segment);
         }
-        let problem = format!("{:?} names nothing that a set can own; it is written flag/KEY or segment/KEY", self.0);
+        let problem = format!("{:?} is not something that a set can own; write it as flag/KEY or segment/KEY", self.0);
         Err(ValidationErrors::one("", problem))
     }
 }

@@ -1,4 +1,4 @@
-//! Pings: revisions with identical content that measure how fast a change reaches everybody.
+//! Pings: revisions with identical content that measure how fast a change reaches all applications.
 
 use crate::actor::Actor;
 use crate::confirmation::Confirmation;
@@ -12,15 +12,15 @@ pub use crate::id::PingId;
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ping {
-    /// Its id.
+    /// The ping's id.
     pub id: PingId,
     /// The epoch of its revision.
     pub epoch: Epoch,
-    /// Its revision.
+    /// The revision that the ping made.
     pub revision: Revision,
     /// Who sent it; a node where the environment's policy has it sent.
     pub by: Actor,
-    /// When.
+    /// When the ping was sent.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// Who had confirmed it when it was closed.

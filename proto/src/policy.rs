@@ -1,4 +1,4 @@
-//! What an environment asks of those who change it, and what it does by itself.
+//! Environment policy: required protection and automation.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,29 +22,29 @@ pub struct Policy {
     /// Probes that every rollback here asks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
-    /// Seconds within which a rollback must be confirmed; 30 where it does not say.
+    /// Seconds within which a rollback must be confirmed; 30 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirm_within_seconds: Option<u64>,
     /// Seconds between two pings that the server sends by itself; absent = none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ping_every_seconds: Option<u64>,
-    /// Seconds after a rollback within which its review is due; three days where it does not say.
+    /// Seconds after a rollback within which its review is due; three days if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_within_seconds: Option<u64>,
-    /// Whether the one who started a rollout may approve its steps too; yes where it does not say.
+    /// Whether the one who started a rollout may approve its steps too; yes if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve_own: Option<bool>,
     /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
-    /// What triggers do when they fire; `ask` where it does not say.
+    /// What triggers do when they fire; `ask` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub triggers: Option<TriggerMode>,
     /// What needs a second person: asked for by one, it waits as a proposal until the holder of another key approves it. What
     /// limits harm never does: kills, pauses, stops, and the rollback of a rollout.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub second_person: BTreeSet<GuardedOperation>,
-    /// Seconds after which a proposal that nobody decided on lapses; a day where it does not say.
+    /// Seconds after which an undecided proposal expires; a day if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposals_expire_seconds: Option<u64>,
 }
@@ -65,7 +65,7 @@ pub enum GuardedOperation {
 }
 
 impl GuardedOperation {
-    /// All of them.
+    /// All operations that can require a second person.
     pub const ALL: [Self; 4] = [Self::Changes, Self::Rollouts, Self::Rollback, Self::Restore];
 
     /// As it is written.
@@ -91,7 +91,7 @@ impl std::str::FromStr for GuardedOperation {
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::ALL.into_iter().find(|guarded| guarded.as_str() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
-            ValidationErrors::one("", format!("{text:?} is nothing that can need a second person; there are {known}"))
+            ValidationErrors::one("", format!("{text:?} cannot require a second person; choose from {known}"))
         })
     }
 }
@@ -111,9 +111,9 @@ pub enum Protection {
 /// Who may approve a step of a rollout, among those whose role may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approvers {
-    /// The one who started it too.
+    /// Anyone, including the person who started it.
     Anybody,
-    /// Anybody else.
+    /// Anyone but the person who started it.
     NotTheStarter,
 }
 
@@ -142,7 +142,7 @@ impl Policy {
         }
     }
 
-    /// Seconds after which a proposal lapses.
+    /// Seconds after which an undecided proposal expires.
     pub fn proposals_expire_seconds(&self) -> u64 {
         self.proposals_expire_seconds.unwrap_or(24 * 60 * 60)
     }

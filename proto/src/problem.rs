@@ -138,11 +138,11 @@ codes! {
 pub struct Problem {
     /// The identifier of the kind of problem: `urn:ripcord:problem:FLAG_KILLED`.
     pub r#type: String,
-    /// The code's title.
+    /// Short title of the problem; the same for every problem with this code.
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The stable code.
+    /// The code; it never changes its meaning, so programs can rely on it.
     pub code: Code,
     /// What happened and what to do next, for a person.
     pub detail: String,

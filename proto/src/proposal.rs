@@ -22,12 +22,12 @@ pub use crate::id::ProposalId;
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Proposal {
-    /// Its id.
+    /// The proposal's id.
     pub id: ProposalId,
-    /// Where.
+    /// The environment to change.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub environment: EnvironmentKey,
-    /// How it stands.
+    /// The state of the proposal.
     pub state: ProposalState,
     /// Why it stands so, in words, and what can be done next.
     #[serde(alias = "says")]
@@ -39,10 +39,10 @@ pub struct Proposal {
     pub guarded: BTreeSet<GuardedOperation>,
     /// Who asked for it.
     pub by: Actor,
-    /// When.
+    /// When the change was proposed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Why.
+    /// The reason given for the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The release that it belongs to.
@@ -56,7 +56,7 @@ pub struct Proposal {
     /// The hash of what it does; it is applied as long as it would do exactly that.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub plan: Digest,
-    /// What it changes.
+    /// The changes that approval would make.
     pub diff: ProposalDiff,
     /// What was asked for.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
@@ -64,7 +64,7 @@ pub struct Proposal {
     /// Whether its author knows that it changes what a killed flag serves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not", alias = "changes_served")]
     pub allow_killed_edit: bool,
-    /// When it lapses.
+    /// When it expires if no one decides on it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires: jiff::Timestamp,
     /// Who decided on it: the second person, or its author who withdrew it.
@@ -88,9 +88,9 @@ pub enum ProposalState {
     Declined,
     /// Its author took it back.
     Withdrawn,
-    /// Nobody decided on it in time.
+    /// It was not decided on in time.
     Expired,
-    /// What it would do is no longer what was shown.
+    /// Its effect is no longer the one that was shown.
     Stale,
 }
 
@@ -117,24 +117,24 @@ impl ProposalState {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProposedOperation {
-    /// A change as it stands in a commit.
+    /// A change, as in a commit.
     Change(ChangeRequest),
-    /// A record as it shall be.
+    /// A record to write.
     PutRecord(RawRecord),
     /// A rollout, as its record begins.
     StartRollout(Box<Rollout>),
-    /// A rollout goes on from where it was held.
+    /// A rollout continues from where it was held.
     ResumeRollout {
-        /// Which.
+        /// The id of the rollout.
         rollout: RolloutId,
-        /// Who said so.
+        /// Who asked for it.
         word: Attribution,
     },
     /// A rollout's next step begins at once.
     AdvanceRollout {
-        /// Which.
+        /// The id of the rollout.
         rollout: RolloutId,
-        /// Who said so.
+        /// Who asked for it.
         word: Attribution,
     },
     /// A rollback, as its record begins.
@@ -156,12 +156,12 @@ impl ProposedOperation {
 }
 
 impl Proposal {
-    /// The proposal as it stands at `now`: one that nobody decided on in time has expired.
+    /// The proposal at `now`: one that was not decided on in time has expired.
     #[must_use]
     pub fn at(mut self, now: jiff::Timestamp) -> Self {
         if self.state == ProposalState::Proposed && now >= self.expires {
             self.state = ProposalState::Expired;
-            self.message = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
+            self.message = format!("It expired at {} without a decision. Ask for the change again.", self.expires);
         }
         self
     }
@@ -230,7 +230,7 @@ mod tests {
     fn a_second_person_has_another_key_and_another_name() {
         let own = proposal(actor("anna (via release)", Some("key_1")));
         assert!(own.is_second(&actor("ben (via oncall)", Some("key_2"))));
-        assert!(own.is_second(&actor("oncall", Some("key_2"))), "who gives no name is told apart by his key");
+        assert!(own.is_second(&actor("oncall", Some("key_2"))), "who gives no name is told apart by the key");
         assert!(own.is_second(&actor("admin", None)));
         assert!(
             !own.is_second(&actor("ben (via release)", Some("key_1"))),

@@ -9,6 +9,6 @@ pub struct RawRecord {
     pub kind: String,
     /// Its key as text.
     pub key: String,
-    /// Its JSON.
+    /// The record's JSON, not parsed.
     pub record: Box<RawValue>,
 }

@@ -140,11 +140,11 @@ impl Reader {
             } else {
                 let hint = hint(name, known.iter().copied());
                 let hint = if hint.is_empty() {
-                    format!("; known are {}", quoted(known.iter().copied()))
+                    format!("; allowed: {}", quoted(known.iter().copied()))
                 } else {
                     hint
                 };
-                self.within(name, |reader| reader.note(format!("is no member of {what}{hint}")));
+                self.within(name, |reader| reader.note(format!("is not a member of {what}{hint}")));
             }
         }
     }
@@ -243,8 +243,11 @@ impl Reader {
     /// An instant.
     pub(crate) fn instant(&mut self, value: &Value) -> Read<jiff::Timestamp> {
         let text = self.text(value)?;
-        text.parse()
-            .or_else(|_| self.refuse(format!("{text:?} is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\"")))
+        text.parse().or_else(|_| {
+            self.refuse(format!(
+                "{text:?} is not a timestamp; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""
+            ))
+        })
     }
 
     /// Any JSON whose numbers are in range and whose nesting is at most `depth`.

@@ -101,7 +101,7 @@ macro_rules! records {
                 $(if kind == <$kind as Entity>::KIND {
                     return key.parse().map(Self::$kind);
                 })*
-                Err(ValidationErrors::one("kind", format!("{kind:?} is no kind of record that this version knows")))
+                Err(ValidationErrors::one("kind", format!("{kind:?} is not a kind of record that this version knows")))
             }
         }
 
@@ -158,9 +158,9 @@ records! {
     Policy in policy,
     /// Which node drives; at most one.
     Driver in driver,
-    /// Measured propagations.
+    /// Pings: how fast a revision reached the applications.
     Ping in pings,
-    /// Rehearsed rollbacks.
+    /// Reports of drills.
     Drill in drills,
     /// What file sets own.
     Ownership in claims,

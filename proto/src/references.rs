@@ -21,9 +21,9 @@ use crate::validation::ValidationError;
 /// The keys that a change adds, changes or removes.
 #[derive(Debug, Clone, Default)]
 pub struct TouchedKeys {
-    /// Flags.
+    /// The keys of the changed flags.
     pub flags: BTreeSet<FlagKey>,
-    /// Segments.
+    /// The keys of the changed segments.
     pub segments: BTreeSet<SegmentKey>,
 }
 
@@ -71,13 +71,13 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
                 let hint = hint(requirement.flag.as_str(), flags.iter().map(|entry| entry.key().as_str()));
                 found.push(ValidationError::new(
                     at("flag"),
-                    format!("\"{}\" is no flag of this environment{hint}", requirement.flag),
+                    format!("\"{}\" is not a flag in this environment{hint}", requirement.flag),
                 ));
             }
             Required::NoVariant(known) => {
                 found.push(ValidationError::new(
                     at("variant"),
-                    format!("\"{}\" is no variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
+                    format!("\"{}\" is not a variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
                 ));
             }
         }
@@ -91,7 +91,7 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
 
 fn unknown_segment(key: &SegmentKey, segments: &Table<Segment>) -> String {
     let hint = hint(key.as_str(), segments.iter().map(|entry| entry.key().as_str()));
-    format!("\"{key}\" is no segment of this environment{hint}")
+    format!("\"{key}\" is not a segment in this environment{hint}")
 }
 
 /// Calls `visit` with each segment that the rules name, and where: `rules[0].when.any[1].segment`.
@@ -152,7 +152,7 @@ fn check_requirers(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<V
     }
 }
 
-/// A new cycle runs through a touched flag; how deep requirements go may have changed for whoever leads to one.
+/// A new cycle runs through a touched flag; the depth of requirements may have changed for every flag that leads to one.
 fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     let requires = |key: &str| {
         flags
@@ -166,7 +166,7 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &
         let start = cycle.first().copied().unwrap_or_default();
         found.push(ValidationError::new(
             format!("flags.{start}.requires"),
-            format!("goes in a circle: {}", cycle.join(" → ")),
+            format!("is circular: {}", cycle.join(" → ")),
         ));
     }
     if circles.is_empty() {
@@ -176,7 +176,7 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &
             if depth(key.as_str(), &requires, &mut depths, limits::REQUIREMENT_DEPTH) > limits::REQUIREMENT_DEPTH {
                 found.push(ValidationError::new(
                     format!("flags.{key}.requires"),
-                    format!("goes too deep; {} flags may require each other in a row", limits::REQUIREMENT_DEPTH),
+                    format!("is too deep; at most {} flags can require each other in a row", limits::REQUIREMENT_DEPTH),
                 ));
             }
         }
@@ -231,10 +231,7 @@ fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut 
     let circles = cycles(touched.segments.iter().map(SegmentKey::as_str), inner);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
-        found.push(ValidationError::new(
-            format!("segments.{start}"),
-            format!("goes in a circle: {}", cycle.join(" → ")),
-        ));
+        found.push(ValidationError::new(format!("segments.{start}"), format!("is circular: {}", cycle.join(" → "))));
     }
     if circles.is_empty() {
         let mut depths = HashMap::new();
@@ -242,7 +239,7 @@ fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut 
             if depth(key.as_str(), &inner, &mut depths, limits::SEGMENT_DEPTH) > limits::SEGMENT_DEPTH {
                 found.push(ValidationError::new(
                     format!("segments.{key}"),
-                    format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
+                    format!("nests segments too deeply; at most {} can be nested", limits::SEGMENT_DEPTH),
                 ));
             }
         }

@@ -13,15 +13,15 @@ use crate::validation::ValidationErrors;
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Release {
-    /// Its name.
+    /// The release's name.
     pub name: ReleaseName,
     /// The checkpoint that was taken when it began.
     pub baseline: CheckpointName,
     /// Whether changes can still join it.
     pub state: ReleaseState,
-    /// Who began it.
+    /// Who began the release.
     pub by: Actor,
-    /// When.
+    /// When the release began.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// When it was finished, and by whom.
@@ -42,9 +42,9 @@ pub struct Release {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseState {
-    /// Yes.
+    /// The release is open: commits can still join it.
     Open,
-    /// No.
+    /// The release is finished.
     Finished,
 }
 
@@ -52,9 +52,9 @@ pub enum ReleaseState {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseEnd {
-    /// By whom.
+    /// Who finished the release.
     pub by: Actor,
-    /// When.
+    /// When the release was finished.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
 }
@@ -73,10 +73,10 @@ pub struct ReleaseDetails {
     /// What is deployed: `web 2026.11.24`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
-    /// The source's commit.
+    /// The commit of the source code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// The image's digest.
+    /// The digest of the container image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// What must be seen for it to count as well.

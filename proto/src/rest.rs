@@ -72,7 +72,7 @@ impl Request for crate::outcome::OutcomeBatch {
     }
 }
 
-/// Reads JSON text as every request is read: a member that stands twice is refused, a syntax error is told with line and
+/// Reads JSON text as every request is read: a duplicate member is refused, a syntax error is reported with line and
 /// column.
 pub fn parse_json(text: &str) -> Result<Value, ValidationErrors> {
     crate::json::parse(text)
@@ -106,7 +106,7 @@ fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<S
     let text = reader.optional(map, "reason", Reader::prose)?;
     let text = text.trim();
     if text.is_empty() {
-        reader.within("reason", |reader| reader.note("is empty; say why, or leave it out"));
+        reader.within("reason", |reader| reader.note("is empty; give a reason, or leave it out"));
         return None;
     }
     Some(text.to_owned())

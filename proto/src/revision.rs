@@ -1,4 +1,4 @@
-//! Where in an environment's history something is.
+//! Positions in an environment's history: epochs and revisions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -97,7 +97,7 @@ impl FromStr for Position {
         let parsed = text
             .split_once(':')
             .and_then(|(epoch, revision)| Some(Self::new(epoch.parse().ok()?, revision.parse().ok()?)));
-        parsed.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no position; it must be epoch:revision, for example 1:42")))
+        parsed.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is not a position; it must be epoch:revision, for example 1:42")))
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Role {
     Sdk,
     /// A public key for browsers: OFREP of the flags marked `client`, nothing else.
     Client,
-    /// Read everything, explain.
+    /// Can read everything and explain evaluations.
     Viewer,
     /// Edit, apply, releases, rollouts, kill.
     Pipeline,
@@ -37,11 +37,11 @@ pub enum Action {
     Read,
     /// Change flags and segments.
     Edit,
-    /// Kill.
+    /// Make kills.
     Kill,
     /// Restore what was killed, and say afterwards why something was killed.
     Restore,
-    /// Take checkpoints.
+    /// Create checkpoints.
     Checkpoint,
     /// Vouch for checkpoints, and doubt them.
     Vouch,
@@ -119,7 +119,7 @@ impl Role {
 }
 
 impl Action {
-    /// All actions.
+    /// Every action.
     pub const ALL: [Self; 22] = [
         Self::Stream,
         Self::Evaluate,
@@ -163,7 +163,7 @@ impl FromStr for Role {
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|role| role.as_str()).collect();
-            ValidationErrors::one("role", format!("{text:?} is no role; there are {}", known.join(", ")))
+            ValidationErrors::one("role", format!("{text:?} is not a role; choose from {}", known.join(", ")))
         })
     }
 }

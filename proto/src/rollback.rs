@@ -24,13 +24,13 @@ pub enum RollbackScope {
     Environment,
     /// What a release changed.
     Release(ReleaseName),
-    /// These flags.
+    /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),
     /// Every flag that carries one of the tags, now or at the target.
     Tags(BTreeSet<Tag>),
     /// What an earlier rollback changed: the way forward again.
     Rollback(RollbackId),
-    /// What a rollout moved, and with it the other rollouts of its release.
+    /// What a rollout changed, and with it the other rollouts of its release.
     Rollout(RolloutId),
 }
 
@@ -38,25 +38,25 @@ pub enum RollbackScope {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rollback {
-    /// Its id.
+    /// The rollback's id.
     pub id: RollbackId,
     /// What it puts back.
     pub scope: RollbackScope,
     /// Only for users in this segment, where it was asked so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
-    /// To where.
+    /// The state to roll back to.
     pub target: RollbackTarget,
     /// The hash of the plan that it did.
     pub plan: Digest,
-    /// How it stands.
+    /// The state of the rollback.
     pub state: RollbackState,
     /// Why it stands so, in words, and what can be done next.
     #[serde(alias = "says")]
     pub message: String,
     /// Who asked for it.
     pub by: Actor,
-    /// Why.
+    /// The reason given for the rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The state before its first commit, to which undoing it leads.
@@ -142,7 +142,7 @@ pub enum RollbackState {
 }
 
 impl RollbackState {
-    /// Whether nothing goes on by itself any more.
+    /// Whether it is over: nothing continues by itself.
     pub const fn is_final(self) -> bool {
         match self {
             Self::Planned | Self::Committed | Self::Partial => false,
@@ -226,10 +226,10 @@ pub struct PhaseTimes {
     /// Milliseconds from the commit to an application's acknowledgement: the median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_p50_ms: Option<f64>,
-    /// The 99th percentile.
+    /// Milliseconds from the commit until 99 % of the applications had applied it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_p99_ms: Option<f64>,
-    /// The last.
+    /// Milliseconds from the commit until the last application had applied it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_last_ms: Option<f64>,
     /// Milliseconds from the commit to healthy.
@@ -242,9 +242,9 @@ pub struct PhaseTimes {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct BadExposure {
-    /// To users.
+    /// Evaluations for real users.
     pub real: u64,
-    /// To probes and load tests.
+    /// Evaluations for probes and load tests.
     pub synthetic: u64,
     /// Errors that applications reported with them, real traffic.
     pub errors_real: u64,
@@ -256,7 +256,7 @@ pub struct BadExposure {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Review {
-    /// Until when.
+    /// When the review is due.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub due: jiff::Timestamp,
     /// What came of it.
@@ -275,12 +275,12 @@ impl Review {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReviewNote {
-    /// By whom.
+    /// Who recorded the review.
     pub by: Actor,
-    /// When.
+    /// When the review was recorded.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// What was found.
+    /// What the review found.
     pub note: String,
 }
 
@@ -297,7 +297,7 @@ impl Rollback {
         review_seconds: u64,
     ) -> Self {
         Self {
-            message: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
+            message: format!("Waiting for the applications to confirm it. Follow it with `ripcord rollback show {id}`."),
             id,
             scope,
             segment: None,

@@ -19,21 +19,21 @@ pub use self::plan::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWind
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rollout {
-    /// Its id.
+    /// The rollout's id.
     pub id: RolloutId,
-    /// What it does.
+    /// The plan that the rollout follows.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub plan: RolloutPlan,
-    /// How it stands.
+    /// The state of the rollout.
     pub state: RolloutState,
     /// What it waits for, where it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<WaitsFor>,
     /// Why it stands so, in words, and what can be done next.
     pub reason: String,
-    /// Who started it.
+    /// Who started the rollout.
     pub by: Actor,
-    /// When.
+    /// When the rollout was started.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// What it was started for, where that was said.
@@ -56,7 +56,7 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub judged_since: Option<jiff::Timestamp>,
-    /// A person's word that the next step shall begin now.
+    /// A person's request to begin the next step now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advance: Option<Attribution>,
     /// Approvals, by the step that they are for.
@@ -82,7 +82,7 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1:41"))]
     pub position: Option<Position>,
-    /// When it ended.
+    /// When the rollout ended; absent while it is live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub finished: Option<jiff::Timestamp>,
@@ -116,7 +116,7 @@ pub enum RolloutState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WaitsFor {
-    /// A person's approval.
+    /// It waits for a person to approve the next step.
     Approval,
     /// The window to open.
     Window,
@@ -158,7 +158,7 @@ impl RolloutState {
 pub struct Approval {
     /// Which step, from 1.
     pub step: u32,
-    /// Whose.
+    /// Who approved.
     #[serde(flatten)]
     pub word: Attribution,
 }
@@ -190,12 +190,12 @@ pub struct MovedSplit {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PastStep {
-    /// Which, from 1.
+    /// The number of the step, from 1.
     pub step: u32,
-    /// When it began.
+    /// When the step began.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub entered: jiff::Timestamp,
-    /// When it ended.
+    /// When the step ended.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub left: jiff::Timestamp,
     /// What the gates said at its end.
@@ -209,14 +209,14 @@ pub struct PastStep {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateHistory {
-    /// The gate.
+    /// The name of the gate.
     pub gate: String,
     /// In order of time.
     pub looks: Vec<GateSample>,
 }
 
 impl Rollout {
-    /// The approval of a step, where there is one.
+    /// The approval of a step, if any.
     pub fn approval(&self, step: u32) -> Option<&Approval> {
         self.approvals.iter().find(|approval| approval.step == step)
     }

@@ -13,21 +13,21 @@ use crate::variant::VariantNames;
 
 const MEMBERS: [&str; 3] = ["id", "when", "serve"];
 
-/// One rule.
+/// One rule of a flag.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Its id, unique within the flag, where it was given one.
     pub id: Option<RuleId>,
     /// What must hold; `None` = always.
     pub when: Option<Condition>,
-    /// What it serves.
+    /// What the rule serves when its condition is true.
     pub serve: Serve,
 }
 
 /// What a rule serves.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Serve {
-    /// One variant.
+    /// Always this variant.
     Variant(VariantName),
     /// A variant by bucket.
     Split(Split),

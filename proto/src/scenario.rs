@@ -60,7 +60,7 @@ pub struct Scenario {
     pub name: String,
     /// What it rehearses, in a sentence.
     pub about: Option<String>,
-    /// How many applications are connected; 5 where it does not say.
+    /// How many applications are connected; 5 if omitted.
     pub applications: Option<u64>,
     /// The store that it needs, where it needs one.
     pub store: Option<DrillStore>,
@@ -70,9 +70,9 @@ pub struct Scenario {
     pub aim: DrillTarget,
     /// The steps of a staged rollback, where it is one.
     pub steps: Option<DrillStages>,
-    /// The bad release; `None` = every flag in scope serves another variant to everybody.
+    /// The bad release; `None` = every flag in scope serves a different variant to all users.
     pub change: Option<Vec<ChangeRequest>>,
-    /// What goes wrong meanwhile.
+    /// What goes wrong during the drill.
     pub faults: Vec<DrillFault>,
     /// Seconds within which the rollback must be confirmed; `None` = what the environment's policy says.
     pub confirm_within_seconds: Option<u64>,
@@ -83,11 +83,11 @@ pub struct Scenario {
 /// What a drill rolls back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrillScope {
-    /// Everything.
+    /// The whole environment.
     Environment,
     /// What the bad release changed.
     Release,
-    /// These flags.
+    /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),
     /// The flags with one of these tags.
     Tags(BTreeSet<Tag>),
@@ -109,7 +109,7 @@ pub enum DrillTarget {
 /// The ladder of a staged rollback.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrillStages {
-    /// Percentages, falling.
+    /// The exposure at each step in percent, falling.
     pub percentages: Vec<f64>,
     /// Seconds that each is held.
     pub every_seconds: u64,
@@ -127,7 +127,7 @@ pub struct Expectation {
 }
 
 impl Scenario {
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    /// Reads YAML or JSON. A syntax error is reported with line and column; otherwise all problems are reported at once.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         reader::read(&yaml::parse(text)?, Self::read)
     }
@@ -169,12 +169,12 @@ impl Scenario {
     fn agree(&self, reader: &mut Reader) {
         if self.aim == DrillTarget::Baseline && self.scope != DrillScope::Release {
             reader.within("to", |reader| {
-                reader.note("is the baseline of a release; say scope: release, or aim at last-known-good");
+                reader.note("is the baseline of a release; add scope: release, or use last-known-good");
             });
         }
         if self.needs_redis() && self.store == Some(DrillStore::Embedded) {
             reader.within("store", |reader| {
-                reader.note("is embedded, which cannot go away from its node; a store-away fault needs redis");
+                reader.note("is embedded, which cannot fail apart from its node; a store-away fault needs redis");
             });
         }
         let step = self
@@ -197,7 +197,7 @@ fn name(reader: &mut Reader, value: &Value) -> Read<String> {
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if text.is_empty() || text.len() > limits::ENVIRONMENT_CHARACTERS || !text.chars().all(fine) {
         let most = limits::ENVIRONMENT_CHARACTERS;
-        return reader.refuse(format!("{text:?} is no name; it has 1 to {most} lower-case letters, digits and -"));
+        return reader.refuse(format!("{text:?} is not a valid name; use 1 to {most} lower-case letters, digits and -"));
     }
     Ok(text.to_owned())
 }
@@ -207,7 +207,7 @@ fn scope(reader: &mut Reader, value: &Value) -> Read<DrillScope> {
     match value.as_str() {
         Some("environment") => return Ok(DrillScope::Environment),
         Some("release") => return Ok(DrillScope::Release),
-        Some(other) => return reader.refuse(format!("{other:?} is no scope; {HOW}")),
+        Some(other) => return reader.refuse(format!("{other:?} is not a scope; {HOW}")),
         None => {}
     }
     let map = reader.object(value)?;
@@ -235,9 +235,7 @@ fn aim(reader: &mut Reader, value: &Value) -> Read<DrillTarget> {
         "checkpoint" => Ok(DrillTarget::Checkpoint),
         "revision" => Ok(DrillTarget::Revision),
         "baseline" => Ok(DrillTarget::Baseline),
-        other => reader.refuse(format!(
-            "{other:?} is no aim of a drill; it is last-known-good, checkpoint, revision or baseline"
-        )),
+        other => reader.refuse(format!("{other:?} is not a target; use last-known-good, checkpoint, revision or baseline")),
     }
 }
 
@@ -246,13 +244,13 @@ fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<DrillStages> {
     let percentages = reader.optional(map, "steps", |reader, value| {
         let steps = reader.items(value, limits::LADDER_STEPS, percentage)?;
         if steps.is_empty() || !steps.is_sorted_by(|a, b| a > b) {
-            return reader.refuse("must be falling percentages, such as [50, 25, 5, 0]");
+            return reader.refuse("must be decreasing percentages, such as [50, 25, 5, 0]");
         }
         Ok(steps)
     });
     if every.is_some() && !map.contains_key("steps") {
         reader.within("every_seconds", |reader| {
-            reader.note("says how long each step is held, and there are no steps; add steps");
+            reader.note("sets how long each step is held, but there are no steps; add steps");
         });
     }
     percentages.map(|percentages| DrillStages {
@@ -284,14 +282,14 @@ fn expectation(reader: &mut Reader, value: &Value) -> Read<Expectation> {
         "confirmed" => Ok(RollbackState::Confirmed),
         "partial" => Ok(RollbackState::Partial),
         "failed" => Ok(RollbackState::Failed),
-        other => reader.refuse(format!("{other:?} is no end that a drill can expect; it is confirmed, partial or failed")),
+        other => reader.refuse(format!("{other:?} is not a final state; use confirmed, partial or failed")),
     });
     let within_ms = reader.optional(map, "within_ms", |reader, value| reader.whole(value, "milliseconds", 1, 300_000));
     let refused = reader.optional(map, "refused", |reader, value| {
         let text = reader.text(value)?;
         let found = Code::ALL.iter().copied().find(|code| code.as_str() == text);
         found.map_or_else(
-            || reader.refuse(format!("{text:?} is no code of a refusal, such as ONE_WAY_DOOR or STORE_UNAVAILABLE")),
+            || reader.refuse(format!("{text:?} is not a problem code such as ONE_WAY_DOOR or STORE_UNAVAILABLE")),
             Ok,
         )
     });

@@ -15,9 +15,9 @@ const MEMBERS: [&str; 2] = ["description", "when"];
 /// A segment. Its JSON is the bare condition, or `{"description": …, "when": condition}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// For people.
+    /// A description for people; it has no effect on what is served.
     pub description: Option<String>,
-    /// The condition.
+    /// The condition that puts a user into the segment.
     pub when: Condition,
 }
 

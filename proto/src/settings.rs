@@ -1,6 +1,6 @@
 //! What an environment fixes for all of its flags.
 
-/// What the bucketing hash is fed with (DESIGN 5; flagd's `fractional`). Changing it re-buckets everybody.
+/// What the bucketing hash is fed with (DESIGN 5; flagd's `fractional`). Changing it re-buckets all users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -16,7 +16,7 @@ pub enum Bucketing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {
-    /// The bucketing generation.
+    /// The generation of the bucketing hash: `v2` or `v3`.
     #[serde(default)]
     pub bucketing: Bucketing,
 }

@@ -16,15 +16,15 @@ pub type ContentHash = Digest;
 /// An environment at a revision, immutable. Copying it copies reference counts.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Whose state.
+    /// The environment whose state this is.
     pub environment: EnvironmentKey,
-    /// At which position.
+    /// The position of this state in the log.
     pub position: Position,
     /// What holds for all flags.
     pub settings: Settings,
-    /// The flags.
+    /// All flags, by key.
     pub flags: Table<Flag>,
-    /// The segments.
+    /// All segments, by key.
     pub segments: Table<Segment>,
     /// The committed kills in force.
     pub kills: Table<Kill>,

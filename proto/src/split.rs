@@ -42,14 +42,14 @@ impl Weight {
             {
                 Some(count) => Ok(Self::Count(count)),
                 None => reader.refuse(format!(
-                    "{number} is no weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
+                    "{number} is not a weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
                     limits::WEIGHT_SUM
                 )),
             },
             Value::String(text) => match percent(text) {
                 Some(thousandths) => Ok(Self::Percent(thousandths)),
                 None => reader.refuse(format!(
-                    "{text:?} is no weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals"
+                    "{text:?} is not a weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals"
                 )),
             },
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
@@ -109,7 +109,7 @@ impl serde::Serialize for Weight {
 /// One share of a split.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Share {
-    /// What it serves.
+    /// The variant that this share gets.
     pub variant: VariantName,
     /// How much of the whole.
     pub weight: Weight,
@@ -196,7 +196,7 @@ fn check_weights(shares: &[Share]) -> Result<(), String> {
     let percentages = shares.iter().filter(|share| matches!(share.weight, Weight::Percent(_))).count();
     let sum: u64 = shares.iter().map(|share| u64::from(share.weight.units())).sum();
     if percentages != 0 && percentages != shares.len() {
-        return Err("mixes counts and percentages; write all weights of a split in one way".to_owned());
+        return Err("mixes counts and percentages; use one of them for all weights of a split".to_owned());
     }
     if percentages != 0 && sum != WHOLE {
         let sum = Weight::Percent(u32::try_from(sum).unwrap_or(u32::MAX));
@@ -206,7 +206,7 @@ fn check_weights(shares: &[Share]) -> Result<(), String> {
         return Err("sums to 0; at least one weight must be greater than 0".to_owned());
     }
     if sum > limits::WEIGHT_SUM {
-        return Err(format!("sums to {sum}; the weights of a split may sum to {} at most", limits::WEIGHT_SUM));
+        return Err(format!("sums to {sum}; the weights of a split can sum to at most {}", limits::WEIGHT_SUM));
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ impl<M: Entity> Entry<M> {
         }
     }
 
-    /// Its key.
+    /// The key of the entry.
     pub fn key(&self) -> &M::Key {
         &self.content.key
     }

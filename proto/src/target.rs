@@ -1,4 +1,4 @@
-//! What somebody wants to go back to, as it is named: a checkpoint, `last-known-good`, or a revision.
+//! The name of a rollback's target: a checkpoint, `last-known-good`, or a revision.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::validation::ValidationErrors;
 pub enum TargetName {
     /// `last-known-good`: the newest checkpoint that was vouched for.
     LastKnownGood,
-    /// A checkpoint.
+    /// The checkpoint with this name.
     Checkpoint(CheckpointName),
     /// `41`: a revision of whichever epoch it was made in.
     Revision(Revision),
@@ -25,9 +25,9 @@ pub enum TargetName {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackTarget {
-    /// Its epoch.
+    /// The epoch of the revision.
     pub epoch: Epoch,
-    /// Its revision.
+    /// The target's revision.
     pub revision: Revision,
     /// The content hash there.
     pub hash: Digest,
@@ -37,7 +37,7 @@ pub struct RollbackTarget {
 }
 
 impl RollbackTarget {
-    /// Where it is.
+    /// The target's position in the log.
     pub const fn position(&self) -> Position {
         Position {
             epoch: self.epoch,

@@ -28,22 +28,22 @@ pub use self::secret::{Credential, SigningKey};
 /// A trigger, as it is kept. Its secret never leaves with it: what callers see is [`crate::rest::triggers::TriggerView`].
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Trigger {
-    /// Its name.
+    /// The trigger's name, unique within its environment.
     pub name: TriggerName,
     /// Where its signals come from, and how they are read.
     pub source: SignalSource,
     /// By what a signal proves that it is genuine.
     pub credential: Credential,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
     /// When a signal counts.
     #[serde(default)]
     pub conditions: SignalConditions,
-    /// How long after an action it takes no other.
+    /// Cooldown: how long after an action the trigger takes no other.
     pub cooldown: HumanDuration,
     /// Actions that it may take in an hour.
     pub max_per_hour: u32,
-    /// How long a person may take to answer where it asks.
+    /// How long a person may take to answer, in mode `ask`.
     pub answer_within: HumanDuration,
     /// Whether it is on.
     pub state: TriggerState,
@@ -53,18 +53,18 @@ pub struct Trigger {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Who made it.
+    /// Who created the trigger.
     pub by: Actor,
-    /// When.
+    /// When the trigger was created.
     pub at: jiff::Timestamp,
 }
 
 impl Trigger {
-    /// How long it takes no other action after one, where it does not say.
+    /// Default cooldown after an action.
     pub const COOLDOWN: HumanDuration = HumanDuration::from_millis(15 * 60 * 1_000);
-    /// Actions in an hour, where it does not say.
+    /// Default number of actions in an hour.
     pub const MAX_PER_HOUR: u32 = 3;
-    /// How long a person may take to answer, where it does not say.
+    /// Default time for a person to answer.
     pub const ANSWER_WITHIN: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
     /// Seconds that a signed delivery may be away from the server's clock, either way.
     pub const REPLAY_WINDOW_SECONDS: i64 = 300;
@@ -121,7 +121,7 @@ pub struct SignalConditions {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ActivePeriod {
-    /// At any time.
+    /// The trigger is active at any time.
     #[default]
     Always,
     /// While a release is open: the one that goes back, where one is named.
@@ -133,7 +133,7 @@ pub enum ActivePeriod {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TrafficFilter {
-    /// Anybody's.
+    /// Real and synthetic traffic.
     #[default]
     AllTraffic,
     /// Users': what is labelled `traffic: synthetic` or `synthetic: true` does not count.
@@ -170,9 +170,9 @@ pub enum TriggerMode {
 /// Where a trigger takes its signals: `production.error-rate`, the last part of the hook's address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HookName {
-    /// The environment.
+    /// The environment of the trigger.
     pub environment: EnvironmentKey,
-    /// The trigger.
+    /// The name of the trigger.
     pub trigger: TriggerName,
 }
 
@@ -189,7 +189,7 @@ impl FromStr for HookName {
         // No environment's name has a dot.
         let (environment, trigger) = text
             .split_once('.')
-            .ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no hook; it is written ENVIRONMENT.TRIGGER")))?;
+            .ok_or_else(|| ValidationErrors::one("", format!("{text:?} is not a hook; write it as ENVIRONMENT.TRIGGER")))?;
         Ok(Self {
             environment: environment.parse()?,
             trigger: trigger.parse()?,
@@ -218,7 +218,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, ValidationErrors> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    _ => Err(ValidationErrors::one("", format!("{text:?} is no {}; it is one of {}", $what, [$($word),*].join(", ")))),
+                    _ => Err(ValidationErrors::one("", format!("{text:?} is not a {}; use one of {}", $what, [$($word),*].join(", ")))),
                 }
             }
         }

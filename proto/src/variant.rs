@@ -54,7 +54,7 @@ impl Variants {
     pub(crate) fn read(reader: &mut Reader, value: &serde_json::Value) -> Read<Self> {
         let map = reader.object(value)?;
         if map.is_empty() || map.len() > limits::VARIANTS {
-            return reader.refuse(format!("holds {} variants; a flag has 1 to {}", map.len(), limits::VARIANTS));
+            return reader.refuse(format!("has {} variants; a flag has 1 to {}", map.len(), limits::VARIANTS));
         }
         let first = map.iter().find_map(|(name, value)| Some((name.as_str(), value_type_of(value)?)));
         let read: Vec<_> = map
@@ -106,7 +106,7 @@ impl VariantNames<'_> {
         match self.0 {
             Some(names) if !names.contains_key(name.as_str()) => {
                 let known = reader::quoted(names.keys().map(String::as_str));
-                reader.refuse(format!("\"{name}\" is no variant of this flag; it has {known}"))
+                reader.refuse(format!("\"{name}\" is not a variant of this flag; it has {known}"))
             }
             Some(_) | None => Ok(name),
         }

@@ -1,4 +1,4 @@
-//! YAML text → [`Value`], strictly: a member that stands twice is refused. JSON is read by the same parser, since it is YAML.
+//! YAML text → [`Value`], strictly: a duplicate member is refused. JSON is read by the same parser, since it is YAML.
 //! Booleans are `true` and `false` alone (YAML 1.2).
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::json;
 use crate::json::Strict;
 use crate::validation::ValidationErrors;
 
-/// Reads YAML or JSON text; a syntax error is told with line and column.
+/// Reads YAML or JSON text; a syntax error is reported with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     if text.trim_start().starts_with(['{', '[']) {
         json::parse(text).or_else(|json_faults| strict(text).map_err(|_| json_faults))
@@ -41,7 +41,7 @@ fn strict(text: &str) -> Result<Value, ValidationErrors> {
                 .location()
                 .map(|at| format!(" at line {} column {}", at.line(), at.column()))
                 .unwrap_or_default();
-            Err(ValidationErrors::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
+            Err(ValidationErrors::one("", format!("is not valid YAML{place}: {}", error.without_snippet())))
         }
     }
 }

@@ -36,7 +36,7 @@ fn condition(reader: &mut Reader, value: &Value, depth: usize) -> Read<Condition
     let mut forms = FORMS.into_iter().filter_map(|form| Some((form, map.get(form)?)));
     let (form, inner) = match (forms.next(), forms.next()) {
         (Some(form), None) => form,
-        (Some((one, _)), Some((other, _))) => return reader.refuse(format!("holds both {one:?} and {other:?}; a condition has one form")),
+        (Some((one, _)), Some((other, _))) => return reader.refuse(format!("has both {one:?} and {other:?}; a condition has only one of them")),
         (None, _) => return formless(reader, map),
     };
     reader.members(map, "a condition of this form", &[form], &[]);
@@ -55,12 +55,12 @@ fn condition(reader: &mut Reader, value: &Value, depth: usize) -> Read<Condition
 
 fn formless(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
     if let Some(operator) = map.keys().find(|name| OPERATORS.contains(&name.as_str())) {
-        return reader.refuse(format!("has the operator {operator:?} but no \"attribute\" for it to look at"));
+        return reader.refuse(format!("has the operator {operator:?} but no \"attribute\" to apply it to"));
     }
     let known = || FORMS.into_iter().chain(["attribute"]);
     let near = map.keys().find_map(|name| reader::nearest(name, known()));
     let hint = near.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
-    reader.refuse(format!("is no condition; it must hold one of {}{hint}", reader::quoted(known())))
+    reader.refuse(format!("is not a condition; it must have one of {}{hint}", reader::quoted(known())))
 }
 
 fn attribute(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
@@ -92,11 +92,11 @@ fn attribute(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
 fn unknown_operator<T>(reader: &mut Reader, name: &str) -> Read<T> {
     let hint = reader::hint(name, OPERATORS);
     let hint = if hint.is_empty() {
-        format!("; known are {}", reader::quoted(OPERATORS))
+        format!("; allowed: {}", reader::quoted(OPERATORS))
     } else {
         hint
     };
-    reader.within(name, |reader| reader.refuse(format!("is no operator{hint}")))
+    reader.within(name, |reader| reader.refuse(format!("is not an operator{hint}")))
 }
 
 fn test(reader: &mut Reader, operator: &str, value: &Value) -> Read<Test> {
@@ -140,7 +140,7 @@ fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
         )),
         Err(error) => {
             let last = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            reader.refuse(format!("{text:?} is no regular expression: {last}"))
+            reader.refuse(format!("{text:?} is not a valid regular expression: {last}"))
         }
     }
 }
@@ -150,7 +150,7 @@ fn version(reader: &mut Reader, value: &Value) -> Read<semver::Version> {
     match crate::condition::parse_version(text) {
         Some(version) => Ok(version),
         None => reader.refuse(format!(
-            "{text:?} is no version; write it as major.minor.patch, for example \"2.1.0\" or \"2.1.0-beta.1\""
+            "{text:?} is not a version; write it as major.minor.patch, for example \"2.1.0\" or \"2.1.0-beta.1\""
         )),
     }
 }
@@ -158,7 +158,7 @@ fn version(reader: &mut Reader, value: &Value) -> Read<semver::Version> {
 fn version_range(reader: &mut Reader, value: &Value) -> Read<semver::VersionReq> {
     let text = reader.text(value)?;
     text.parse()
-        .or_else(|error| reader.refuse(format!("{text:?} is no range of versions ({error}); write it like \">=1.2, <2\"")))
+        .or_else(|error| reader.refuse(format!("{text:?} is not a version range ({error}); write it like \">=1.2, <2\"")))
 }
 
 /// One network, or a list of them; an address alone is a network of its own.
@@ -175,6 +175,6 @@ fn network(reader: &mut Reader, value: &Value) -> Read<IpNet> {
     let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     match network {
         Some(network) => Ok(network),
-        None => reader.refuse(format!("{text:?} is no network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\"")),
+        None => reader.refuse(format!("{text:?} is not a network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\"")),
     }
 }

@@ -41,15 +41,15 @@ fn every_operator_is_read_and_written_the_same() {
 fn what_is_no_condition_is_refused_with_the_way_out() {
     assert_eq!(
         problem(&json!({"al": []})),
-        "is no condition; it must hold one of \"all\", \"any\", \"not\", \"segment\", \"jsonlogic\", \"attribute\"; did you mean \"all\"?"
+        "is not a condition; it must have one of \"all\", \"any\", \"not\", \"segment\", \"jsonlogic\", \"attribute\"; did you mean \"all\"?"
     );
     assert_eq!(
         problem(&json!({"all": [], "any": []})),
-        "holds both \"all\" and \"any\"; a condition has one form"
+        "has both \"all\" and \"any\"; a condition has only one of them"
     );
     assert_eq!(
         problem(&json!({"equals": 1})),
-        "has the operator \"equals\" but no \"attribute\" for it to look at"
+        "has the operator \"equals\" but no \"attribute\" to apply it to"
     );
     assert_eq!(problem(&json!({"attribute": "a"})), "has no operator; add one, for example \"equals\": \"…\"");
     assert_eq!(
@@ -58,7 +58,7 @@ fn what_is_no_condition_is_refused_with_the_way_out() {
     );
     assert_eq!(
         problem(&json!({"attribute": "a", "starts_width": ""})),
-        "starts_width: is no operator; did you mean \"starts_with\"?"
+        "starts_width: is not an operator; did you mean \"starts_with\"?"
     );
     assert_eq!(
         problem(&json!({"attribute": "a", "semver_gte": 2.1})),
@@ -66,11 +66,11 @@ fn what_is_no_condition_is_refused_with_the_way_out() {
     );
     assert_eq!(
         problem(&json!({"any": [{"attribute": "a", "in_cidr": ["10.0.0.0/33"]}]})),
-        "any[0].in_cidr[0]: \"10.0.0.0/33\" is no network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\""
+        "any[0].in_cidr[0]: \"10.0.0.0/33\" is not a network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\""
     );
-    assert!(problem(&json!({"attribute": "a", "matches": "("})).starts_with("matches: \"(\" is no regular expression: "));
+    assert!(problem(&json!({"attribute": "a", "matches": "("})).starts_with("matches: \"(\" is not a valid regular expression: "));
     assert!(problem(&json!({"attribute": "a", "matches": "(?:a{1000}){1000}"})).contains("too large"));
-    assert!(problem(&json!({"attribute": "a", "semver_eq": "2.0.0.0"})).contains("is no version"));
+    assert!(problem(&json!({"attribute": "a", "semver_eq": "2.0.0.0"})).contains("is not a version"));
 }
 
 #[test]

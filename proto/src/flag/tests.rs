@@ -58,13 +58,13 @@ fn every_problem_is_told_at_once_with_its_path() {
     assert_eq!(
         problems,
         [
-            "enabeld: is no member of a flag; did you mean \"enabled\"?",
+            "enabeld: is not a member of a flag; did you mean \"enabled\"?",
             "variants.off: is of type string, but \"on\" is of type boolean; all variants of a flag have one type",
-            "default: \"of\" is no variant of this flag; it has \"on\", \"off\"",
+            "default: \"of\" is not a variant of this flag; it has \"on\", \"off\"",
             "safe: is missing; it must be the name of a variant, or null for the caller's own default",
             "rules[1].id: \"a\" is the id of an earlier rule too; ids are unique within a flag",
-            "rules[1].when.equls: is no operator; did you mean \"equals\"?",
-            "rules[2].serve.split[1].variant: \"blue\" is no variant of this flag; it has \"on\", \"off\"",
+            "rules[1].when.equls: is not an operator; did you mean \"equals\"?",
+            "rules[2].serve.split[1].variant: \"blue\" is not a variant of this flag; it has \"on\", \"off\"",
             "lease.seconds: must be a whole number of seconds from 5 to 2592000 (30 days), not 1",
             "client: must be true or false, not a number",
         ]
@@ -146,16 +146,16 @@ fn wrong_types_are_named() {
     assert_eq!(faults(with("description", json!(null))), ["description: must be a string, not null"]);
     assert_eq!(
         faults(with("expires_at", json!("soon"))),
-        ["expires_at: \"soon\" is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""]
+        ["expires_at: \"soon\" is not a timestamp; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""]
     );
     assert_eq!(
         Flag::parse("{\"a\":").unwrap_err().to_string(),
-        "is no valid JSON: EOF while parsing a value at line 1 column 5"
+        "is not valid JSON: EOF while parsing a value at line 1 column 5"
     );
     assert!(
         Flag::parse(r#"{"variants":{"a":1,"a":2},"default":"a","safe":"a"}"#)
             .unwrap_err()
             .to_string()
-            .contains("the member \"a\" stands twice")
+            .contains("the member \"a\" appears twice")
     );
 }

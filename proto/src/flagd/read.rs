@@ -23,7 +23,7 @@ use crate::{limits, yaml};
 const DOCUMENT: [&str; 4] = ["flags", "$evaluators", "metadata", "$schema"];
 const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
 
-/// What was read.
+/// The result of reading flagd's flags.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlagdImport {
     /// The flags, in the order of the file.
@@ -102,7 +102,7 @@ fn read(document: &Value, safe: &SafeVariants) -> Result<FlagdImport, Validation
         })?;
         for key in safe.strangers(|key| stands_in(map.get("flags"), key)) {
             reader.within("flags", |reader| {
-                reader.note(format!("there is no flag \"{key}\" to choose the safe variant of"));
+                reader.note(format!("has no flag \"{key}\" to set the safe variant of"));
             });
         }
         Ok(read)
@@ -140,7 +140,7 @@ fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, war
         let Ok((key, flag)) = entry else { return };
         if found.insert(key, flag).is_some() {
             reader.within(name, |reader| {
-                reader.note("stands in two flag sets; an environment has one flag of each key, so import each set into an environment of its own");
+                reader.note("is in two flag sets; a key is unique within an environment, so import each set into its own environment");
             });
         }
     };
@@ -160,7 +160,7 @@ fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, war
         }
     }
     if found.len() > limits::FLAGS {
-        return reader.refuse(format!("holds {} flags; at most {} are allowed", found.len(), limits::FLAGS));
+        return reader.refuse(format!("has {} flags; at most {} are allowed", found.len(), limits::FLAGS));
     }
     Ok(found)
 }
@@ -222,7 +222,7 @@ fn state(reader: &mut Reader, value: &Value) -> Read<bool> {
     match value.as_str() {
         Some("ENABLED") => Ok(true),
         Some("DISABLED") => Ok(false),
-        Some(_) | None => reader.refuse(format!("{value} is no state; it must be \"ENABLED\" or \"DISABLED\"")),
+        Some(_) | None => reader.refuse(format!("{value} is not a state; it must be \"ENABLED\" or \"DISABLED\"")),
     }
 }
 
@@ -245,7 +245,7 @@ fn default_variant(reader: &mut Reader, value: Option<&Value>, variants: &Varian
         return Ok(Some(name.clone()));
     }
     let known = reader::quoted(variants.names().map(VariantName::as_str));
-    reader.refuse(format!("{text:?} is no variant of this flag; it has {known}"))
+    reader.refuse(format!("{text:?} is not a variant of this flag; it has {known}"))
 }
 
 /// The rule with what it refers to in place; none where there is nothing to run.
@@ -255,7 +255,7 @@ fn targeting(reader: &mut Reader, value: Option<&Value>, evaluators: &Evaluators
         return Ok(None);
     };
     let Some(whole) = evaluators.resolve(rule, limits::FLAG_BYTES) else {
-        return reader.refuse(format!("takes more than {} bytes with its evaluators in place", limits::FLAG_BYTES));
+        return reader.refuse(format!("takes more than {} bytes with its evaluators inserted", limits::FLAG_BYTES));
     };
     reader.any(&whole, limits::JSON_DEPTH)?;
     Ok(Some(whole))

@@ -1,4 +1,4 @@
-//! Which variant is the safe one of an imported flag: flagd knows none.
+//! The safe variant of an imported flag, which flagd does not have.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -60,7 +60,7 @@ impl SafeVariants {
                 let known: Vec<&str> = flag.variants.names().map(VariantName::as_str).collect();
                 return Err(ValidationErrors::one(
                     "",
-                    format!("has no variant \"{variant}\" to be safe; it has {}", known.join(", ")),
+                    format!("has no variant \"{variant}\" to use as the safe one; it has {}", known.join(", ")),
                 ));
             }
             Some(chosen) => flag.safe.clone_from(chosen),

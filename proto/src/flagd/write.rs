@@ -1,4 +1,4 @@
-//! A snapshot → flagd's flags, each of which gives everybody the variant that this server gives.
+//! A snapshot → flagd's flags, each of which gives every user the same variant as this server.
 
 mod condition;
 mod logic;
@@ -33,7 +33,7 @@ pub struct FlagdExport {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SkippedFlag {
-    /// Which.
+    /// The key of the flag.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub flag: FlagKey,
     /// Why, in one sentence for a person.

@@ -117,16 +117,16 @@ fn flag() -> Value {
             "description": prose("For people"),
             "owner": prose("Who answers for it"),
             "tags": {"description": "What kills and releases can name it by", "type": "array", "maxItems": limits::TAGS, "items": key("A tag")},
-            "enabled": {"description": "Off serves the caller's own default; true where it is left out", "type": "boolean"},
+            "enabled": {"description": "Off serves the caller's own default; true if omitted", "type": "boolean"},
             "variants": variants(),
-            "default": or_null("What it serves when no rule matches; null = the caller's own default"),
-            "safe": or_null("What it serves when it is killed or its lease has run out; null = the caller's own default"),
+            "default": or_null("The variant to serve when no rule matches; null = the caller's own default"),
+            "safe": or_null("The variant to serve when the flag is killed or its lease has expired; null = the caller's own default"),
             "rules": {
-                "description": "Tried in order; the first whose condition holds serves",
+                "description": "Tried in order; the first one whose condition is true decides",
                 "type": "array", "maxItems": limits::RULES, "items": reference("Rule"),
             },
             "requires": {
-                "description": "Flags that must serve a given variant before the rules are tried",
+                "description": "Flags that must serve a given variant, or the rules are not tried",
                 "type": "array", "maxItems": limits::REQUIREMENTS,
                 "items": {
                     "type": "object", "required": ["flag", "variant"], "additionalProperties": false,
@@ -134,23 +134,23 @@ fn flag() -> Value {
                 },
             },
             "lease": {
-                "description": "How long an application may serve the flag without hearing from the server, before it falls to the safe variant",
+                "description": "How long an application may serve the flag without contact to the server; after that it serves the safe variant",
                 "type": "object", "required": ["seconds"], "additionalProperties": false,
                 "properties": {"seconds": {"type": "integer", "minimum": limits::LEASE_SECONDS_MIN, "maximum": limits::LEASE_SECONDS_MAX}},
             },
             "one_way": {
-                "description": "What going back does not undo: a rollback that takes the variant from anybody must name the flag",
+                "description": "What a rollback cannot undo: a rollback that takes the variant from anyone must name the flag",
                 "type": "object", "required": ["from", "reason"], "additionalProperties": false,
                 "properties": {
-                    "from": key("The variant that cannot simply be taken back"),
+                    "from": key("The variant that a rollback cannot simply undo"),
                     "reason": prose("Why, for the person who decides"),
                     "data_checkpoint": prose("The checkpoint of the data from which it could be restored"),
                 },
             },
-            "checks": {"description": "Probes that a rollback of this flag asks", "type": "array", "maxItems": limits::CHECKS, "items": reference("Check")},
-            "client": {"description": "Whether browsers with a public key may see it; false unless stated", "type": "boolean"},
+            "checks": {"description": "Probes that run when this flag is rolled back", "type": "array", "maxItems": limits::CHECKS, "items": reference("Check")},
+            "client": {"description": "Whether browsers with a public key may see it; false if omitted", "type": "boolean"},
             "flagd_without_lease": {
-                "description": "Whether flagd's clients may have it although they cannot keep its lease; false unless stated",
+                "description": "Whether flagd's clients may have it although they cannot enforce its lease; false if omitted",
                 "type": "boolean",
             },
             "metadata": {"description": "Free members for other tools", "type": "object"},
@@ -193,9 +193,9 @@ fn split() -> Value {
                 shares(json!({"description": "A whole number", "type": "integer", "minimum": 0, "maximum": limits::WEIGHT_SUM})),
                 shares(json!({"description": "A percentage with at most three decimals", "type": "string", "pattern": PERCENTAGE})),
             ]},
-            "by": {"description": "The bucketing attribute; targetingKey where it is left out", "type": "string", "minLength": 1, "maxLength": limits::NAME_CHARACTERS},
+            "by": {"description": "The bucketing attribute; targetingKey if omitted", "type": "string", "minLength": 1, "maxLength": limits::NAME_CHARACTERS},
             "salt": {
-                "description": "What is hashed before the attribute's value; the flag's key where it is left out",
+                "description": "What is hashed before the attribute's value; the flag's key if omitted",
                 "type": "string", "minLength": 1, "maxLength": limits::NAME_CHARACTERS,
             },
         },
@@ -257,18 +257,18 @@ fn operand(operator: &str) -> Value {
 fn check() -> Value {
     let when = json!({"enum": ["before", "step", "after"]});
     json!({
-        "description": "An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated",
+        "description": "An HTTP probe: a GET that checks the status and optionally one value in the JSON body",
         "type": "object", "required": ["name", "url"], "additionalProperties": false,
         "properties": {
             "name": prose("Unique among the checks of its owner"),
-            "url": {"description": "What is asked", "type": "string", "pattern": "^https?://[^/\\s]\\S*$"},
-            "when": {"description": "When it is asked; after where it is left out", "anyOf": [when, {"type": "array", "maxItems": 3, "items": when}]},
-            "expect": {"description": "The status; 200 unless stated", "type": "integer", "minimum": 100, "maximum": 599},
+            "url": {"description": "The URL to request", "type": "string", "pattern": "^https?://[^/\\s]\\S*$"},
+            "when": {"description": "When it runs; after if omitted", "anyOf": [when, {"type": "array", "maxItems": 3, "items": when}]},
+            "expect": {"description": "The expected status; 200 if omitted", "type": "integer", "minimum": 100, "maximum": 599},
             "pointer": {"description": "RFC 6901, into the JSON body", "type": "string", "pattern": "^(/|$)"},
-            "equals": {"description": "What must stand there"},
+            "equals": {"description": "The value that must be there"},
             "below": number(),
             "above": number(),
-            "timeout_ms": {"description": "2000 unless stated", "type": "integer", "minimum": 1, "maximum": 30_000},
+            "timeout_ms": {"description": "Milliseconds; 2000 if omitted", "type": "integer", "minimum": 1, "maximum": 30_000},
         },
         "dependentSchemas": {"pointer": {"anyOf": [{"required": ["equals"]}, {"required": ["below"]}, {"required": ["above"]}]}},
     })
@@ -295,7 +295,7 @@ mod tests {
         for member in schema()["$defs"]["Flag"]["properties"].as_object().unwrap().keys() {
             assert!(nothing.contains(&format!("{member:?}")), "{member} is not known to the parser: {nothing}");
         }
-        let known = nothing.split("known are ").nth(1).unwrap().lines().next().unwrap();
+        let known = nothing.split("allowed: ").nth(1).unwrap().lines().next().unwrap();
         assert_eq!(
             known.split(", ").count(),
             schema()["$defs"]["Flag"]["properties"].as_object().unwrap().len(),

@@ -56,7 +56,7 @@ fn all_problems_of_all_flags_are_told_at_once() {
     let faults = FlagsFile::parse(text).unwrap_err().to_string();
     assert_eq!(
         faults,
-        "flags.a.default: \"y\" is no variant of this flag; it has \"x\"\nflags.b.default: is missing; it must be the name of a variant, or null for the caller's own default"
+        "flags.a.default: \"y\" is not a variant of this flag; it has \"x\"\nflags.b.default: is missing; it must be the name of a variant, or null for the caller's own default"
     );
 }
 
@@ -67,7 +67,7 @@ fn syntax_errors_name_line_and_column() {
     let twice = FlagsFile::parse("flags:\n  a: {}\n  a: {}\n").unwrap_err().to_string();
     assert!(twice.contains("line 3"), "{twice}");
     let json = FlagsFile::parse("{\"flags\": {\"a\": {}, \"a\": {}}}").unwrap_err().to_string();
-    assert!(json.contains("stands twice"), "{json}");
+    assert!(json.contains("appears twice"), "{json}");
     let empty = FlagsFile::parse("").unwrap_err().to_string();
     assert!(empty.contains("is empty"), "{empty}");
 }

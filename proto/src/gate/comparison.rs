@@ -32,13 +32,13 @@ const NUMBER: &str = "number ";
 pub struct OutcomeComparison {
     /// What of that which applications report.
     pub outcome: OutcomeMeasure,
-    /// With what.
+    /// What the outcome is compared with.
     pub against: ComparedTo,
     /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
     pub confidence: Percent,
     /// Samples that each side needs before anything is said: evaluations, measured latencies, or reported numbers.
     pub min_samples: u64,
-    /// Whose outcomes count.
+    /// The kind of traffic whose outcomes count.
     pub traffic: Traffic,
     /// How long after the end of a hold a gate may lack samples before it counts as failed.
     pub deadline: HumanDuration,
@@ -131,7 +131,7 @@ impl OutcomeComparison {
             });
         reader.optional(map, "compare", |reader, value| match value.as_str() {
             Some("control") => Ok(()),
-            _ => reader.refuse(format!("must be \"control\", not {value}; leave it out where there is a limit")),
+            _ => reader.refuse(format!("must be \"control\", not {value}; leave it out if there is a limit")),
         });
         let confidence = reader.optional(map, "confidence", |reader, value| {
             let confidence = Percent::read(reader, value)?;
@@ -155,7 +155,7 @@ impl OutcomeComparison {
         let (outcome, against) = measured?;
         if map.contains_key("compare") && matches!(against, ComparedTo::Limit(_)) {
             reader.within("compare", |reader| {
-                reader.note("is for gates that say \"worse_by\"; this one has a limit and needs no control");
+                reader.note("is only for gates with \"worse_by\"; this one has a fixed limit and needs no control");
             });
         }
         Ok(Self {
@@ -219,9 +219,9 @@ fn errors(reader: &mut Reader, map: &Map<String, Value>) -> Read<(OutcomeMeasure
             Some(limit) => limit,
             None => return reader.refuse("cannot be read"),
         },
-        (Some(_), true) => return reader.refuse("has both \"worse_by\" and \"below\"; make two gates of it"),
+        (Some(_), true) => return reader.refuse("has both \"worse_by\" and \"below\"; split it into two gates"),
         (None, false) => {
-            return reader.refuse("says not how many errors are too many; add \"worse_by\" (percentage points above the control) or \"below\"");
+            return reader.refuse("has no limit for errors; add \"worse_by\" (percentage points above the control) or \"below\"");
         }
     };
     Ok((OutcomeMeasure::Error, against))
@@ -232,7 +232,7 @@ fn latency(reader: &mut Reader, map: &Map<String, Value>) -> Read<(OutcomeMeasur
     let below = reader.required(map, "below", "what is fast enough, such as \"300ms\"", Reader::parsed::<HumanDuration>);
     let share = reader.optional(map, "share", Percent::read);
     let against = match points(reader, map) {
-        Some(_) if map.contains_key("share") => return reader.refuse("has both \"worse_by\" and \"share\"; make two gates of it"),
+        Some(_) if map.contains_key("share") => return reader.refuse("has both \"worse_by\" and \"share\"; split it into two gates"),
         Some(points) => points?,
         None => {
             let slow = 100_000 - share.unwrap_or(SHARE).thousandths();
@@ -255,12 +255,12 @@ fn number(reader: &mut Reader, map: &Map<String, Value>, name: NumberName) -> Re
     match (worse_by, below, above) {
         (Some(worse_by), None, None) => match worse {
             Some(worse) => Ok((OutcomeMeasure::Number(name, worse), ComparedTo::Control(worse_by))),
-            None => reader.refuse("says not which way the number is worse; add \"worse\": \"higher\" or \"lower\""),
+            None => reader.refuse("does not say which direction is worse; add \"worse\": \"higher\" or \"lower\""),
         },
         (None, Some(most), None) => Ok((OutcomeMeasure::Number(name, WorseDirection::Higher), ComparedTo::Limit(Threshold::Number(most)))),
         (None, None, Some(least)) => Ok((OutcomeMeasure::Number(name, WorseDirection::Lower), ComparedTo::Limit(Threshold::Number(least)))),
-        (None, None, None) => reader.refuse("says not how much is too much; add \"worse_by\", \"below\" or \"above\""),
-        (_, _, _) => reader.refuse("has more than one of \"worse_by\", \"below\" and \"above\"; make several gates of it"),
+        (None, None, None) => reader.refuse("has no limit; add \"worse_by\", \"below\" or \"above\""),
+        (_, _, _) => reader.refuse("has more than one of \"worse_by\", \"below\" and \"above\"; split it into several gates"),
     }
 }
 

@@ -38,7 +38,7 @@ impl Gate {
             map if map.contains_key("outcome") => (&OutcomeComparison::MEMBERS, EVERY),
             map if map.contains_key("prometheus") => (&OF_PROMETHEUS, EVERY_PROMETHEUS),
             map if map.contains_key("probe") => (&OF_PROBE, EVERY),
-            _ => return reader.refuse("says not what it measures; it has one of \"outcome\", \"prometheus\" and \"probe\""),
+            _ => return reader.refuse("does not say what it measures; add \"outcome\", \"prometheus\" or \"probe\""),
         };
         let known: Vec<&str> = SHARED.iter().chain(own).copied().collect();
         reader.members(map, "such a gate", &known, &[]);
@@ -47,7 +47,7 @@ impl Gate {
         let every = reader.optional(map, "every", |reader, value| {
             let every: HumanDuration = reader.parsed(value)?;
             if every < FASTEST {
-                return reader.refuse(format!("is {every}; a gate is read every {FASTEST} at most"));
+                return reader.refuse(format!("is {every}; the shortest interval is {FASTEST}"));
             }
             Ok(every)
         });
@@ -84,7 +84,7 @@ impl PrometheusQuery {
         let prometheus = reader.required(map, "prometheus", "a query", |reader, value| {
             let query = reader.prose(value)?;
             if query.trim().is_empty() {
-                reader.refuse("is empty; it must be a query that gives one value")
+                reader.refuse("is empty; it must be a query that returns one value")
             } else {
                 Ok(query)
             }
@@ -94,7 +94,7 @@ impl PrometheusQuery {
         let above = reader.optional(map, "above", number);
         let lasting = reader.optional(map, "for", Reader::parsed);
         if !map.contains_key("below") && !map.contains_key("above") {
-            return reader.refuse("says not between what the value must lie; add \"below\" or \"above\"");
+            return reader.refuse("has no limit for the value; add \"below\" or \"above\"");
         }
         Ok(Self {
             prometheus: prometheus?,

@@ -1,17 +1,17 @@
-//! What gates say, and the figures that they say it by.
+//! Results of gates, and the figures behind them.
 
-/// What a gate says.
+/// The result of evaluating a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum GateVerdict {
-    /// All is as it must be.
+    /// The gate passed.
     Pass,
-    /// It is not.
+    /// The gate failed.
     Fail,
-    /// There is not enough to go by yet.
+    /// There are not enough samples yet.
     Samples,
-    /// It cannot be told: what it asks does not answer, or with nonsense. The step is held meanwhile.
+    /// The gate cannot be evaluated: its source does not answer, or not with a usable value. The step is held until it can.
     Unknown,
 }
 
@@ -31,13 +31,13 @@ impl GateVerdict {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateReading {
-    /// The gate.
+    /// The name of the gate.
     pub name: String,
-    /// What it said.
+    /// The gate's verdict.
     pub verdict: GateVerdict,
     /// By what, in words: `3.1 % errors against 1.0 %: worse by more than 0.5 points`.
     pub detail: String,
-    /// When.
+    /// When the gate was evaluated.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// Whether nothing follows from it.
@@ -55,9 +55,9 @@ pub struct GateReading {
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Figures {
-    /// Of the variant.
+    /// The figures of the new variant.
     pub treatment: Arm,
-    /// Of the control.
+    /// The figures of the control.
     pub control: Arm,
     /// Whether the control's are those of an earlier step, because this one has no control.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -126,7 +126,7 @@ impl Arm {
         }
     }
 
-    /// What was added since it was `before`; all of it where it is less now, because whoever counts began anew.
+    /// What was added since it was `before`; all of it if it is less now, because the counter was reset.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         if self.served < before.served || self.errors < before.errors {

@@ -41,8 +41,8 @@ fn a_flag_may_only_refer_to_what_is_there() {
     assert_eq!(
         problems(&all, &segments(&[("betta", r#"{"all":[]}"#)]), &touched(&["b", "c"], &[])),
         [
-            "flags.b.requires[0].flag: \"a\" is no flag of this environment",
-            "flags.c.rules[0].when.any[1].not.segment: \"beta\" is no segment of this environment; did you mean \"betta\"?"
+            "flags.b.requires[0].flag: \"a\" is not a flag in this environment",
+            "flags.c.rules[0].when.any[1].not.segment: \"beta\" is not a segment in this environment; did you mean \"betta\"?"
         ]
     );
     assert_eq!(
@@ -53,7 +53,7 @@ fn a_flag_may_only_refer_to_what_is_there() {
     let wrong = flags(&[("a", r#"{"variants":{"x":1},"default":"x","safe":"x"}"#), ("b", REQUIRES_A)]);
     assert_eq!(
         problems(&wrong, &segments(&[]), &touched(&["b"], &[])),
-        ["flags.b.requires[0].variant: \"on\" is no variant of \"a\"; it has \"x\""]
+        ["flags.b.requires[0].variant: \"on\" is not a variant of \"a\"; it has \"x\""]
     );
     assert_eq!(
         problems(&wrong, &segments(&[]), &touched(&["a"], &[])),
@@ -73,7 +73,7 @@ fn what_others_refer_to_cannot_be_removed() {
     );
     assert_eq!(
         problems(&flags(&[]), &segments(&[("outer", r#"{"segment":"beta"}"#)]), &touched(&[], &["beta"])),
-        ["segments.outer.segment: \"beta\" is no segment of this environment"]
+        ["segments.outer.segment: \"beta\" is not a segment in this environment"]
     );
     assert_eq!(problems(&flags(&[]), &segments(&[]), &touched(&["a"], &["beta"])), Vec::<String>::new());
 }
@@ -83,17 +83,14 @@ fn circles_are_refused() {
     let both = flags(&[("a", REQUIRES_B), ("b", REQUIRES_A)]);
     assert_eq!(
         problems(&both, &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a.requires: goes in a circle: a → b → a"]
+        ["flags.a.requires: is circular: a → b → a"]
     );
     let own = flags(&[("a", REQUIRES_A)]);
-    assert_eq!(
-        problems(&own, &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a.requires: goes in a circle: a → a"]
-    );
+    assert_eq!(problems(&own, &segments(&[]), &touched(&["a"], &[])), ["flags.a.requires: is circular: a → a"]);
     let circle = segments(&[("a", r#"{"segment":"b"}"#), ("b", r#"{"not":{"segment":"a"}}"#)]);
     assert_eq!(
         problems(&flags(&[]), &circle, &touched(&[], &["a", "b"])),
-        ["segments.a: goes in a circle: a → b → a"]
+        ["segments.a: is circular: a → b → a"]
     );
 }
 
@@ -113,7 +110,7 @@ fn segments_may_stand_within_each_other_only_so_deep() {
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
     let found = problems(&flags(&[]), &segments(&chain), &touched(&[], &["s00"]));
-    assert_eq!(found, ["segments.s16: nests segments too deeply; 16 may stand within each other"]);
+    assert_eq!(found, ["segments.s16: nests segments too deeply; at most 16 can be nested"]);
     assert_eq!(
         problems(&flags(&[]), &segments(&chain[..limits::SEGMENT_DEPTH]), &touched(&[], &["s00"])),
         Vec::<String>::new()
@@ -140,7 +137,7 @@ fn flags_may_require_each_other_only_so_far() {
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
     let found = problems(&flags(&chain), &segments(&[]), &touched(&["f00"], &[]));
-    assert_eq!(found, ["flags.f16.requires: goes too deep; 16 flags may require each other in a row"]);
+    assert_eq!(found, ["flags.f16.requires: is too deep; at most 16 flags can require each other in a row"]);
     assert_eq!(
         problems(&flags(&chain[..limits::REQUIREMENT_DEPTH]), &segments(&[]), &touched(&["f00"], &[])),
         Vec::<String>::new()

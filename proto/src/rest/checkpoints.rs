@@ -14,9 +14,9 @@ use crate::revision::Position;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckpointRequest {
-    /// Its name.
+    /// The checkpoint's name, unique within its environment.
     pub name: CheckpointName,
-    /// For people.
+    /// A note for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Why; added to what the commit says by itself.
@@ -40,7 +40,7 @@ pub struct VouchRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DoubtRequest {
-    /// Why.
+    /// Why the checkpoint is doubted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -52,7 +52,7 @@ pub struct CheckpointView {
     /// The checkpoint; `epoch`, `revision` and `sequence` say where it points to.
     #[serde(flatten)]
     pub checkpoint: Checkpoint,
-    /// How it stands.
+    /// The current state of the checkpoint.
     pub standing: CheckpointState,
     /// Whether `last-known-good` stands for it now.
     pub last_known_good: bool,
@@ -65,12 +65,12 @@ pub struct CheckpointView {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckpointDetail {
-    /// The checkpoint.
+    /// The checkpoint and its state.
     #[serde(flatten)]
     pub view: CheckpointView,
     /// Whether the state that the log gives has the hash that the checkpoint was taken with.
     pub proven: bool,
-    /// How far the environment has moved since.
+    /// How much the environment has changed since.
     pub moved: StateDrift,
     /// With `?state=true`, the whole state: settings, flags, segments and kills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,18 +78,18 @@ pub struct CheckpointDetail {
     pub state: Option<Box<RawValue>>,
 }
 
-/// How far an environment has moved from a state.
+/// How much an environment differs from an earlier state.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StateDrift {
     /// Where it is now.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:57"))]
     pub now: Position,
-    /// Revisions since.
+    /// Number of revisions since that state.
     pub revisions: u64,
     /// Flags that differ, those that are new or gone among them.
     pub flags: usize,
-    /// Segments that differ.
+    /// Number of segments that differ.
     pub segments: usize,
     /// Whether the settings differ.
     pub settings: bool,
@@ -112,10 +112,10 @@ impl Members for VouchRequest {
     const KNOWN: &'static [&'static str] = &["evidence", "figures"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let evidence = reader.required(map, "evidence", "what was seen that says that it is good, in words", |reader, value| {
+        let evidence = reader.required(map, "evidence", "a text that says how you know that the state is good", |reader, value| {
             let text = reader.prose(value)?.trim().to_owned();
             if text.is_empty() {
-                return reader.refuse("is empty; say what was seen, as in \"an hour at 100% without an error\"");
+                return reader.refuse("is empty; describe what you saw, for example \"an hour at 100% without an error\"");
             }
             Ok(text)
         });

@@ -22,7 +22,7 @@ use crate::validation::ValidationErrors;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommitRequest {
-    /// Why.
+    /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What, in order: all of it or nothing.
@@ -40,41 +40,41 @@ pub struct CommitRequest {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeRequest {
-    /// `{"put_flag": {"key", "flag"}}`: a flag as it shall be.
+    /// `{"put_flag": {"key", "flag"}}`: creates or replaces a flag.
     PutFlag {
-        /// Its key.
+        /// The key of the flag.
         key: FlagKey,
-        /// The flag.
+        /// The whole flag.
         flag: Box<Flag>,
     },
-    /// `{"delete_flag": "key"}`: a flag shall be gone.
+    /// `{"delete_flag": "key"}`: deletes a flag.
     DeleteFlag(FlagKey),
-    /// `{"set_enabled": {"key", "enabled"}}`: a flag shall be on or off.
+    /// `{"set_enabled": {"key", "enabled"}}`: turns a flag on or off.
     SetEnabled {
-        /// Its key.
+        /// The key of the flag.
         key: FlagKey,
         /// Off serves the caller's own default.
         enabled: bool,
     },
-    /// `{"put_segment": {"key", "segment"}}`: a segment as it shall be.
+    /// `{"put_segment": {"key", "segment"}}`: creates or replaces a segment.
     PutSegment {
-        /// Its key.
+        /// The key of the segment.
         key: SegmentKey,
-        /// The segment.
+        /// The whole segment.
         segment: Box<Segment>,
     },
-    /// `{"delete_segment": "key"}`: a segment shall be gone.
+    /// `{"delete_segment": "key"}`: deletes a segment.
     DeleteSegment(SegmentKey),
-    /// `{"kill": {"scope"}}`: flags shall serve their safe variant.
+    /// `{"kill": {"scope"}}`: makes flags serve their safe variant.
     Kill {
-        /// Which.
+        /// The flags to kill.
         scope: KillScope,
     },
-    /// `{"restore": "k_…"}`: a kill shall be lifted.
+    /// `{"restore": "k_…"}`: lifts a kill.
     Restore(KillId),
-    /// `{"put_settings": {…}}`: the settings shall be these.
+    /// `{"put_settings": {…}}`: replaces the settings.
     PutSettings(SettingsRequest),
-    /// `{"apply_set": {…}}`: what a file set owns shall be as its files say.
+    /// `{"apply_set": {…}}`: makes what a file set owns match its files.
     ApplySet(Box<FileSet>),
 }
 
@@ -116,7 +116,7 @@ impl ChangeRequest {
             return reader.refuse(format!("names no change; it must be an object with one of {}", NAMES.join(", ")));
         };
         if let Some((second, _)) = named.next() {
-            return reader.refuse(format!("names two changes, {name} and {second}; give each an object of its own"));
+            return reader.refuse(format!("names two changes, {name} and {second}; give each its own object"));
         }
         reader.within(name, |reader| Self::read_named(reader, name, value))
     }
@@ -187,7 +187,7 @@ impl Members for CommitRequest {
         let changes = reader.required(map, "changes", "a list of changes", |reader, value| {
             let changes = reader.items(value, limits::CHANGES, ChangeRequest::read)?;
             if changes.is_empty() {
-                return reader.refuse("is empty; a commit changes at least one thing");
+                return reader.refuse("is empty; a commit needs at least one change");
             }
             Ok(changes)
         });

@@ -8,10 +8,10 @@ use crate::revision::{Epoch, Revision};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectionView {
-    /// Who.
+    /// The connected instance.
     #[serde(flatten)]
     pub instance: Instance,
-    /// How.
+    /// The protocol of the connection.
     pub transport: Transport,
     /// What its confirmations are worth.
     pub level: ConnectionLevel,

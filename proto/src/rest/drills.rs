@@ -33,7 +33,7 @@ pub struct DrillRequest {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DrillRecorded {
-    /// The report.
+    /// The saved report.
     #[serde(flatten)]
     pub drill: Drill,
     /// Always `null`: reports are records.
@@ -55,7 +55,7 @@ impl Members for DrillRequest {
         let verdicts = reader.required(map, "verdicts", "a list of verdicts", |reader, value| {
             let verdicts = reader.items(value, limits::DRILL_VERDICTS, verdict)?;
             if verdicts.is_empty() {
-                return reader.refuse("is empty; a drill judges at least one thing");
+                return reader.refuse("is empty; a drill has at least one verdict");
             }
             Ok(verdicts)
         });

@@ -1,4 +1,4 @@
-//! `/v1/environments`.
+//! Bodies of `/v1/environments`.
 
 use serde_json::{Map, Value};
 
@@ -9,19 +9,19 @@ use crate::policy::Protection;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
-/// `POST /v1/environments`.
+/// The body of `POST /v1/environments`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentRequest {
-    /// Its name.
+    /// The environment's name: 1 to 63 lower-case letters, digits and `-`.
     pub key: EnvironmentKey,
-    /// For people.
+    /// A description for people; it has no effect on what is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// An environment whose flags, segments and settings it starts with; kills are not copied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy_of: Option<EnvironmentKey>,
-    /// Why.
+    /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -30,15 +30,15 @@ pub struct EnvironmentRequest {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentView {
-    /// Its name.
+    /// The environment's name: 1 to 63 lower-case letters, digits and `-`.
     pub key: EnvironmentKey,
-    /// For people.
+    /// A description for people; it has no effect on what is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
-    /// Its epoch.
+    /// The epoch of the revision.
     pub epoch: Epoch,
     /// Its newest revision; with the epoch the ETag that `commits` takes.
     pub revision: Revision,
@@ -51,10 +51,10 @@ pub struct EnvironmentView {
     /// Whether exposure above zero needs a complete release.
     #[serde(default)]
     pub protection: Protection,
-    /// The checkpoint that `last-known-good` stands for; absent while nobody has vouched for one.
+    /// The checkpoint that `last-known-good` stands for; absent until one is vouched for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_known_good: Option<KnownGood>,
-    /// The newest ping: how fast a change reaches everybody, as it was measured last.
+    /// The newest ping: how fast a change last reached all applications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ping: Option<LastPing>,
     /// Rollbacks whose review is overdue.
@@ -69,16 +69,16 @@ pub struct EnvironmentView {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KnownGood {
-    /// The checkpoint.
+    /// The name of the checkpoint.
     pub checkpoint: CheckpointName,
     /// The epoch of its revision.
     pub epoch: Epoch,
-    /// Its revision.
+    /// The revision of the checkpoint.
     pub revision: Revision,
     /// When it was last vouched for.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub vouched: jiff::Timestamp,
-    /// By whom.
+    /// The name of who marked it known-good.
     pub by: String,
 }
 
@@ -86,7 +86,7 @@ pub struct KnownGood {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentResponse {
-    /// Its name.
+    /// The environment's name: 1 to 63 lower-case letters, digits and `-`.
     pub key: EnvironmentKey,
     /// The epoch of the `system` log.
     pub epoch: Epoch,

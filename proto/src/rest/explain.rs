@@ -8,11 +8,11 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
-/// `POST explain`.
+/// The body of `POST explain`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainRequest {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
     /// The attributes that it is evaluated for; `targetingKey` is the user.
     #[serde(default)]
@@ -23,7 +23,7 @@ pub struct ExplainRequest {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
     /// What it serves; `null` = the caller's own default.
     pub value: Value,

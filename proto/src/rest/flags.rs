@@ -13,7 +13,7 @@ use crate::revision::{Epoch, Revision};
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagView {
-    /// Its key.
+    /// The key of the flag.
     pub key: FlagKey,
     /// The epoch of its last change.
     pub epoch: Epoch,
@@ -33,9 +33,9 @@ pub struct FlagView {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagKill {
-    /// Its id.
+    /// The kill's id.
     pub id: KillId,
-    /// Why; absent while nobody has said.
+    /// The reason; absent until one is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Whether it is in force without being in the log yet.
@@ -49,7 +49,7 @@ pub struct FlagKill {
 pub struct FlagPatch {
     /// Off serves the caller's own default.
     pub enabled: bool,
-    /// Why.
+    /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

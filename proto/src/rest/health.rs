@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Readiness {
-    /// The whole.
+    /// The state of the node as a whole.
     pub status: ReadyState,
-    /// The node's name.
+    /// The name of the node.
     pub node: String,
     /// The server's version.
     pub version: String,
-    /// Part by part.
+    /// The state of each part, by name.
     pub parts: BTreeMap<String, PartHealth>,
     /// Settings of the store that can lose acknowledged data, each with the way out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -24,11 +24,11 @@ pub struct Readiness {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReadyState {
-    /// All is well.
+    /// Everything works.
     Ready,
     /// Flags are served and kills work; ordinary writes do not.
     Degraded,
-    /// Send nobody here.
+    /// The node should not get traffic.
     NotReady,
 }
 
@@ -36,9 +36,9 @@ pub enum ReadyState {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PartHealth {
-    /// The state.
+    /// The state of the part.
     pub state: ReadyState,
-    /// Since when.
+    /// When it entered this state.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: jiff::Timestamp,
     /// Why, in words; empty when all is well.

@@ -1,4 +1,4 @@
-//! `/v1/keys`.
+//! Bodies of `/v1/keys`.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::role::Role;
 
-/// `POST /v1/keys`.
+/// The body of `POST /v1/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyRequest {
@@ -18,9 +18,9 @@ pub struct KeyRequest {
     /// Where it may do it; empty only for an admin key, which may everywhere. `"environment": NAME` says the same of one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<EnvironmentKey>,
-    /// What it is called; the log names its holder by it.
+    /// The name of the key; the log names its holder by it.
     pub name: String,
-    /// Why.
+    /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -29,7 +29,7 @@ pub struct KeyRequest {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyCreated {
-    /// Its id, which is no secret.
+    /// The key's id, which is not secret.
     pub id: String,
     /// The key; absent where the answer to a repeated call is given again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,16 +44,16 @@ pub struct KeyCreated {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyView {
-    /// Its id.
+    /// The key's id.
     pub id: String,
-    /// What it is called.
+    /// The name of the key.
     pub name: String,
     /// What it may do.
     pub role: Role,
     /// Where it may do it; empty = everywhere.
     #[serde(default)]
     pub environments: Vec<EnvironmentKey>,
-    /// When it was made.
+    /// When it was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: jiff::Timestamp,
 }
@@ -81,7 +81,7 @@ impl Members for KeyRequest {
         environments.dedup();
         if environments.is_empty() && role != Role::Admin {
             return reader.within("environments", |reader| {
-                reader.refuse(format!("is empty; a key of role {role} names the environments that it is for"))
+                reader.refuse(format!("is empty; a key of role {role} must name its environments"))
             });
         }
         if !environments.is_empty() && role == Role::Admin {

@@ -9,11 +9,11 @@ use crate::kill::{AllFlags, Kill, KillId, KillScope};
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
-/// `POST kills`.
+/// The body of `POST kills`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KillRequest {
-    /// What shall serve its safe variant.
+    /// The flags that are to serve their safe variant.
     pub scope: KillScope,
     /// Why; may be said afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,7 +24,7 @@ pub struct KillRequest {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReasonRequest {
-    /// Why.
+    /// The reason, recorded in the audit log.
     pub reason: String,
 }
 
@@ -34,7 +34,7 @@ pub struct ReasonRequest {
 pub struct KillResponse {
     /// The kill's id.
     pub id: KillId,
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision that it made; `null` while it is provisional.
     pub revision: Option<Revision>,
@@ -44,12 +44,12 @@ pub struct KillResponse {
     /// Whether it would be lost by a restart of the node, its journal being unwritable too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost_on_restart: bool,
-    /// What it covers.
+    /// The flags that it covers.
     pub scope: KillScope,
-    /// Why; absent while nobody has said.
+    /// The reason; absent until one is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether nobody has said why; `PATCH kills/{id}` adds it.
+    /// Whether no reason was given yet; `PATCH kills/{id}` adds one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reason_missing: bool,
     /// The flags that it covers now and what each serves; at most the first 1,000.
@@ -68,7 +68,7 @@ pub struct KillResponse {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServedFlag {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
     /// The variant; `null` = the caller's own default.
     pub serves: Option<VariantName>,
@@ -83,7 +83,7 @@ pub const NAMED_FLAGS: usize = 1_000;
 pub struct RestoreResponse {
     /// The kill that was lifted.
     pub id: KillId,
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision that lifted it; `null` where a provisional kill was withdrawn, or the restore itself is provisional.
     pub revision: Option<Revision>,
@@ -102,7 +102,7 @@ pub struct RestoreResponse {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KillView {
-    /// The kill.
+    /// The kill itself.
     #[serde(flatten)]
     pub kill: Kill,
     /// The epoch of its last change.
@@ -112,7 +112,7 @@ pub struct KillView {
     /// Whether it is in force without being in the log yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
-    /// Whether nobody has said why.
+    /// Whether no reason was given yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reason_missing: bool,
     /// The flags that it covers now and what each serves; at most the first 1,000.
@@ -159,7 +159,7 @@ impl Members for ReasonRequest {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         match super::reason(reader, map) {
             Some(reason) => Ok(Self { reason }),
-            None => reader.within("reason", |reader| reader.refuse("is missing; say why")),
+            None => reader.within("reason", |reader| reader.refuse("is missing; give a reason")),
         }
     }
 }

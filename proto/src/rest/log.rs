@@ -1,4 +1,4 @@
-//! `revisions`, `diff` and `/v1/audit`: what stands in the logs.
+//! `revisions`, `diff` and `/v1/audit`: the contents of the logs.
 
 use serde_json::value::RawValue;
 
@@ -19,18 +19,18 @@ pub struct LogEntry {
     pub log: String,
     /// Its place in the log.
     pub sequence: Sequence,
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision that it made; `null` for a commit of records.
     pub revision: Option<Revision>,
-    /// When.
+    /// When the commit was made.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Who.
+    /// Who made the commit.
     pub actor: Actor,
-    /// From where.
+    /// Where the commit came from.
     pub origin: Origin,
-    /// Why.
+    /// The reason given for the commit; absent if none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The release that it belongs to.
@@ -55,7 +55,7 @@ pub struct LogEntry {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeSummary {
-    /// Its name: `put_flag`.
+    /// The name of the change: `put_flag`.
     pub change: String,
     /// What it is about: a key, a kill's id and scope.
     pub subject: String,
@@ -65,12 +65,12 @@ pub struct ChangeSummary {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogEntryView {
-    /// The log.
+    /// The log's name: `system`, or the name of an environment.
     pub log: String,
     /// The commit as it is stored: its digest is SHA-256 over `previous` (32 bytes) and these bytes.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub commit: Box<RawValue>,
-    /// Its digest.
+    /// The digest of the entry.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub digest: Digest,
     /// The digest of the entry before it; all zeros for the first.
@@ -82,15 +82,15 @@ pub struct LogEntryView {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevisionDiff {
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The older revision.
     pub from: Revision,
     /// The newer revision.
     pub to: Revision,
-    /// Flags that differ.
+    /// The flags that differ.
     pub flags: Vec<FlagDiff>,
-    /// Segments that differ.
+    /// The segments that differ.
     pub segments: Vec<SegmentDiff>,
     /// Kills that were pulled in between and stand.
     pub killed: Vec<crate::Kill>,
@@ -107,15 +107,15 @@ pub struct RevisionDiff {
 pub struct AuditReport {
     /// Whether every log is whole.
     pub whole: bool,
-    /// Log by log.
+    /// The result for each log.
     pub logs: Vec<LogReport>,
 }
 
-/// A log's proof.
+/// The result of verifying one log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogReport {
-    /// The log.
+    /// The log's name: `system`, or the name of an environment.
     pub log: String,
     /// How many entries follow one another from the first.
     pub entries: u64,

@@ -1,4 +1,4 @@
-//! `/v1/outcomes`.
+//! Body of `/v1/outcomes`.
 
 /// The answer to `POST /v1/outcomes`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

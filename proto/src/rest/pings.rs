@@ -6,10 +6,10 @@ use crate::ping::Ping;
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PingView {
-    /// The ping.
+    /// The ping and its revision.
     #[serde(flatten)]
     pub ping: Ping,
-    /// Its figures.
+    /// How many applications confirmed, and how fast.
     #[serde(flatten)]
     pub figures: PingFigures,
 }
@@ -22,11 +22,11 @@ pub struct PingFigures {
     pub connected: u64,
     /// How many of them have confirmed.
     pub confirmed: u64,
-    /// Median milliseconds from the commit to the confirmation; `null` where nobody has confirmed.
+    /// Median milliseconds from the commit to the confirmation; `null` if none has confirmed.
     pub p50_ms: Option<f64>,
-    /// 99th percentile.
+    /// 99th percentile of milliseconds from the commit to the confirmation.
     pub p99_ms: Option<f64>,
-    /// The slowest.
+    /// Milliseconds from the commit to the last confirmation so far.
     pub max_ms: Option<f64>,
 }
 
@@ -37,7 +37,7 @@ pub struct LastPing {
     /// When it was sent.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Its figures.
+    /// How many applications confirmed, and how fast.
     #[serde(flatten)]
     pub figures: PingFigures,
 }

@@ -34,17 +34,17 @@ pub struct PlanResponse {
     /// How many flags and segments a file set has that are as its files say, or stay as they are.
     #[serde(default)]
     pub unchanged: usize,
-    /// What stays otherwise than a file set says, because it was changed by hand since the set was last applied and its files say
+    /// What stays different from a file set, because it was changed by hand since the set was last applied and its files say
     /// what they said then.
     #[serde(default)]
     pub kept: Vec<KeptEdit>,
     /// What the file set takes over.
     #[serde(default)]
     pub adopted: Vec<AdoptedEntry>,
-    /// How many users would be served otherwise, computed by the engine that applications evaluate with.
+    /// How many users would get a different variant, computed with the engine that applications use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UserShare>,
-    /// The same for each flag that would answer somebody otherwise.
+    /// The same for each flag of which some user would get a different variant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<FlagKey, FlagShare>,
     /// Kills that stay on flags of the plan: these go on serving their safe variant.
@@ -55,7 +55,7 @@ pub struct PlanResponse {
     pub warnings: Vec<String>,
 }
 
-/// A part of a flag or a segment that stays otherwise than its file says.
+/// A part of a flag or a segment that stays different from its file.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeptEdit {
@@ -79,9 +79,9 @@ pub struct KeptEdit {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdoptedEntry {
-    /// Which: `flags.checkout-v2`.
+    /// The entry: `flags.checkout-v2`.
     pub path: String,
-    /// The set that owned it; absent = nobody did.
+    /// The set that owned it; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<SetName>,
 }

@@ -1,4 +1,4 @@
-//! `policy`: what an environment asks of those who change it, and what it does by itself.
+//! `policy`: required protection and automation of an environment.
 
 use serde_json::{Map, Value};
 

@@ -38,7 +38,7 @@ const DETAILS: &[&str] = REQUEST.split_at(1).1;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseRequest {
-    /// Its name.
+    /// The release's name.
     pub name: ReleaseName,
     /// What it says about itself.
     #[serde(flatten)]
@@ -66,7 +66,7 @@ pub struct ReleasePatch {
 pub struct ReleaseView {
     /// `null`: releases are records, and make no revision.
     pub revision: Option<Revision>,
-    /// The release.
+    /// The release itself.
     #[serde(flatten)]
     pub release: Release,
     /// Until when it can be taken back as planned, where it says so.
@@ -81,7 +81,7 @@ pub struct ReleaseView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackWindow {
-    /// When it ends.
+    /// When the window ends.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub ends: jiff::Timestamp,
     /// Seconds that are left; 0 = it is over.
@@ -92,7 +92,7 @@ pub struct RollbackWindow {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDetail {
-    /// The release.
+    /// The release and its figures.
     #[serde(flatten)]
     pub view: ReleaseView,
     /// What it changed, as it was at the baseline and as it is now.
@@ -124,7 +124,7 @@ pub struct ReleaseDiff {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleasedFlag {
-    /// Which.
+    /// The key of the flag.
     pub key: FlagKey,
     /// As it was at the baseline; absent = it was not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -274,7 +274,7 @@ fn owner_role(text: &str) -> Result<String, ValidationErrors> {
     }
     Err(ValidationErrors::one(
         "",
-        format!("{text:?} is no role of an owner; one is called \"commander\" or \"operations\""),
+        format!("{text:?} is not an owner role; use one word, such as \"commander\" or \"operations\""),
     ))
 }
 
@@ -283,7 +283,7 @@ fn something(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.prose(value)?;
     let text = text.trim();
     if text.is_empty() {
-        return reader.refuse("is empty; leave it out where there is nothing to say");
+        return reader.refuse("is empty; leave it out if there is nothing to say");
     }
     Ok(text.to_owned())
 }

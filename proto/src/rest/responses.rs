@@ -1,4 +1,4 @@
-//! What a write is answered.
+//! Responses of writes.
 
 use crate::confirmation::Confirmation;
 use crate::key::{FlagKey, SegmentKey};
@@ -8,7 +8,7 @@ use crate::revision::{Epoch, Revision};
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WriteResponse {
-    /// The epoch.
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
     /// The revision from which on it holds: the new one, or the current one where nothing had to change.
     pub revision: Option<Revision>,
@@ -17,13 +17,13 @@ pub struct WriteResponse {
     /// Flags that answer by another definition or are covered by other kills than before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagKey>,
-    /// Segments that changed.
+    /// The keys of the segments that changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentKey>,
     /// What the caller should know although all went well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Who has confirmed it: after the time of `?wait=`, or else at once. Looked up anew for a repeated call.
+    /// Who has confirmed it: after the time of `?wait=`, or else at once. Looked up again for a repeated call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
 }
@@ -34,7 +34,7 @@ pub struct WriteResponse {
 pub struct RecordResponse {
     /// Whose record was written.
     pub id: String,
-    /// The epoch of the log that it stands in.
+    /// The epoch of the log that contains it.
     pub epoch: Epoch,
     /// Always `null`.
     pub revision: Option<Revision>,

@@ -11,13 +11,13 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::rollback::RollbackOptions;
 
-/// `POST rollbacks/{id}/resume`.
+/// The body of `POST rollbacks/{id}/resume`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResumeRequest {
     /// Whether all steps that are left are made at once.
     pub now: bool,
-    /// Why.
+    /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -36,16 +36,16 @@ pub struct UndoRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub plan: Option<Digest>,
-    /// Why.
+    /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// `POST rollbacks/{id}/review`.
+/// The body of `POST rollbacks/{id}/review`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReviewRequest {
-    /// What was found.
+    /// What the review found.
     pub note: String,
 }
 
@@ -80,7 +80,7 @@ impl Members for UndoRequest {
         let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
         let plan = reader.optional(map, "plan", |reader, value| {
             let text = reader.text(value)?;
-            let wrong = |_| reader.refuse("is no plan's hash; give `hash` as `undo/plan` answered it");
+            let wrong = |_| reader.refuse("is not a plan hash; use the `hash` that `undo/plan` returned");
             text.parse().or_else(wrong)
         });
         Ok(Self {
@@ -100,7 +100,7 @@ impl Members for ReviewRequest {
         let note = reader.required(map, "note", "a text that says what was found", |reader, value| {
             let note = reader.prose(value)?;
             if note.trim().is_empty() {
-                return reader.refuse("is empty; say what was found");
+                return reader.refuse("is empty; describe what was found");
             }
             Ok(note.trim().to_owned())
         });

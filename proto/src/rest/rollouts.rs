@@ -10,7 +10,7 @@ use crate::reader::{Read, Reader};
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayRequest {
-    /// The gate's name.
+    /// The name of the gate.
     pub gate: String,
     /// By how much the variant may be worse: percentage points, or a number's own unit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,9 +61,9 @@ impl Members for ReplayRequest {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Replay {
-    /// The gate.
+    /// The name of the gate.
     pub gate: String,
-    /// Step by step.
+    /// The result for each step.
     pub steps: Vec<ReplayedStep>,
 }
 
@@ -71,13 +71,13 @@ pub struct Replay {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayedStep {
-    /// Which, from 1.
+    /// The number of the step, from 1.
     pub step: u32,
     /// What it said at the end of the step.
     pub recorded: Option<GateVerdict>,
     /// What it would have said: at the first look at which it failed, else at the last.
     pub verdict: GateVerdict,
-    /// By what.
+    /// What the verdict is based on, in words.
     pub detail: String,
     /// Milliseconds after the step's beginning at which it would have said so.
     pub after_ms: u64,

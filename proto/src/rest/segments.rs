@@ -9,7 +9,7 @@ use crate::revision::{Epoch, Revision};
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SegmentView {
-    /// Its key.
+    /// The key of the segment.
     pub key: SegmentKey,
     /// The epoch of its last change.
     pub epoch: Epoch,

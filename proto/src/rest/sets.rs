@@ -6,7 +6,7 @@ use crate::key::{FlagKey, SegmentKey, SetName};
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetView {
-    /// Its name.
+    /// The name of the set.
     pub set: SetName,
     /// Its flags that are there.
     pub flags: Vec<FlagKey>,

@@ -7,7 +7,7 @@ use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::settings::{Bucketing, Settings};
 
-/// `GET settings`.
+/// The response of `GET settings`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsView {
@@ -15,18 +15,18 @@ pub struct SettingsView {
     pub epoch: Epoch,
     /// The revision of the environment.
     pub revision: Revision,
-    /// The settings.
+    /// The settings of the environment.
     pub settings: Settings,
     /// Whether they were read while the store could not be reached.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
-/// Settings as they shall be; the body of `PUT settings`, and of `put_settings` in a commit.
+/// The settings to put in force; the body of `PUT settings`, and of `put_settings` in a commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsRequest {
-    /// The bucketing generation.
+    /// The generation of the bucketing hash: `v2` or `v3`.
     pub bucketing: Bucketing,
     /// Whether the caller knows what another generation does: `true` is needed to change it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -51,7 +51,7 @@ impl Members for SettingsRequest {
         let bucketing = reader.required(map, "bucketing", "\"v2\" or \"v3\"", |reader, value| match reader.text(value)? {
             "v2" => Ok(Bucketing::V2),
             "v3" => Ok(Bucketing::V3),
-            other => reader.refuse(format!("{other:?} is no bucketing generation; there are \"v2\" and \"v3\"")),
+            other => reader.refuse(format!("{other:?} is not a bucketing generation; use \"v2\" or \"v3\"")),
         });
         let rebuckets_everybody = reader.optional(map, "rebuckets_everybody", Reader::boolean).unwrap_or_default();
         let reason = super::reason(reader, map);

@@ -1,4 +1,4 @@
-//! `stale-flags`: flags that may have had their day, with the evidence.
+//! `stale-flags`: flags that look unused, with the evidence.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct StaleFlags {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StaleFlag {
-    /// Which.
+    /// The key of the flag.
     pub key: FlagKey,
     /// Who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -50,14 +50,14 @@ fn every_problem_of_a_commit_is_told_at_once_with_its_path() {
     });
     let found = faults::<CommitRequest>(&body);
     let starts = |path: &str| assert!(found.iter().any(|fault| fault.starts_with(path)), "{path} in {found:#?}");
-    starts("reasn: is no member of a commit; did you mean \"reason\"?");
-    starts("changes[0].put_flg: is no member of a change; did you mean \"put_flag\"?");
+    starts("reasn: is not a member of a commit; did you mean \"reason\"?");
+    starts("changes[0].put_flg: is not a member of a change; did you mean \"put_flag\"?");
     starts("changes[1]: names two changes");
     starts("changes[2].put_flag.key: a flag key");
     starts("changes[2].put_flag.flag.safe: is missing");
     starts("changes[3].kill.scope.all: \"all\" can only be true");
     starts("changes[4].apply_set.flags.a.variants: is missing");
-    starts("changes[4].apply_set.prune: is no member of a file set");
+    starts("changes[4].apply_set.prune: is not a member of a file set");
     starts("changes[4].apply_set.takeover: must be \"refuse\" or \"adopt\"");
     starts("changes[5]: must be an object");
 }
@@ -83,14 +83,14 @@ fn a_kill_needs_a_scope_and_no_reason() {
         faults::<KillRequest>(&json!({"reason": " "})),
         [
             "scope: is missing; it must be {\"flag\": key}, {\"tag\": tag} or {\"all\": true}",
-            "reason: is empty; say why, or leave it out"
+            "reason: is empty; give a reason, or leave it out"
         ]
     );
     assert_eq!(
         faults::<KillRequest>(&json!({"scope": {"flag": "a", "tag": "b"}})),
         ["scope: must name one thing: {\"flag\": key}, {\"tag\": tag} or {\"all\": true}"]
     );
-    assert_eq!(faults::<ReasonRequest>(&json!({})), ["reason: is missing; say why"]);
+    assert_eq!(faults::<ReasonRequest>(&json!({})), ["reason: is missing; give a reason"]);
 }
 
 #[test]
@@ -100,13 +100,13 @@ fn every_key_but_an_admins_names_its_environments() {
     assert!(KeyRequest::from_value(&json!({"role": "admin", "name": "ops"})).is_ok());
     assert!(faults::<KeyRequest>(&json!({"role": "sdk", "name": "shop"}))[0].starts_with("environments: is empty"));
     assert!(faults::<KeyRequest>(&json!({"role": "admin", "environment": "production", "name": "ops"}))[0].starts_with("environments: must be left out"));
-    assert!(faults::<KeyRequest>(&json!({"role": "boss", "environment": "production", "name": "x"}))[0].starts_with("role: \"boss\" is no role"));
+    assert!(faults::<KeyRequest>(&json!({"role": "boss", "environment": "production", "name": "x"}))[0].starts_with("role: \"boss\" is not a role"));
 }
 
 #[test]
 fn an_unknown_bucketing_generation_is_refused() {
     assert_eq!(
         faults::<SettingsRequest>(&json!({"bucketing": "v4"})),
-        ["bucketing: \"v4\" is no bucketing generation; there are \"v2\" and \"v3\""]
+        ["bucketing: \"v4\" is not a bucketing generation; use \"v2\" or \"v3\""]
     );
 }

@@ -19,7 +19,7 @@ pub use self::request::{CredentialKind, ModeOverride, TriggerPatch, TriggerReque
 pub struct TriggerView {
     /// `null`: triggers are records, and make no revision.
     pub revision: Option<Revision>,
-    /// Its name.
+    /// The trigger's name, unique within its environment.
     pub name: TriggerName,
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
@@ -29,18 +29,18 @@ pub struct TriggerView {
     /// Where its signals are sent; absent for a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
     /// The same in words.
     pub message: String,
     /// When a signal counts.
     pub conditions: SignalConditions,
-    /// How long after an action it takes no other.
+    /// Cooldown: how long after an action the trigger takes no other.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "15m"))]
     pub cooldown: HumanDuration,
     /// Actions that it may take in an hour.
     pub max_per_hour: u32,
-    /// How long a person may take to answer where it asks.
+    /// How long a person may take to answer, in mode `ask`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1h"))]
     pub answer_within: HumanDuration,
     /// Whether it is on.
@@ -53,9 +53,9 @@ pub struct TriggerView {
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Who made it.
+    /// Who created the trigger.
     pub by: Actor,
-    /// When.
+    /// When the trigger was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
 }
@@ -64,10 +64,10 @@ pub struct TriggerView {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerCreated {
-    /// The trigger.
+    /// The trigger's state and options.
     #[serde(flatten)]
     pub trigger: TriggerView,
-    /// Its secret; absent for a gate, where the caller gave it himself, and in a replayed answer.
+    /// Its secret; absent for a gate, where the caller provided it, and in a replayed answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
@@ -76,7 +76,7 @@ pub struct TriggerCreated {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerDetail {
-    /// The trigger.
+    /// The trigger's state and options.
     #[serde(flatten)]
     pub trigger: TriggerView,
     /// Newest first, at most ten.
@@ -89,7 +89,7 @@ pub struct TriggerDetail {
 pub struct FiringView {
     /// `null`: firings are records, and make no revision.
     pub revision: Option<Revision>,
-    /// The firing.
+    /// The firing itself.
     #[serde(flatten)]
     pub firing: Firing,
     /// Seconds since it was taken.
@@ -141,7 +141,7 @@ pub struct HookResponse {
     pub outcome: HookOutcome,
     /// The same in words.
     pub message: String,
-    /// The firing, where there is one.
+    /// The firing, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<FiringId>,
     /// The kills that it pulled, or found in force.

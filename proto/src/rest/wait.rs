@@ -11,14 +11,18 @@ use crate::ValidationErrors;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait(pub Duration);
 
-/// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
 
 impl FromStr for Wait {
     type Err = ValidationErrors;
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
-        let refuse = || ValidationErrors::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
+        let refuse = || {
+            ValidationErrors::one(
+                "",
+                format!("{text:?} is not a valid time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()),
+            )
+        };
         let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
             (Some(number), _) => (number, 1),
             (None, Some(number)) => (number, 1_000),

@@ -16,7 +16,7 @@ use crate::role::Role;
 /// A plan that is valid in itself; whether the flag can follow it is known when it is started.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RolloutPlan {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
     /// The variant whose share is raised.
     pub variant: VariantName,
@@ -34,7 +34,7 @@ pub struct RolloutPlan {
     /// When steps may begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<RolloutWindow>,
-    /// How long it is watched on after the last step's hold.
+    /// How long the gates keep watching after the hold of the last step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bake: Option<HumanDuration>,
     /// The release that its steps belong to. All rollouts of a release move and go back in lockstep.
@@ -48,7 +48,7 @@ pub struct RolloutPlan {
     pub no_gates: bool,
 }
 
-/// One step.
+/// One step of a rollout plan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RolloutStep {
     /// Who gets the variant from this step on.
@@ -63,7 +63,7 @@ pub struct RolloutStep {
 /// Who gets the variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exposure {
-    /// A segment, beside whoever gets it already.
+    /// A segment, in addition to the users who get it already.
     Segment(SegmentKey),
     /// A share of all users of the rule.
     Share(Percent),

@@ -1,4 +1,4 @@
-//! What goes wrong in a drill.
+//! Faults that a drill injects.
 
 use serde_json::{Map, Value};
 
@@ -11,31 +11,31 @@ use crate::reader::{Read, Reader};
 pub enum DrillFault {
     /// The store cannot be reached when the rollback is first tried, and comes back after a kill has made its scope safe.
     StoreAway {
-        /// How.
+        /// How the store fails.
         how: StoreOutage,
     },
     /// A node is ended on the spot (`kill -9`): one of two on Redis, else the only one, which is started again.
     NodeKilled {
-        /// When.
+        /// When the fault happens.
         at: FaultTime,
     },
     /// Some applications are sent everything late.
     SlowReaders {
-        /// How many.
+        /// Number of applications affected.
         count: u64,
         /// Milliseconds by which each piece is late.
         delay_ms: u64,
     },
     /// Some applications lose their connections.
     LostConnections {
-        /// How many.
+        /// Number of applications affected.
         count: u64,
-        /// When.
+        /// When the fault happens.
         at: FaultTime,
     },
     /// Clients are connected that never confirm anything.
     Straggler {
-        /// How many.
+        /// Number of such clients.
         count: u64,
     },
     /// A check says that service is not there.
@@ -91,7 +91,7 @@ impl DrillFault {
         if let Some(name) = value.as_str() {
             if !NAMES.contains(&name) {
                 let hint = crate::reader::hint(name, NAMES);
-                return reader.refuse(format!("{name:?} is no fault{hint}; there are {}", NAMES.join(", ")));
+                return reader.refuse(format!("{name:?} is not a fault{hint}; choose from {}", NAMES.join(", ")));
             }
             return Ok(Self::read_named(reader, name, &Map::new()));
         }
@@ -103,8 +103,8 @@ impl DrillFault {
                 let settings = reader.object(settings)?;
                 Ok(Self::read_named(reader, name, settings))
             }),
-            (None, _) => reader.refuse(format!("names no fault; there are {}", NAMES.join(", "))),
-            (Some((first, _)), Some((second, _))) => reader.refuse(format!("names two faults, {first} and {second}; give each an item of its own")),
+            (None, _) => reader.refuse(format!("names no fault; choose from {}", NAMES.join(", "))),
+            (Some((first, _)), Some((second, _))) => reader.refuse(format!("names two faults, {first} and {second}; give each its own item")),
         }
     }
 
@@ -170,7 +170,7 @@ fn outage(reader: &mut Reader, value: &Value) -> Read<StoreOutage> {
     match reader.text(value)? {
         "frozen" => Ok(StoreOutage::Frozen),
         "killed" => Ok(StoreOutage::Killed),
-        other => reader.refuse(format!("{other:?} is no way for a store to go; it is frozen or killed")),
+        other => reader.refuse(format!("{other:?} is not a kind of store outage; use frozen or killed")),
     }
 }
 
@@ -179,7 +179,7 @@ fn moment(reader: &mut Reader, map: &Map<String, Value>, otherwise: FaultTime) -
         "before-rollback" => Ok(FaultTime::BeforeRollback),
         "after-plan" => Ok(FaultTime::AfterPlan),
         "after-commit" => Ok(FaultTime::AfterCommit),
-        other => reader.refuse(format!("{other:?} is no moment of a drill; it is before-rollback, after-plan or after-commit")),
+        other => reader.refuse(format!("{other:?} is not a moment in a drill; use before-rollback, after-plan or after-commit")),
     });
     at.unwrap_or(otherwise)
 }
@@ -189,6 +189,6 @@ fn when(reader: &mut Reader, value: &Value) -> Read<CheckPhase> {
         "before" => Ok(CheckPhase::Before),
         "step" => Ok(CheckPhase::Step),
         "after" => Ok(CheckPhase::After),
-        other => reader.refuse(format!("{other:?} is not when a check is asked; it is before, step or after")),
+        other => reader.refuse(format!("{other:?} is not a phase for a check; use before, step or after")),
     }
 }

@@ -74,16 +74,16 @@ speed: fast
     for field in [
         "name: is missing",
         "applications: must be a number of applications from 1",
-        "store: \"postgres\" is no store",
-        "scope: \"everywhere\" is no scope",
-        "to: \"yesterday\" is no aim",
-        "steps: must be falling percentages",
-        "faults[0]: \"stragler\" is no fault; did you mean \"straggler\"?",
+        "store: \"postgres\" is not a store",
+        "scope: \"everywhere\" is not a scope",
+        "to: \"yesterday\" is not a target",
+        "steps: must be decreasing percentages",
+        "faults[0]: \"stragler\" is not a fault; did you mean \"straggler\"?",
         "faults[1].straggler.count: must be a number from 1",
         "faults[2]: names two faults",
-        "expect.state: \"planned\" is no end",
-        "expect.refused: \"NOPE\" is no code",
-        "speed: is no member of a scenario",
+        "expect.state: \"planned\" is not a final state",
+        "expect.refused: \"NOPE\" is not a problem code",
+        "speed: is not a member of a scenario",
     ] {
         assert!(told.iter().any(|problem| problem.starts_with(field)), "{field} is missing in {told:#?}");
     }
@@ -94,5 +94,5 @@ fn what_does_not_go_together_is_refused() {
     assert!(problems("{name: a, to: baseline}")[0].starts_with("to: is the baseline of a release"));
     assert!(problems("{name: a, store: embedded, faults: [store-away]}")[0].starts_with("store: is embedded"));
     assert!(problems("{name: a, faults: [{failing-check: {when: step}}]}")[0].starts_with("steps: is missing"));
-    assert!(problems("{name: a, every_seconds: 2}")[0].starts_with("every_seconds: says how long"));
+    assert!(problems("{name: a, every_seconds: 2}")[0].starts_with("every_seconds: sets how long"));
 }

@@ -23,7 +23,7 @@ pub enum TriggerAction {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagSelection {
-    /// Their keys.
+    /// The keys of the selected flags.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
 }
@@ -32,9 +32,9 @@ pub struct FlagSelection {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerRollback {
-    /// What goes back.
+    /// What is rolled back.
     pub scope: TriggerRollbackScope,
-    /// To where; a release goes back to its baseline, everything else to `last-known-good`, where it does not say.
+    /// The target; if omitted, the baseline for a release, and `last-known-good` for everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<TargetName>,
 }
@@ -48,9 +48,9 @@ pub enum TriggerRollbackScope {
     OpenRelease,
     /// What this release changed.
     Release(ReleaseName),
-    /// These flags.
+    /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),
-    /// Everything.
+    /// The whole environment.
     Environment,
 }
 

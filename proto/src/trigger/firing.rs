@@ -14,19 +14,19 @@ use crate::validation::ValidationErrors;
 pub use crate::actor::Attribution;
 pub use crate::id::FiringId;
 
-/// A firing.
+/// One firing of a trigger.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Firing {
-    /// Its id.
+    /// The firing's id.
     pub id: FiringId,
-    /// The trigger.
+    /// The name of the trigger.
     pub trigger: TriggerName,
     /// By what the signals of one incident are told from others: Alertmanager's group, PagerDuty's incident.
     pub group: String,
     /// The signal, in short: `HighErrorRate, severity=page`.
     pub summary: String,
-    /// Its labels.
+    /// The labels of the signal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Since when it fires, as the signal says: the newest, where it was told again.
@@ -44,7 +44,7 @@ pub struct Firing {
     /// The same in words, and what can be done next.
     #[serde(alias = "says")]
     pub message: String,
-    /// What it did.
+    /// The effects of the trigger's action.
     #[serde(default)]
     pub effects: FiringEffects,
     /// Until when a person may answer, where it waits or was held back.
@@ -85,7 +85,7 @@ pub enum FiringState {
     Suppressed,
     /// Nothing was to be done but to record it.
     Recorded,
-    /// It is recorded what would have been done.
+    /// Only records what would have been done.
     DryRun,
     /// A resolve came before its firing, which is not acted on any more.
     Resolved,
@@ -101,7 +101,7 @@ pub struct FiringEffects {
     /// Whether any of them was provisional when it was pulled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
-    /// Its rollback.
+    /// The id of the rollback that it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackId>,
     /// The rollouts that it paused.
@@ -116,11 +116,11 @@ pub struct FiringEffects {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagTransition {
-    /// Which.
+    /// The key of the flag.
     pub key: FlagKey,
     /// Whom it serves what, in words.
     pub from: String,
-    /// The same, afterwards.
+    /// The same after the action.
     pub to: String,
 }
 
@@ -167,13 +167,13 @@ impl Firing {
     /// Why no person can have it act any more; `None` where one can.
     pub fn why_not_confirmed(&self, now: jiff::Timestamp) -> Option<String> {
         if !self.state.can_be_confirmed() {
-            return Some("there is nothing to answer".to_owned());
+            return Some("it is not waiting for an answer".to_owned());
         }
         if let Some(resolved) = self.resolved {
-            return Some(format!("what it was about ended at {resolved}"));
+            return Some(format!("its alert was resolved at {resolved}"));
         }
         match self.answer_by {
-            Some(until) if until < now => Some(format!("it had to be answered by {until}")),
+            Some(until) if until < now => Some(format!("it expired at {until}")),
             Some(_) | None => None,
         }
     }

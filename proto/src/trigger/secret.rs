@@ -1,4 +1,4 @@
-//! What a trigger knows its signals by.
+//! Secrets that authenticate the signals of a trigger.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub enum Credential {
 pub struct SigningKey(String);
 
 impl SigningKey {
-    /// Wraps a text.
+    /// Makes a signing key from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -26,30 +26,30 @@ use super::signals;
 use super::source;
 use super::target::{From, Target};
 
-/// How often the users are asked anew.
+/// How often the flags are evaluated again for all users.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// See all of it in one terminal
+/// See Ripcord at work in one terminal
 ///
-/// It starts a server in a temporary folder, applications with simulated users, and shows what the users are served while you
-/// kill and restore from a second terminal. Nothing of it is left behind.
+/// It starts a server in a temporary folder, applications with simulated users, and shows what the users get while you
+/// kill and restore from a second terminal. Nothing is left behind.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord demo
   ripcord demo --applications 20 --users 5000
-  ripcord demo --seconds 10                then it ends by itself")]
+  ripcord demo --seconds 10                then it ends")]
 pub(crate) struct Demo {
-    /// Where its server listens; a port that is free unless told
+    /// Address of its server; a free port by default
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// How many applications are connected
+    /// Number of connected applications
     #[arg(long, default_value_t = 5, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     applications: u16,
-    /// How many users they have
+    /// Number of simulated users
     #[arg(long, default_value_t = 1_000, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     users: u32,
-    /// End after this many seconds; else at Ctrl-C
+    /// End after this many seconds; by default, at Ctrl-C
     #[arg(long, value_name = "NUMBER")]
     seconds: Option<u64>,
 }
@@ -57,11 +57,11 @@ pub(crate) struct Demo {
 /// Runs until Ctrl-C.
 pub(crate) fn run<S: Server>(output: Output, demo: &Demo) -> Result<Exit, Failure> {
     let failed = |what: &str, error: &dyn std::fmt::Display| Failure::Local(format!("{what}: {error}."));
-    let folder = tempfile::tempdir().map_err(|error| failed("No temporary folder can be made", &error))?;
+    let folder = tempfile::tempdir().map_err(|error| failed("Cannot create a temporary folder", &error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| failed("No runtime can be started", &error))?;
+        .map_err(|error| failed("Cannot start a runtime", &error))?;
     let settings = OwnServer {
         listen: demo.listen,
         data_dir: folder.path().join("data"),
@@ -88,7 +88,7 @@ async fn play<S: Server>(output: Output, demo: &Demo, settings: OwnServer) -> Re
     // One that has ended already was the reason, and cannot be waited for again.
     if ended.is_ok() {
         serving.await?;
-        note("The demo has ended; its folder is gone.");
+        note("The demo has ended and its folder was removed.");
     }
     ended.map(|()| Exit::Done)
 }
@@ -101,7 +101,7 @@ async fn show(output: Output, demo: &Demo, is_ready: oneshot::Receiver<Started>)
     };
     let announcement = started.announce(Keep::WhileRunning);
     if let Err(error) = &announcement {
-        tracing::warn!(%error, "commands on this machine will need --server and --key");
+        tracing::warn!(%error, "commands on this machine need --server and --key");
     }
     let (server, admin) = (started.url(), started.admin_key.clone());
     let client = Client::new(Target {
@@ -142,8 +142,8 @@ async fn fill(client: &Client) -> Result<EnvironmentKey, Failure> {
     let environment = file
         .environment
         .clone()
-        .ok_or_else(|| Failure::Local("The demo's flags name no environment.".to_owned()))?;
-    let request = source::commit_of(file, Some("the demo begins".to_owned()));
+        .ok_or_else(|| Failure::Local("The demo's flags do not name an environment.".to_owned()))?;
+    let request = source::commit_of(file, Some("the demo starts".to_owned()));
     let _: Answer<serde::de::IgnoredAny> = client.call(Call::post(path(&environment, &["commits"])).json(&request)?).await?;
     Ok(environment)
 }
@@ -158,7 +158,7 @@ async fn application_key(client: &Client, environment: &EnvironmentKey) -> Resul
     let made: Answer<KeyCreated> = client.call(Call::post(["v1", "keys"]).json(&request)?).await?;
     made.value
         .key
-        .ok_or_else(|| Failure::Local("The server made a key and did not show it.".to_owned()))
+        .ok_or_else(|| Failure::Local("The server created a key but did not return it.".to_owned()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `ripcord doctor`: what is wrong where, and what to do about it.
+//! `ripcord doctor`: diagnoses the setup and suggests fixes.
 
 mod checks;
 
@@ -10,8 +10,8 @@ use super::output::{Format, Paint, print};
 
 /// Diagnose the setup and suggest fixes
 ///
-/// Checks everything between this terminal and the applications. Exit code 1 if something is wrong; warnings alone are no
-/// failure.
+/// Checks everything between this terminal and the applications. Exit code 1 if there is a problem; with warnings only, it
+/// is 0.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,7 +20,7 @@ Examples:
   ripcord doctor --json")]
 pub(crate) struct Doctor {}
 
-/// How a thing is.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
@@ -29,7 +29,7 @@ enum State {
     Wrong,
 }
 
-/// One thing that was looked at.
+/// The finding of one check.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 struct Finding {
     check: &'static str,
@@ -77,9 +77,9 @@ fn describe(findings: &[Finding], paint: Paint) -> String {
     let lines: Vec<_> = findings.iter().map(|finding| line(finding, width, paint)).collect();
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
     let verdict = match (count(State::Wrong), count(State::Warning)) {
-        (0, 0) => paint.good("All is well."),
-        (0, warnings) => paint.warn(&format!("It works; {} to look at.", super::output::count(warnings, "thing", "things"))),
-        (wrong, _) => paint.bad(&format!("{} wrong.", super::output::count(wrong, "thing is", "things are"))),
+        (0, 0) => paint.good("OK: no problems found."),
+        (0, warnings) => paint.warn(&format!("OK, with {}.", super::output::count(warnings, "warning", "warnings"))),
+        (wrong, _) => paint.bad(&format!("{} found.", super::output::count(wrong, "problem", "problems"))),
     };
     format!("{}\n\n{verdict}", lines.join("\n"))
 }
@@ -87,8 +87,8 @@ fn describe(findings: &[Finding], paint: Paint) -> String {
 fn line(finding: &Finding, width: usize, paint: Paint) -> String {
     let sign = match finding.state {
         State::Well => paint.good("ok   "),
-        State::Warning => paint.warn("look "),
-        State::Wrong => paint.bad("WRONG"),
+        State::Warning => paint.warn("warn "),
+        State::Wrong => paint.bad("FAIL "),
     };
     let check = finding.check;
     let margin = " ".repeat(width + 9);

@@ -54,8 +54,8 @@ Examples:
   ripcord drill run --builtin store-outage --store redis
   ripcord drill run --scenario friday.yaml --junit drill.xml
   ripcord drill run --builtin straggler -f flags.yaml --keep=false
-  ripcord drill builtins                     what can be rehearsed
-  ripcord drill list                         what was
+  ripcord drill builtins                     the built-in scenarios
+  ripcord drill list                         the reports
 
 Exit codes of run: 0 passed, 1 failed, 3 a guard refused what should have
 been allowed.")]
@@ -68,16 +68,16 @@ pub(crate) struct DrillCommand {
 enum Action {
     /// Run a drill
     Run(Run),
-    /// List the reports that are kept, newest first
+    /// List saved reports, newest first
     List(ListArgs),
     /// Show a report
     Show {
         /// The drill's id
         id: DrillId,
     },
-    /// List the scenarios that come with the program
+    /// List the built-in scenarios
     Builtins {
-        /// Print the file of one, to begin a scenario with
+        /// Print the file of this scenario, as a template for your own
         name: Option<String>,
     },
 }
@@ -85,25 +85,25 @@ enum Action {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 struct Run {
-    /// A scenario's file; `-` reads the standard input
+    /// Scenario file; `-` reads standard input
     #[arg(long, group = "what", value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// A scenario that comes with the program
+    /// Name of a built-in scenario
     #[arg(long, group = "what", value_name = "NAME")]
     builtin: Option<String>,
-    /// On which store: embedded or redis [default: the scenario's, else embedded]
+    /// Store to run on: embedded or redis [default: the scenario's, else embedded]
     #[arg(long, value_name = "STORE")]
     store: Option<DrillStore>,
-    /// How many applications are connected [default: the scenario's, else 5]
+    /// Number of connected applications [default: the scenario's, else 5]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=limits::DRILL_APPLICATIONS))]
     applications: Option<u64>,
-    /// Rehearse on this flags file instead of the environment
+    /// Run on this flags file instead of a fork of the environment
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Write the verdicts as JUnit XML
+    /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Whether the report is kept with the environment
+    /// Whether to save the report in the environment
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
     keep: bool,
 }
@@ -126,7 +126,7 @@ async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
     let observations = tokio::select! {
         observations = runner::runner(&spec, &progress) => observations?,
         // What was started ends with what is dropped here.
-        () = signals.next() => return Err(Failure::Local("The drill was ended before it was over; nothing of it is left.".to_owned())),
+        () = signals.next() => return Err(Failure::Local("The drill was interrupted; nothing is left behind.".to_owned())),
     };
     let judgement = verdicts::judge(&spec.scenario, spec.confirm_within(), &observations);
     let request = DrillRequest {
@@ -139,7 +139,7 @@ async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
     };
     if let Some(path) = &command.junit {
         let document = junit::document(&Report::from(&request));
-        std::fs::write(path, document).map_err(|error| Failure::Local(format!("{} cannot be written: {error}.", path.display())))?;
+        std::fs::write(path, document).map_err(|error| Failure::Local(format!("Cannot write {}: {error}.", path.display())))?;
     }
     let text = Report::from(&request).describe(earlier.as_ref(), call.output.paint());
     call.output.text(&format!("\n{text}"));
@@ -149,14 +149,14 @@ async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
     }
     match kept {
         Ok(Some(kept)) => call.output.text(&format!(
-            "Kept as {}: {}",
+            "Saved as {}: {}",
             kept.drill.id,
             call.command(&format!("drill show {}", kept.drill.id))
         )),
         Ok(None) => {}
         Err(failure) => {
             note(&failure.describe(call.output.error_paint()));
-            note("The report was not kept; --keep=false runs a drill without keeping it.");
+            note("The report was not saved; use --keep=false to run a drill without saving it.");
             return Ok(if judgement.refused { Exit::Refused } else { Exit::Failed });
         }
     }
@@ -177,7 +177,7 @@ async fn spec(call: &Context, command: &Run) -> Result<Spec, Failure> {
     let store = command.store.or(scenario.store).unwrap_or(DrillStore::Embedded);
     if store == DrillStore::Embedded && scenario.needs_redis() {
         return Err(Failure::Usage(format!(
-            "{} takes the store away, and the embedded store never goes away from its node; run it with --store redis.",
+            "{} simulates a store outage, which is not possible with the embedded store; run it with --store redis.",
             scenario.name
         )));
     }
@@ -222,7 +222,7 @@ async fn keep(call: &Context, request: &DrillRequest) -> Result<Option<DrillReco
 
 /// The report as the API shows it, and whether a guard was in the way.
 fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillRecorded>) -> Result<String, Failure> {
-    let unwritable = |error: serde_json::Error| Failure::Local(format!("The report cannot be written: {error}."));
+    let unwritable = |error: serde_json::Error| Failure::Local(format!("Cannot write the report: {error}."));
     let mut report = match kept {
         Some(kept) => serde_json::to_value(kept),
         None => serde_json::to_value(request),
@@ -239,7 +239,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), arguments.most().min(limits::DRILLS)).await?;
     call.output.answer(&drills, |drills| {
         if drills.is_empty() {
-            return format!("No drill was kept yet. Run one: {}", call.command("drill run --builtin happy-path"));
+            return format!("No saved drills yet. Run one: {}", call.command("drill run --builtin happy-path"));
         }
         let rows = drills.iter().map(|drill| {
             let failed = drill.verdicts.iter().filter(|verdict| !verdict.passed).count();
@@ -300,7 +300,7 @@ fn builtins(call: &Context, name: Option<&str>) -> Result<Exit, Failure> {
             let rows = scenarios.iter().map(|scenario| [scenario.name.clone(), about(scenario)]);
             print(&table(["scenario", "what it rehearses"], rows));
             print(&format!(
-                "\n{} in all. `ripcord drill builtins NAME` prints one, to begin your own with.",
+                "\n{} in all. Print one as a template for your own with `ripcord drill builtins NAME`.",
                 count(scenarios.len(), "scenario", "scenarios")
             ));
         }

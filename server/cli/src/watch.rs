@@ -30,13 +30,13 @@ const SHOWN: u64 = 20;
 
 /// Show revisions, kills and confirmations as they happen
 ///
-/// Until Ctrl-C. It reads the stream that applications read, and counts among the readers that cannot confirm.
+/// Runs until Ctrl-C. It reads the same stream as applications and counts as a reader that cannot confirm.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord watch
   ripcord watch --env staging
-  ripcord watch --json              the stream's frames, one a line")]
+  ripcord watch --json              the stream's frames, one per line")]
 pub(crate) struct Watch {}
 
 pub(crate) async fn run(call: &Context, _command: Watch) -> Result<Exit, Failure> {
@@ -58,10 +58,10 @@ async fn follow(call: &Context) -> Result<Exit, Failure> {
     loop {
         match stream(call, &mut seen).await {
             Ok(Some(ending)) => return Ok(ending),
-            Ok(None) => note("The stream has ended; opening it again."),
+            Ok(None) => note("The stream ended; reconnecting."),
             // At the first try an error is the caller's to mend; later the server may just be away.
             Err(error) if seen.position.is_none() => return Err(error.into()),
-            Err(error) => note(&format!("{error}; trying again.")),
+            Err(error) => note(&format!("{error}; retrying.")),
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -87,7 +87,7 @@ async fn stream(call: &Context, seen: &mut LastSeen) -> Result<Option<Exit>, Cli
     Ok(None)
 }
 
-/// How fast a change reached everybody when that was measured last; nothing where the key may not read it.
+/// How fast a change reached every application when it was last measured; nothing if the key may not read it.
 async fn propagation(call: &Context) {
     let answer: Result<Answer<EnvironmentView>, ClientError> = call.client.call(Call::get(call.path(&[]))).await;
     if let Ok(answer) = answer {
@@ -96,12 +96,12 @@ async fn propagation(call: &Context) {
     }
 }
 
-/// Shows one frame; answers with an exit where nothing can come any more.
+/// Shows one frame; returns an exit if nothing more can come.
 async fn show(call: &Context, seen: &mut LastSeen, data: &str) -> Result<Option<Exit>, ClientError> {
     let frame = match ServerFrame::parse(data) {
         Ok(frame) => frame,
         Err(faults) => {
-            note(&format!("A frame cannot be read: {faults}"));
+            note(&format!("Cannot read a frame: {faults}"));
             return Ok(None);
         }
     };
@@ -131,7 +131,7 @@ async fn show(call: &Context, seen: &mut LastSeen, data: &str) -> Result<Option<
             seen.fresh = Some(beat.fresh);
         }
         ServerFrame::Goodbye(goodbye) => {
-            note(&format!("The server says goodbye: {}.", goodbye.why));
+            note(&format!("The server closed the stream: {}.", goodbye.why));
             if goodbye.retry == Some(false) {
                 return Ok(Some(Exit::Failed));
             }
@@ -146,7 +146,7 @@ async fn revisions(call: &Context, from: Revision, to: Revision) -> Result<(), C
     let shown = usize::try_from(many.min(SHOWN)).unwrap_or(1).max(1);
     let entries: Answer<Vec<LogEntry>> = call.client.list(&call.path(&["revisions"]), shown).await?;
     if many > SHOWN {
-        print(&format!("{many} revisions at once; the newest of them:"));
+        print(&format!("{many} revisions at once; the newest:"));
     }
     let fresh = entries
         .value

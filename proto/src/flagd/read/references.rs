@@ -1,4 +1,4 @@
-//! `{"$ref": NAME}` within a rule: the evaluator of that name stands in its place.
+//! `{"$ref": NAME}` within a rule: it is replaced by the evaluator of that name.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ impl Evaluators {
     }
 
     /// The rule with its references replaced, once: what an evaluator refers to itself stays as it is. `None` where that would
-    /// take more than `most` bytes. An unknown name stays too, as an operator that nobody knows.
+    /// take more than `most` bytes. An unknown name stays too, as an unknown operator.
     pub(super) fn resolve(&self, rule: &Value, most: usize) -> Option<Value> {
         let mut left = most;
         self.replace(rule, &mut left)

@@ -72,11 +72,11 @@ fn the_safe_variant_is_the_default_or_what_was_chosen() {
     assert_eq!(choose(&["banner="]).unwrap(), [None, some("b"), None, None]);
     assert_eq!(
         choose(&["banner=blue"]).unwrap_err().to_string(),
-        "flags.banner: has no variant \"blue\" to be safe; it has on, off"
+        "flags.banner: has no variant \"blue\" to use as the safe one; it has on, off"
     );
     assert_eq!(
         choose(&["bannr=on"]).unwrap_err().to_string(),
-        "flags: there is no flag \"bannr\" to choose the safe variant of"
+        "flags: has no flag \"bannr\" to set the safe variant of"
     );
 }
 
@@ -112,7 +112,7 @@ fn what_is_not_accepted_is_refused_by_name() {
 fn a_list_of_flags_is_read_unless_a_key_stands_twice() {
     let one = json!({"key": "a", "state": "ENABLED", "variants": {"x": 1}, "defaultVariant": ""});
     assert_eq!(imported(&json!({"flags": [one]}).to_string())["a"].default, None);
-    assert!(faults(&json!({"flags": [one, one]}).to_string()).contains("flags.a: stands in two flag sets"));
+    assert!(faults(&json!({"flags": [one, one]}).to_string()).contains("flags.a: is in two flag sets"));
     assert!(faults(&json!({"flags": [{"variants": {}}]}).to_string()).contains("flags[0]: has no \"key\""));
 }
 

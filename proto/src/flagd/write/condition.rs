@@ -23,7 +23,7 @@ impl Writer<'_> {
             // What fails gives everybody nothing here, and in a required flag it only fails the requirement.
             Condition::JsonLogic(_) if depth.is_within_required() => Err("a flag that it requires has an imported rule".to_owned()),
             Condition::JsonLogic(rule) => match unknown_operator(rule) {
-                Some(operator) => Err(format!("its imported condition uses {operator:?}, which is no operator")),
+                Some(operator) => Err(format!("its imported condition uses {operator:?}, which is not an operator")),
                 None => Ok(rule.clone()),
             },
             Condition::Attribute { attribute, test } => test_of(&Subject::attribute(attribute)?, test),

@@ -1,4 +1,4 @@
-//! JSONLogic in the making: the few forms in which all of flagd's engines agree.
+//! Builders for JSONLogic: the few forms on which all of flagd's engines agree.
 //!
 //! They disagree in much: some throw where others coerce, some take `true` for 1, and none has an operator for types. What stands
 //! here was tried in each of them, with values of every type.

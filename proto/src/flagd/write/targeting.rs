@@ -86,7 +86,7 @@ impl<'s> Writer<'s> {
         Ok(rule)
     }
 
-    /// What an enabled flag serves that is not killed; none where it is the default variant for everybody.
+    /// What an enabled flag serves that is not killed; none if it is the default variant for all users.
     pub(super) fn targeting(&self, key: &FlagKey, flag: &Flag) -> Result<Option<Value>, String> {
         self.left.set(OPERATIONS);
         if flag.lease.is_some() && !flag.flagd_without_lease {
@@ -174,7 +174,7 @@ fn chained(mut steps: Vec<Value>) -> Value {
     }
 }
 
-/// The operator by which a flag cannot be compiled, so that it answers with an error for everybody.
+/// The operator by which a flag cannot be compiled, so that it answers with an error for all users.
 fn broken_operator(flag: &Flag) -> Option<&str> {
     flag.rules.iter().find_map(|rule| {
         let served = match &rule.serve {

@@ -50,7 +50,7 @@ pub struct RollbackPlan {
     /// A rollback of the same flags that is under way: while it is, this one is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<RollbackId>,
-    /// Whom it affects.
+    /// How many users would get a different variant of at least one flag.
     pub users: UserShare,
     /// The steps, where it goes down a ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +63,7 @@ pub struct RollbackPlan {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlannedFlag {
-    /// Which.
+    /// The key of the flag.
     pub key: FlagKey,
     /// As it is; `null` = it was deleted.
     #[serde(default)]
@@ -75,14 +75,14 @@ pub struct PlannedFlag {
     pub to: Option<Box<RawValue>>,
     /// Whom it serves what, in words, now.
     pub now: String,
-    /// The same, then.
+    /// The same after the rollback.
     pub then: String,
     /// What differs, in words.
     pub differs: Vec<String>,
     /// The commit that changed it last; absent where the log does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<ChangedBy>,
-    /// Whose variant changes.
+    /// How many users would get a different variant of this flag.
     pub users: FlagShare,
 }
 
@@ -90,15 +90,15 @@ pub struct PlannedFlag {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanConflict {
-    /// A flag.
+    /// The key of the flag, if the conflict is about a flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<FlagKey>,
-    /// A segment.
+    /// The key of the segment, if the conflict is about a segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
-    /// Why, in words.
+    /// Why it conflicts, in words.
     pub why: String,
-    /// The commit of somebody else; absent where the log does not know.
+    /// The later commit by someone else; absent if it is not in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<ChangedBy>,
 }
@@ -107,21 +107,21 @@ pub struct PlanConflict {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KilledFlag {
-    /// Which.
+    /// The key of the flag.
     pub flag: FlagKey,
-    /// By what.
+    /// The ids of the kills that cover the flag.
     pub kills: Vec<KillId>,
-    /// Whether what it serves meanwhile would change: then it is refused without `allow_killed_edit`.
+    /// Whether what it serves while it is killed would change: then it is refused without `allow_killed_edit`.
     pub needs_allow_killed_edit: bool,
 }
 
-/// A one-way door.
+/// A one-way door that the rollback would cross.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OneWayCrossing {
-    /// The flag.
+    /// The key of the flag.
     pub flag: FlagKey,
-    /// The variant that is taken from somebody.
+    /// The variant that some users would lose.
     pub from: VariantName,
     /// Why that cannot simply be undone.
     pub reason: String,
@@ -136,17 +136,17 @@ pub struct OneWayCrossing {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlockedFlag {
-    /// Which.
+    /// The key of the flag.
     pub flag: FlagKey,
-    /// Why not.
+    /// Why rules cannot express the change, in words.
     pub why: String,
 }
 
-/// A live rollout.
+/// A live rollout that the rollback would stop.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StoppedRollout {
-    /// Its name.
+    /// The name of the rollout.
     pub name: String,
 }
 

@@ -13,7 +13,7 @@ use crate::revision::Revision;
 use crate::rollback::{RollbackOptions, RollbackScope};
 use crate::target::TargetName;
 
-/// Seconds that a step is held where it does not say.
+/// Default number of seconds for which a step is held.
 const EVERY_SECONDS: u64 = 120;
 /// Seconds that a step may be held, at most.
 const EVERY_SECONDS_MAX: u64 = 24 * 60 * 60;
@@ -26,13 +26,13 @@ const TARGET: &str = "\"last-known-good\", the name of a checkpoint, or a revisi
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackRequest {
-    /// Where to go back to; a release goes back to its baseline where it does not say.
+    /// The state to roll back to; a release goes back to its baseline if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<TargetName>,
     /// What this release changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
-    /// These flags.
+    /// The keys of the flags to roll back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
     /// Every flag that carries one of these tags, now or at the target.
@@ -45,7 +45,7 @@ pub struct RollbackRequest {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(example = json!([50, 25, 5, 0])))]
     pub steps: Vec<f64>,
-    /// Seconds that each step is held: 1 to 86,400; 120 where it does not say.
+    /// Seconds that each step is held: 1 to 86,400; 120 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
     /// What it may do beyond its scope.
@@ -71,7 +71,7 @@ pub struct RollbackRequest {
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanRequest {
-    /// What is planned.
+    /// The rollback to plan.
     #[serde(flatten)]
     pub rollback: RollbackRequest,
     /// Contexts of real users, at most 10,000; without them a population is made up.
@@ -144,7 +144,7 @@ impl Members for RollbackRequest {
             acknowledge_one_way: named(reader, map, "acknowledge_one_way", limits::FLAGS),
             plan: reader.optional(map, "plan", |reader, value| {
                 let text = reader.text(value)?;
-                let wrong = |_| reader.refuse("is no plan's hash; give `hash` as `rollbacks/plan` answered it");
+                let wrong = |_| reader.refuse("is not a plan hash; use the `hash` that `rollbacks/plan` returned");
                 text.parse().or_else(wrong)
             }),
             reason: crate::rest::reason(reader, map),
@@ -159,19 +159,19 @@ impl Members for RollbackRequest {
 fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackRequest) {
     let scopes: Vec<&str> = ["release", "flags", "tags"].into_iter().filter(|name| map.contains_key(*name)).collect();
     if let [first, second, ..] = scopes.as_slice() {
-        let problem = format!("cannot go with {first}; name one scope, or none for the whole environment");
+        let problem = format!("cannot be combined with {first}; name one scope, or none for the whole environment");
         reader.within(second, |reader| reader.note(problem));
     }
     if !map.contains_key("to") && !map.contains_key("release") {
         reader.within("to", |reader| reader.note(format!("is missing; it must be {TARGET}")));
     }
     if map.contains_key("steps") && map.contains_key("segment") {
-        let problem = "cannot go with segment; go back for a segment at once, or for everybody step by step";
+        let problem = "cannot be combined with segment; roll back one segment at once, or everyone step by step";
         reader.within("steps", |reader| reader.note(problem));
     }
     if request.every_seconds.is_some() && !map.contains_key("steps") {
         reader.within("every_seconds", |reader| {
-            reader.note("says how long steps are held; name them in steps, or leave it out");
+            reader.note("sets how long each step is held; add steps, or leave it out");
         });
     }
 }
@@ -208,11 +208,13 @@ impl Members for PlanRequest {
         let population = reader.optional(map, "population", |reader, value| reader.whole(value, "a number of contexts", 1, POPULATION));
         if sample.as_ref().is_some_and(Vec::is_empty) {
             reader.within("sample", |reader| {
-                reader.note("is empty; give contexts, or leave it out for a made-up population");
+                reader.note("is empty; give contexts, or leave it out to use simulated users");
             });
         }
         if sample.is_some() && population.is_some() {
-            reader.within("population", |reader| reader.note("cannot go with sample; its own contexts are all that count"));
+            reader.within("population", |reader| {
+                reader.note("cannot be combined with sample; only the contexts in sample are counted")
+            });
         }
         Ok(Self {
             rollback: rollback?,
@@ -255,10 +257,10 @@ fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<f64>> {
         }
     })?;
     if steps.is_empty() {
-        return reader.refuse("is empty; name at least one step, or leave it out to go back at once");
+        return reader.refuse("is empty; name at least one step, or leave it out to roll back at once");
     }
     if steps.windows(2).any(|pair| matches!(pair, [before, after] if after >= before)) {
-        return reader.refuse("must fall from step to step, as in [50, 25, 5, 0]");
+        return reader.refuse("must decrease from step to step, as in [50, 25, 5, 0]");
     }
     Ok(steps)
 }

@@ -1,4 +1,4 @@
-//! What is asked of triggers.
+//! Request bodies of `triggers`.
 
 use serde_json::{Map, Value};
 
@@ -33,37 +33,37 @@ impl std::str::FromStr for CredentialKind {
     }
 }
 
-/// `POST triggers`.
+/// The body of `POST triggers`.
 #[derive(Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerRequest {
-    /// Its name.
+    /// The trigger's name, unique within its environment.
     pub name: TriggerName,
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
     pub source: SignalSource,
-    /// By what kind of secret it knows them: `bearer` where it does not say. A gate needs none.
+    /// The kind of secret that authenticates signals; `bearer` if omitted. A gate needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialKind>,
     /// The secret, where the sender makes it (as PagerDuty does); else one is made and shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
     /// When a signal counts.
     pub conditions: SignalConditions,
-    /// How long after an action it takes no other; 15 minutes where it does not say, at most a day.
+    /// Cooldown: how long after an action the trigger takes no other; 15 minutes if omitted, at most a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
-    /// Actions in an hour, at least one; three where it does not say.
+    /// Actions in an hour, at least one; three if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
-    /// How long a person may take to answer: a minute to a week; an hour where it does not say.
+    /// How long a person may take to answer: a minute to a week; an hour if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
     pub answer_within: Option<HumanDuration>,
-    /// Whether it is on; armed where it does not say.
+    /// Whether it is on; armed if omitted.
     pub state: TriggerState,
     /// Narrows what the environment's policy says.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,13 +90,13 @@ pub struct TriggerPatch {
     /// Whether it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TriggerState>,
-    /// What it does.
+    /// The action that the trigger takes when it fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<TriggerAction>,
     /// When a signal counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<SignalConditions>,
-    /// How long after an action it takes no other.
+    /// Cooldown: how long after an action the trigger takes no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
@@ -123,7 +123,7 @@ pub struct TriggerPatch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum ModeOverride {
-    /// To this.
+    /// Sets the mode to this one.
     To(TriggerMode),
     /// It does not: written `null`.
     Not,
@@ -192,7 +192,7 @@ fn secret(reader: &mut Reader, value: &Value) -> Read<String> {
     let (least, most) = (limits::TRIGGER_SECRET_CHARACTERS_MIN, limits::KEY_CHARACTERS);
     if !(least..=most).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return reader.refuse(format!(
-            "must be {least} to {most} letters, digits and signs without spaces; leave it out to have one made"
+            "must be {least} to {most} letters, digits and signs without spaces; leave it out to generate one"
         ));
     }
     Ok(text.to_owned())
@@ -250,14 +250,14 @@ fn together(reader: &mut Reader, request: &TriggerRequest) {
     let is_gate = matches!(request.source, SignalSource::Gate(_));
     if is_gate && (request.credential.is_some() || request.secret.is_some()) {
         reader.within("credential", |reader| {
-            reader.note("is not needed: a gate's signals come from this server itself");
+            reader.note("is not needed: gate signals come from this server");
         });
     }
     if is_gate && !request.conditions.labels.is_empty() {
-        reader.within("conditions.labels", |reader| reader.note("cannot be asked of a gate; name the gate in source"));
+        reader.within("conditions.labels", |reader| reader.note("does not apply to a gate; name the gate in source"));
     }
     if !is_gate && matches!(&request.action, TriggerAction::Kill(names) if names.flags.is_empty()) {
-        reader.within("action.kill.flags", |reader| reader.note("is missing; name the flags that are killed"));
+        reader.within("action.kill.flags", |reader| reader.note("is missing; name the flags to kill"));
     }
 }
 

@@ -33,7 +33,7 @@ impl RolloutPlan {
         reader::read(value, plan)
     }
 
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    /// Reads YAML or JSON. A syntax error is reported with line and column; otherwise all problems are reported at once.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&yaml::parse(text)?)
     }
@@ -73,7 +73,9 @@ fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
         no_gates,
     };
     if plan.control.as_ref() == Some(&plan.variant) {
-        reader.within("control", |reader| reader.note("is the variant itself; name the one whose share is lowered"));
+        reader.within("control", |reader| {
+            reader.note("is the same as the variant; name the one whose share is lowered")
+        });
     }
     if !plan.no_gates && !unreadable {
         note_steps_without_gate(reader, &plan);
@@ -86,7 +88,7 @@ fn note_steps_without_gate(reader: &mut Reader, plan: &RolloutPlan) {
     for number in plan.steps_without_gate() {
         let place = usize::try_from(number).unwrap_or_default().saturating_sub(1);
         let problem = if plan.gates.is_empty() {
-            "is judged by no gate; add gates, or say \"no_gates\": true if time alone shall decide"
+            "has no gate; add gates, or \"no_gates\": true to advance on time alone"
         } else {
             "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"no_gates\": true"
         };
@@ -103,7 +105,7 @@ fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<RolloutStep>> {
     for (place, step) in steps.iter().enumerate() {
         let Exposure::Share(share) = &step.to else { continue };
         if *share < most {
-            let problem = format!("lowers exposure from {most} to {share}; steps only raise it. `ripcord rollout rollback` takes it back");
+            let problem = format!("lowers exposure from {most} to {share}; steps only raise it. `ripcord rollout rollback` undoes a rollout");
             reader.item(place, |reader| reader.within("to", |reader| reader.note(problem)));
         }
         most = most.max(*share);
@@ -135,7 +137,7 @@ fn exposure(reader: &mut Reader, value: &Value) -> Read<Exposure> {
         return reader.refuse(format!("is {text}; a step goes to 100% at most"));
     }
     reader.refuse(format!(
-        "{text:?} is no exposure; write a percentage such as \"10%\" (at most three decimals), or \"segment beta\""
+        "{text:?} is not an exposure; write a percentage such as \"10%\" (at most three decimals), or \"segment beta\""
     ))
 }
 
@@ -144,7 +146,7 @@ fn approver(reader: &mut Reader, value: &Value) -> Read<Role> {
     if matches!(role, Role::Oncall | Role::Editor | Role::Admin) {
         return Ok(role);
     }
-    reader.refuse(format!("{role} approves nothing; it must be \"oncall\", \"editor\" or \"admin\""))
+    reader.refuse(format!("{role} cannot approve; it must be \"oncall\", \"editor\" or \"admin\""))
 }
 
 fn window(reader: &mut Reader, value: &Value) -> Read<RolloutWindow> {
@@ -153,7 +155,7 @@ fn window(reader: &mut Reader, value: &Value) -> Read<RolloutWindow> {
     let days = reader.optional(map, "days", |reader, value| {
         let days: BTreeSet<Day> = reader.items(value, DAYS.len(), day)?.into_iter().collect();
         if days.is_empty() {
-            reader.refuse("is empty; no step could ever begin")
+            reader.refuse("is empty; no step could ever start")
         } else {
             Ok(days)
         }
@@ -171,7 +173,7 @@ fn day(reader: &mut Reader, value: &Value) -> Read<Day> {
     let text = reader.text(value)?;
     match DAYS.iter().find(|(name, _)| *name == text) {
         Some((_, day)) => Ok(*day),
-        None => reader.refuse(format!("{text:?} is no day; write mon, tue, wed, thu, fri, sat or sun")),
+        None => reader.refuse(format!("{text:?} is not a day; write mon, tue, wed, thu, fri, sat or sun")),
     }
 }
 
@@ -186,6 +188,6 @@ fn hours(reader: &mut Reader, value: &Value) -> Read<Hours> {
     let read = text.split_once('-').and_then(|(from, to)| Some((minutes(from)?, minutes(to)?)));
     match read {
         Some((from, to)) if from != to && from < 24 * 60 => Ok(Hours { from, to }),
-        _ => reader.refuse(format!("{text:?} says not from when to when; write it as \"09:00-16:00\"")),
+        _ => reader.refuse(format!("{text:?} is not a time range; write it as \"09:00-16:00\"")),
     }
 }

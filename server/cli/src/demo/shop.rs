@@ -55,7 +55,7 @@ pub(super) const FEATURES: [Feature; 4] = [
 pub(super) struct Exposure {
     /// Users by variant; a caller's own default counts as `default`.
     pub(super) variants: BTreeMap<String, u32>,
-    /// Whether it is killed for somebody.
+    /// Whether it is killed.
     pub(super) killed: bool,
 }
 

@@ -54,7 +54,7 @@ impl View {
         let paint = output.paint();
         let view = Self {
             output,
-            head: format!("{}  {applications}, {users}, a server at {server}", paint.strong("Ripcord demo")),
+            head: format!("{}  {applications}, {users}, server {server}", paint.strong("Ripcord demo")),
             hint,
             redraws: std::io::stdout().is_terminal(),
             lines: 0,
@@ -157,7 +157,7 @@ fn variants(exposure: &Exposure) -> String {
     variants.join(", ")
 }
 
-/// A line for each flag whose exposure is another than before.
+/// A line for each flag whose exposure has changed.
 fn steps(before: &[(Feature, Exposure)], now: &[(Feature, Exposure)]) -> Vec<String> {
     let changed = now.iter().filter(|one| !before.contains(one));
     let step = |(feature, exposure): &(Feature, Exposure)| {

@@ -51,30 +51,30 @@ pub(super) async fn all(call: &Context) -> Vec<Finding> {
     findings
 }
 
-/// How fast a change reached everybody when that was measured last.
+/// How fast a change reached every application when it was last measured.
 fn propagation(call: &Context, view: &EnvironmentView) -> Finding {
     let now = Timestamp::now();
     let found = format!("last ping {}", last_ping(view.last_ping.as_ref(), now));
     match &view.last_ping {
-        None => Finding::well("propagation", format!("never measured; `{}` does", call.command("ping"))),
+        None => Finding::well("propagation", format!("never measured; measure it with `{}`", call.command("ping"))),
         Some(last) if last.figures.confirmed < last.figures.connected => Finding::warning(
             "propagation",
             found,
-            format!("`{}` measures it again and names who is missing.", call.command("ping")),
+            format!("`{}` measures it again and names the applications that do not confirm.", call.command("ping")),
         ),
         Some(_) => Finding::well("propagation", found),
     }
 }
 
-/// Whether people still have to look back at a rollback.
+/// Rollbacks whose review is overdue.
 fn reviews(call: &Context, view: &EnvironmentView) -> Option<Finding> {
     let overdue = count(view.reviews_overdue, "rollback has", "rollbacks have");
     (view.reviews_overdue > 0).then(|| {
         Finding::warning(
             "reviews",
-            format!("{overdue} not been reviewed in time"),
+            format!("{overdue} an overdue review"),
             format!(
-                "`{}` shows which; then `ripcord rollback review ID --note \"…\"`.",
+                "List them with `{}`; record a review with `ripcord rollback review ID --note \"…\"`.",
                 call.command("rollback list")
             ),
         )
@@ -87,7 +87,7 @@ async fn clock(call: &Context) -> Result<Finding, ClientError> {
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let server = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
     let Some(server) = server else {
-        return Ok(Finding::well("clock", "the server does not say what time it is"));
+        return Ok(Finding::well("clock", "the server does not report its time"));
     };
     let apart = Timestamp::now().duration_since(server.timestamp());
     if apart.abs() <= SKEW {
@@ -98,7 +98,7 @@ async fn clock(call: &Context) -> Result<Finding, ClientError> {
     Ok(Finding::warning(
         "clock",
         format!("this machine is {seconds} s {how} the server"),
-        "Let both follow a time server: leases and the times in the log go by these clocks.",
+        "Synchronize both clocks (NTP): leases and the times in the log depend on them.",
     ))
 }
 
@@ -116,12 +116,12 @@ async fn readiness(call: &Context, findings: &mut Vec<Finding>) {
             ReadyState::Degraded => findings.push(Finding::wrong(
                 "server",
                 found,
-                Some("Flags are served and kills work; other writes wait for it.".to_owned()),
+                Some("Flags are served and kills work; other writes do not work until it is back.".to_owned()),
             )),
             ReadyState::NotReady => findings.push(Finding::wrong(
                 "server",
                 found,
-                Some("No load balancer should send anybody here until it is ready.".to_owned()),
+                Some("Load balancers should not send traffic here until it is ready.".to_owned()),
             )),
         }
     }
@@ -139,7 +139,7 @@ fn version(readiness: &Readiness) -> Finding {
     Finding::warning(
         "server",
         found,
-        format!("This command is version {own}; use the server's version where something looks odd."),
+        format!("This command is version {own}; if something looks wrong, use the version of the server."),
     )
 }
 
@@ -187,7 +187,7 @@ async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
             };
             let head = match target.key {
                 None if check == "key" => "no key was given".to_owned(),
-                Some(_) if check == "key" => format!("the key from {} does not do for {environment}", target.key_from),
+                Some(_) if check == "key" => format!("the key from {} has no access to {environment}", target.key_from),
                 Some(_) | None => format!("{environment} cannot be read"),
             };
             let described = Failure::from(error).describe(Paint::Plain);
@@ -197,15 +197,15 @@ async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
     }
 }
 
-/// To which state everything could go back.
+/// The newest known-good checkpoint, to which a rollback could go.
 fn known_good(view: &EnvironmentView) -> String {
     match &view.last_known_good {
         Some(good) => crate::environment_state::known_good(good),
-        None => "nobody has vouched for a state yet; `ripcord checkpoint create NAME` and `ripcord checkpoint vouch NAME` do".to_owned(),
+        None => "no known-good checkpoint yet; create one with `ripcord checkpoint create NAME`, then `ripcord checkpoint vouch NAME`".to_owned(),
     }
 }
 
-/// Whether the stream that applications read opens, and speaks.
+/// Whether the stream that applications read opens and sends data.
 async fn stream(call: &Context) -> Finding {
     let open = Call::get(["v1", "stream"])
         .query("environment", Some(call.environment()))
@@ -213,25 +213,25 @@ async fn stream(call: &Context) -> Finding {
         .query("instance", Some("ripcord doctor"));
     let response = match call.client.open(open, "text/event-stream").await {
         Ok(response) => response,
-        Err(error) => return Finding::wrong("stream", format!("does not open: {error}"), error.advice()),
+        Err(error) => return Finding::wrong("stream", format!("cannot be opened: {error}"), error.advice()),
     };
     let mut bytes = response.bytes_stream();
     match tokio::time::timeout(FIRST_FRAME, bytes.next()).await {
-        Ok(Some(Ok(_))) => Finding::well("stream", "opens, and the first frame came"),
+        Ok(Some(Ok(_))) => Finding::well("stream", "opens and sends data"),
         Ok(_) => Finding::wrong(
             "stream",
-            "opens and ends at once",
-            Some("A proxy between here and the server may not let streams through.".to_owned()),
+            "opens, but ends at once",
+            Some("A proxy between this machine and the server may block streams.".to_owned()),
         ),
         Err(_) => Finding::wrong(
             "stream",
-            format!("opens, and nothing came in {} s", FIRST_FRAME.as_secs()),
-            Some("A proxy between here and the server may hold answers back; switch its buffering off for /v1/stream.".to_owned()),
+            format!("opens, but sent nothing within {} s", FIRST_FRAME.as_secs()),
+            Some("A proxy between this machine and the server may buffer responses; turn its buffering off for /v1/stream.".to_owned()),
         ),
     }
 }
 
-/// Kills whose reason is still owed.
+/// Kills without a reason, or not yet in the log.
 async fn kills(call: &Context) -> Option<Finding> {
     let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await.ok()?;
     let unexplained = kills.value.iter().filter(|kill| kill.reason_missing).count();
@@ -241,7 +241,7 @@ async fn kills(call: &Context) -> Option<Finding> {
         return Some(Finding::warning(
             "kills",
             found,
-            "They enter the log when the store is back; until then keep the node running.",
+            "They will be written to the log when the store is back; keep the node running until then.",
         ));
     }
     if unexplained > 0 {
@@ -249,19 +249,19 @@ async fn kills(call: &Context) -> Option<Finding> {
         return Some(Finding::warning(
             "kills",
             found,
-            "`ripcord kill list` shows them; the same kill with --reason says why.",
+            "List them with `ripcord kill list`; add a reason by running the same kill again with --reason.",
         ));
     }
     None
 }
 
-/// The clients that cannot apply, and what those of flagd do not have.
+/// Clients that cannot confirm, and the flags that flagd's clients do not get.
 fn others(connections: &[ConnectionView]) -> String {
     let at = |level: ConnectionLevel| connections.iter().filter(|connection| connection.level == level && !connection.lost).count();
     let mut text = String::new();
     for (level, one, several) in [
         (ConnectionLevel::Fetched, "client fetches answers", "clients fetch answers"),
-        (ConnectionLevel::Sent, "reader is sent states", "readers are sent states"),
+        (ConnectionLevel::Sent, "reader only receives states", "readers only receive states"),
     ] {
         if at(level) > 0 {
             text.push_str("; ");
@@ -277,7 +277,7 @@ fn others(connections: &[ConnectionView]) -> String {
     text
 }
 
-/// Who is connected, and who is behind.
+/// The connected applications, and those that are behind.
 async fn applications(call: &Context) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
     let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
@@ -293,7 +293,7 @@ async fn applications(call: &Context) -> Option<Finding> {
         .collect();
     let others = others(&connections.value);
     if acknowledging.is_empty() {
-        return Some(Finding::well("applications", format!("none is connected to this node{others}")));
+        return Some(Finding::well("applications", format!("none connected to this node{others}")));
     }
     let connected = count(acknowledging.len(), "application", "applications");
     if behind.is_empty() {
@@ -305,6 +305,6 @@ async fn applications(call: &Context) -> Option<Finding> {
     Some(Finding::warning(
         "applications",
         format!("{connected} connected to this node, {} behind: {}", behind.len(), behind.join(", ")),
-        "Look at their own logs: they are connected and have not applied the newest revision.",
+        "They are connected but have not applied the newest revision; check their own logs.",
     ))
 }

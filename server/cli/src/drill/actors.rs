@@ -30,7 +30,7 @@ const ENVIRONMENT: &str = "production";
 pub(super) const CHECKPOINT: &str = "known-good";
 /// The release that is rolled back.
 pub(super) const RELEASE: &str = "bad-release";
-/// How long the answer to a rollback or a kill may take: longer than anybody should wait, since what is late is judged, not cut off.
+/// How long the answer to a rollback or a kill may take: longer than anyone should wait, since late answers are judged, not cut off.
 const URGENT: Duration = Duration::from_mins(1);
 
 /// An answer, or the refusal of a guard.
@@ -56,7 +56,7 @@ fn told<T>(answer: Result<Answer<T>, ClientError>) -> Result<Told<T>, Failure> {
 }
 
 impl Actors {
-    /// Gives everybody a key.
+    /// Creates a key for each actor.
     pub(super) async fn hire(harness: &Harness) -> Result<Self, Failure> {
         let environment = EnvironmentKey::new(ENVIRONMENT).map_err(|faults| Failure::Local(faults.to_string()))?;
         let admin = harness.client(None, "drill")?;
@@ -70,7 +70,7 @@ impl Actors {
             let made: Answer<KeyCreated> = admin.call(Call::post(["v1", "keys"]).json(&request)?).await?;
             made.value
                 .key
-                .ok_or_else(|| Failure::Local("The drill's server made a key and did not show it.".to_owned()))
+                .ok_or_else(|| Failure::Local("The drill's server created a key but did not return it.".to_owned()))
         };
         Ok(Self {
             pipeline: harness.client(Some(&key_of(Role::Pipeline).await?), "drill-pipeline")?,
@@ -108,7 +108,7 @@ impl Actors {
         });
         let kills = fork.kills.iter().map(|scope| ChangeRequest::Kill { scope: scope.clone() });
         let changes = std::iter::once(settings).chain(segments).chain(flags).chain(kills).collect();
-        let _: Answer<WriteResponse> = self.admin.call(self.commit("the state that is rehearsed on", changes)?).await?;
+        let _: Answer<WriteResponse> = self.admin.call(self.commit("the state before the drill", changes)?).await?;
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Actors {
         // Settings are an admin's to change.
         let with_settings = changes.iter().any(|change| matches!(change, ChangeRequest::PutSettings(_)));
         let who = if with_settings { &self.admin } else { &self.pipeline };
-        let commit = self.commit("the release that goes bad", changes)?.query("release", Some(RELEASE));
+        let commit = self.commit("the bad release", changes)?.query("release", Some(RELEASE));
         let written: Answer<WriteResponse> = who.call(commit).await?;
         let revision = written.value.revision.unwrap_or_default();
         Ok(Position {
@@ -176,7 +176,7 @@ impl Actors {
         Ok(rollbacks.value.len())
     }
 
-    /// How a rollback stands; `None` while nobody can be asked.
+    /// The state of a rollback; `None` if no node answers.
     pub(super) async fn rollback(&self, id: &RollbackId) -> Option<Rollback> {
         let call = Call::get(path(&self.environment, &["rollbacks", id.as_str()])).urgent(Duration::ZERO);
         let answer: Result<Answer<Rollback>, _> = self.on_call.call(call).await;
@@ -187,7 +187,7 @@ impl Actors {
     pub(super) async fn kill(&self, scope: KillScope) -> Result<KillResponse, Failure> {
         let request = KillRequest {
             scope,
-            reason: Some("the store is away, and the release is bad".to_owned()),
+            reason: Some("the store is down, and the release is bad".to_owned()),
         };
         let call = Call::post(path(&self.environment, &["kills"])).json(&request)?;
         let answer: Answer<KillResponse> = self.on_call.call(call.urgent(URGENT)).await?;
@@ -201,7 +201,7 @@ impl Actors {
         Ok(())
     }
 
-    /// Whether a kill stands in the log.
+    /// Whether a kill is in the log.
     pub(super) async fn is_merged(&self, id: &KillId) -> bool {
         let call = Call::get(path(&self.environment, &["kills", id.as_str()])).urgent(Duration::ZERO);
         let answer: Result<Answer<Value>, _> = self.on_call.call(call).await;
@@ -215,11 +215,11 @@ impl Actors {
         answer.is_ok_and(|answer| answer.value.pointer("/parts/store/state").and_then(Value::as_str) == Some("ready"))
     }
 
-    /// Somebody edits the description of a flag, on what it is now; `None` where somebody else was faster.
+    /// Edits the description of a flag at its current revision; `None` if another edit came first.
     pub(super) async fn describe(&self, key: &FlagKey, words: &str) -> Result<Option<Position>, Failure> {
         let at = || path(&self.environment, &["flags", key.as_str()]);
         let view: Answer<FlagView> = self.admin.call(Call::get(at())).await?;
-        let mut flag: Value = serde_json::from_str(view.value.flag.get()).map_err(|error| Failure::Local(format!("A flag cannot be read: {error}.")))?;
+        let mut flag: Value = serde_json::from_str(view.value.flag.get()).map_err(|error| Failure::Local(format!("Cannot read a flag: {error}.")))?;
         if let Some(members) = flag.as_object_mut() {
             members.insert("description".to_owned(), json!(words));
         }

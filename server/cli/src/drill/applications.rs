@@ -103,7 +103,7 @@ impl Applications {
 
     /// The first ones lose their connections, the next ones are slow; all others share their node's proxy.
     async fn address(&mut self, harness: &Harness, index: usize, troubles: Troubles) -> Result<String, Failure> {
-        let nowhere = || Failure::Local("No node of the drill runs.".to_owned());
+        let nowhere = || Failure::Local("No node of the drill is running.".to_owned());
         let is_slow = (self.losing..self.losing + troubles.slow).contains(&index);
         let own = if index < self.losing {
             Some(Pace::Plain)
@@ -135,7 +135,7 @@ impl Applications {
         self.stragglers.iter().map(Straggler::name)
     }
 
-    /// Cuts the connections of those that shall lose them; how many.
+    /// Cuts the connections of the applications that are to lose them; returns how many.
     pub(super) fn lose_connections(&self) -> usize {
         let losing = self.own_proxys.iter().take(self.losing);
         losing.map(Proxy::cut).count()
@@ -167,5 +167,5 @@ impl Applications {
 }
 
 fn unconnected(index: usize, error: &dyn std::fmt::Display) -> Failure {
-    Failure::Local(format!("Application {} of the drill cannot be connected: {error}.", index + 1))
+    Failure::Local(format!("Cannot connect application {} of the drill: {error}.", index + 1))
 }

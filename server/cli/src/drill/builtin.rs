@@ -1,4 +1,4 @@
-//! The scenarios that come with the program: files as anybody writes them.
+//! The built-in scenarios: files in the same format as users' own.
 
 use ripcord_proto::scenario::Scenario;
 
@@ -27,7 +27,7 @@ pub(super) fn scenario(name: &str) -> Result<Scenario, Failure> {
     let Some((name, file)) = files().find(|(known, _)| *known == name) else {
         let known: Vec<_> = files().map(|(name, _)| name).collect();
         return Err(Failure::Usage(format!(
-            "There is no built-in scenario {name:?}; there are {}.",
+            "No built-in scenario is called {name:?}; choose from {}.",
             known.join(", ")
         )));
     };

@@ -1,4 +1,4 @@
-//! What everybody must be served: in the known-good state, and while the release is bad.
+//! What every user must be served: in the known-good state, and while the release is bad.
 
 use ripcord_proto::{FlagKey, Snapshot};
 use ripcord_sdk::Client;

@@ -39,7 +39,7 @@ impl Harness {
     /// Starts everything and waits until it is ready.
     pub(super) async fn start(store: DrillStore) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("ripcord-drill-").tempdir();
-        let folder = folder.map_err(|error| failed("No temporary folder can be made", &error))?;
+        let folder = folder.map_err(|error| failed("Cannot create a temporary folder", &error))?;
         let tasks = TaskSet::default();
         let key = format!("rc_admin_{:032x}", rand::random::<u128>());
         let redis = match store {
@@ -89,7 +89,7 @@ impl Harness {
 
     /// A client of the node that actors talks to, the first one, through its proxy: it finds the node again after a restart.
     pub(super) fn client(&self, key: Option<&str>, actor: &str) -> Result<Client, Failure> {
-        let proxy = self.proxy_of(0).ok_or_else(|| Failure::Local("No node of the drill runs.".to_owned()))?;
+        let proxy = self.proxy_of(0).ok_or_else(|| Failure::Local("No node of the drill is running.".to_owned()))?;
         self.client_at(proxy, key, actor)
     }
 
@@ -147,7 +147,7 @@ impl Harness {
     }
 
     /// Ends the last node on the spot (`kill -9`) and starts it again over the same folder. Where there is another one, its
-    /// applications are led there meanwhile, as a load balancer would, and stay. Says what was done.
+    /// applications are routed there, as by a load balancer, and stay. Returns what was done, in words.
     pub(super) async fn kill_node(&mut self) -> Result<String, Failure> {
         let survivor = (self.nodes.len() > 1).then(|| self.nodes.first().and_then(Node::address)).flatten();
         let Some(node) = self.nodes.last_mut() else { return Err(no_redis()) };
@@ -160,7 +160,7 @@ impl Harness {
         node.proxy().lead_to(survivor);
         node.start_again().await?;
         Ok(format!(
-            "node {} was killed, its applications were led to the other one, and it was started again",
+            "node {} was killed, its applications moved to the other one, and it was started again",
             node.name()
         ))
     }

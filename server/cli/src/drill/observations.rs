@@ -60,7 +60,7 @@ pub(super) struct Observations {
     pub(super) evaluations: (u64, u64),
     /// How often the drill's check was asked.
     pub(super) asked: u64,
-    /// Edits that were acknowledged meanwhile, and what the log and the flags say of them.
+    /// Edits acknowledged during the rollback, and what became of them in the log and the flags.
     pub(super) edits: Option<EditStory>,
     /// How long all of it took.
     pub(super) took: Duration,
@@ -87,7 +87,7 @@ pub(super) struct OutageStory {
     pub(super) safe_after: Option<Duration>,
     /// Whether all kills stood in the log when the store was back.
     pub(super) merged: bool,
-    /// Whether the rollback had to be planned anew, since the kills had moved the world.
+    /// Whether the rollback had to be planned again, because the kills had changed the environment.
     pub(super) replanned: bool,
     /// How many rollbacks the environment has had in the end.
     pub(super) rollbacks: usize,
@@ -102,6 +102,6 @@ pub(super) struct EditStory {
     pub(super) lost: Vec<Edit>,
     /// Flags whose description is not what the last edit after the rollback, or the known-good state, says.
     pub(super) wrong: Vec<String>,
-    /// How often the plan's hash was refused because the world had moved.
+    /// How often the plan's hash was refused because something had changed.
     pub(super) stale: usize,
 }

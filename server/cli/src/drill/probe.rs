@@ -42,7 +42,7 @@ pub(super) enum Health {
 
 impl Probe {
     pub(super) async fn open(health: Health) -> Result<Self, Failure> {
-        let refused = |error: std::io::Error| Failure::Local(format!("No port can be opened for the drill's check: {error}."));
+        let refused = |error: std::io::Error| Failure::Local(format!("Cannot open a port for the drill's check: {error}."));
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let shared = Arc::new(Shared {

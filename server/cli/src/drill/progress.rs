@@ -1,4 +1,4 @@
-//! What a drill shows while it goes on: a line with a tick for each thing that is done.
+//! What a drill shows while it runs: a line with a tick for each thing that is done.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The bad release of a drill: what it changes, and what everybody is served after it.
+//! The bad release of a drill: what it changes, and what every user is served after it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct BadRelease {
 }
 
 impl BadRelease {
-    /// The scenario's own changes, else another variant for everybody.
+    /// The scenario's own changes, else a different variant for all users.
     pub(super) fn of(scenario: &Scenario, fork: &Fork) -> Result<Self, Failure> {
         let changes = match &scenario.change {
             Some(changes) => changes.clone(),
@@ -34,7 +34,7 @@ impl BadRelease {
     /// The state after it, as it will be served.
     pub(super) fn after(&self, good: &Snapshot) -> Result<Snapshot, Failure> {
         let mut after = good.clone();
-        let unwritable = |error: serde_json::Error| Failure::Local(format!("The bad release cannot be written: {error}."));
+        let unwritable = |error: serde_json::Error| Failure::Local(format!("Cannot write the bad release: {error}."));
         let put = |after: &mut Snapshot, key: &FlagKey, flag: Flag| {
             let entry = Entry::new(key.clone(), flag, good.position).map_err(unwritable)?;
             drop(after.flags.insert(Arc::new(entry)));
@@ -63,7 +63,7 @@ impl BadRelease {
     }
 }
 
-/// Every flag in scope that is not killed serves another variant to everybody.
+/// Every flag in scope that is not killed serves a different variant to all users.
 fn worse(scenario: &Scenario, fork: &Fork) -> Result<Vec<ChangeRequest>, Failure> {
     let in_scope = fork
         .flags()
@@ -82,7 +82,7 @@ fn worse(scenario: &Scenario, fork: &Fork) -> Result<Vec<ChangeRequest>, Failure
     let changes: Vec<_> = changes.collect();
     if changes.is_empty() {
         return Err(Failure::Usage(format!(
-            "No flag of {} that is in the scenario's scope can be made to serve something else, so that there is nothing to roll back. Is the scope right?",
+            "No flag of {} in the scenario's scope can serve a different variant, so there would be nothing to roll back. Check the scope.",
             fork.from
         )));
     }

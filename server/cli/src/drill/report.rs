@@ -24,12 +24,12 @@ const TOLD: [(&str, &str); 8] = [
     ("healthy_ms", "commit to healthy, as reported"),
 ];
 
-/// What part of a figure a difference must be before it is told.
+/// The smallest relative difference of a figure that is reported.
 const NOTICED: f64 = 0.1;
 /// Milliseconds below which two figures are the same.
 const SAME_MS: f64 = 0.5;
 
-/// What is printed of a drill, kept or not.
+/// What is printed of a drill, saved or not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Report<'a> {
     /// The scenario's name.
@@ -82,10 +82,10 @@ impl Report<'_> {
         let failed = self.verdicts.iter().filter(|verdict| !verdict.passed).count();
         let name = format!("{} on {}, on {}", self.scenario, self.store, self.fork);
         let _ = if failed == 0 {
-            let verdicts = count(self.verdicts.len(), "verdict", "verdicts");
-            write!(text, "\n{} {name}: {verdicts}, all as they must be.", paint.good("Passed."))
+            let verdicts = count(self.verdicts.len(), "check", "checks");
+            write!(text, "\n{} {name}: {verdicts}, all passed.", paint.good("Passed."))
         } else {
-            write!(text, "\n{} {name}: {failed} of {} verdicts.", paint.bad("Failed."), self.verdicts.len())
+            write!(text, "\n{} {name}: {failed} of {} checks failed.", paint.bad("Failed."), self.verdicts.len())
         };
         text
     }

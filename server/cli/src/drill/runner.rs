@@ -30,7 +30,7 @@ use super::release::{BadRelease, bad_variant};
 use super::traffic::Traffic;
 use crate::exit::Failure;
 
-/// How long the bad release may take to reach everybody.
+/// How long the bad release may take to reach all applications.
 const SPREAD: Duration = Duration::from_secs(30);
 /// Between two looks at what is awaited.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -77,7 +77,7 @@ struct Runner<'a> {
     applications: Applications,
     traffic: Traffic,
     expected: Arc<Expected>,
-    /// Kills that were pulled meanwhile, to be lifted at the end.
+    /// Kills made during the drill, lifted at the end.
     kills: Vec<KillId>,
     observations: Observations,
 }
@@ -89,7 +89,7 @@ pub(super) async fn runner(spec: &Spec, progress: &Progress) -> Result<Observati
     progress.done(&format!("started {}", nodes(spec.store)));
     let played = tokio::time::timeout(spec.limit(), on(&mut harness, spec, progress)).await;
     harness.strike().await;
-    let late = |_| Failure::Local(format!("The drill was not over after {} s, and was ended.", spec.limit().as_secs()));
+    let late = |_| Failure::Local(format!("The drill did not finish within {} s and was stopped.", spec.limit().as_secs()));
     let mut observations = played.map_err(late)??;
     observations.took = began.elapsed();
     Ok(observations)
@@ -97,8 +97,8 @@ pub(super) async fn runner(spec: &Spec, progress: &Progress) -> Result<Observati
 
 const fn nodes(store: DrillStore) -> &'static str {
     match store {
-        DrillStore::Embedded => "a node on the embedded store",
-        DrillStore::Redis => "two nodes over a Redis",
+        DrillStore::Embedded => "one node with the embedded store",
+        DrillStore::Redis => "two nodes with Redis",
     }
 }
 
@@ -114,7 +114,7 @@ async fn on(harness: &mut Harness, spec: &Spec, progress: &Progress) -> Result<O
 }
 
 impl<'a> Runner<'a> {
-    /// Until everybody serves the known-good state.
+    /// Runs until every application serves the known-good state.
     async fn prepare(harness: &'a mut Harness, spec: &'a Spec, progress: &'a Progress) -> Result<Self, Failure> {
         let actors = Arc::new(Actors::hire(harness).await?);
         let fork = with_door(spec)?;
@@ -124,7 +124,7 @@ impl<'a> Runner<'a> {
         let expected = Arc::new(Expected::new(&good, &release.after(&good)?));
         if expected.watched() == 0 {
             return Err(Failure::Usage(
-                "The scenario's change makes no difference to anybody, so that there is nothing to roll back.".to_owned(),
+                "The scenario's changes would not change what any user gets, so there would be nothing to roll back. Add other `changes:` to it.".to_owned(),
             ));
         }
         let probe = Probe::open(if fails_at(spec, CheckPhase::Before) { Health::Gone } else { Health::There }).await?;
@@ -139,9 +139,9 @@ impl<'a> Runner<'a> {
             applications.len()
         ));
         let traffic = Traffic::start(Arc::clone(&expected), applications.clients().to_vec());
-        let traffic = traffic.map_err(|error| Failure::Local(format!("No thread can be started: {error}.")))?;
+        let traffic = traffic.map_err(|error| Failure::Local(format!("Cannot start a thread: {error}.")))?;
         actors.vouch(applications.len()).await?;
-        progress.done("took the checkpoint and vouched for it");
+        progress.done("created a known-good checkpoint");
         let observations = Observations {
             applications: applications.len(),
             stragglers: applications.stragglers().map(str::to_owned).collect(),
@@ -175,9 +175,9 @@ impl<'a> Runner<'a> {
         self.observations.bad_before = self.traffic.counts().1;
         self.observations.detected = (self.observations.bad_before > 0).then(jiff::Timestamp::now);
         let spread = self.observations.reached.map_or("it did not reach every application".to_owned(), |took| {
-            format!("at every application after {} ms, and errors rise", took.as_millis())
+            format!("it reached every application after {} ms, and errors are rising", took.as_millis())
         });
-        self.progress.done(&format!("the release goes bad: {spread}"));
+        self.progress.done(&format!("bad release: {spread}"));
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl<'a> Runner<'a> {
                 DrillFault::StoreAway { how } if now == FaultTime::BeforeRollback => self.store_goes(*how).await?,
                 DrillFault::FailingCheck { when } if *when != CheckPhase::Before && now == FaultTime::BeforeRollback => {
                     self.probe.set(Health::Gone);
-                    self.progress.done("the check says that service is not there");
+                    self.progress.done("the health check fails");
                 }
                 DrillFault::NodeKilled { .. }
                 | DrillFault::LostConnections { .. }
@@ -227,7 +227,7 @@ fn with_door(spec: &Spec) -> Result<Fork, Failure> {
         if let Some(flag) = fork.file.flags.get_mut(&key) {
             flag.one_way = bad_variant(flag).map(|from| OneWay {
                 from,
-                reason: "the drill says so".to_owned(),
+                reason: "set by the drill".to_owned(),
                 data_checkpoint: None,
             });
         }
@@ -241,7 +241,7 @@ fn door_flag(spec: &Spec, named: Option<&FlagKey>) -> Result<FlagKey, Failure> {
     let found = named.map_or_else(|| changed.first(), |named| changed.get(named));
     found.cloned().ok_or_else(|| {
         let named = named.map_or_else(String::new, |named| format!(" {named}"));
-        Failure::Usage(format!("The scenario has a one-way door, and its release does not change the flag{named}."))
+        Failure::Usage(format!("The scenario has a one-way door, but its release does not change the flag{named}."))
     })
 }
 

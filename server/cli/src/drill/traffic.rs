@@ -187,7 +187,7 @@ impl Look {
             Side::Bad => {
                 self.bad += 1;
                 if self.good > 0 && self.odd.is_none() {
-                    self.odd = Some(format!("{} was bad among what was known-good", what()));
+                    self.odd = Some(format!("{} was bad while the rest was known-good", what()));
                 }
             }
             Side::Other => {

@@ -66,7 +66,7 @@ impl Feature {
             .collect()
     }
 
-    /// What a view answers for somebody; without data the application's own default.
+    /// What a view answers for a user; without data the application's own default.
     pub(super) fn ask(&self, view: &View, context: &Context<'_>) -> Seen {
         let key = self.key.as_str();
         match self.kind {

@@ -102,7 +102,7 @@ fn one_way_doors(observations: &Observations) -> String {
         return "none".to_owned();
     }
     let doors: Vec<_> = observations.one_way_doors.iter().map(String::as_str).collect();
-    format!("one-way doors that the plan named were acknowledged: {}", doors.join(", "))
+    format!("one-way doors named by the plan were acknowledged: {}", doors.join(", "))
 }
 
 /// The bad release was one.
@@ -117,7 +117,7 @@ fn release(bench: &mut Verdicts, observations: &Observations) {
         observations.reached.is_some(),
         detail,
     );
-    let detail = format!("{} answers were the bad release's", observations.bad_before);
+    let detail = format!("{} answers came from the bad release", observations.bad_before);
     bench.judge("errors_rose", "error outcomes rose", observations.bad_before > 0, detail);
 }
 
@@ -168,7 +168,7 @@ fn wanted(scenario: &Scenario) -> RollbackState {
     scenario.expect.state.unwrap_or_else(follows)
 }
 
-/// Whether everybody is back, how fast, and whether the reported phases say the same.
+/// Whether every application is back, how fast, and whether the reported phases say the same.
 fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, observations: &Observations, rollback: &Rollback) {
     let stays_down = stays_down(scenario);
     if !stays_down {
@@ -182,10 +182,10 @@ fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, obs
     let took = observations.outage.as_ref().map_or(observations.clear_after, |outage| outage.safe_after);
     if !stays_down && scenario.steps.is_none() {
         let detail = took.map_or_else(
-            || "something bad was served throughout".to_owned(),
+            || "the bad variant was still served".to_owned(),
             |took| format!("after {} ms", took.as_millis()),
         );
-        let name = format!("nothing bad was served any more within {} ms", limit.as_millis());
+        let name = format!("the bad variant was gone within {} ms", limit.as_millis());
         bench.judge("clear_in_time", name, took.is_some_and(|took| took <= limit), detail);
     }
     // A node that was killed took along what it had measured.
@@ -209,7 +209,7 @@ fn phases(bench: &mut Verdicts, measured: Duration, rollback: &Rollback) {
     let phases = &rollback.phases;
     let reported = phases.applied_last_ms.map(|applied| applied + phases.commit_ms.unwrap_or_default());
     let detail = reported.map_or_else(
-        || "the server reports none".to_owned(),
+        || "the server does not report any".to_owned(),
         |reported| format!("reported {reported:.1} ms to the last application, measured {measured:.1} ms"),
     );
     let agrees = reported.is_some_and(|reported| (reported - measured).abs() <= SLACK_MS + measured / 2.0);

@@ -48,14 +48,14 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
         ValidationError::new("changes[0].put_flag.flag.safe", "is missing"),
         ValidationError::new(
             "changes[3].put_flag.flag.default",
-            "\"blue\" is no variant of this flag; it has \"on\", \"off\"",
+            "\"blue\" is not a variant of this flag; it has \"on\", \"off\"",
         ),
     ];
     insta::assert_snapshot!(failed(problem(Code::Invalid).with_errors(faults)).describe(Paint::Plain), @r#"
     error: The request is invalid (INVALID)
       What happened.
       changes[0].put_flag.flag.safe: is missing
-      changes[3].put_flag.flag.default: "blue" is no variant of this flag; it has "on", "off"
+      changes[3].put_flag.flag.default: "blue" is not a variant of this flag; it has "on", "off"
     "#);
     insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
     error: A valid key is required (UNAUTHENTICATED)

@@ -266,7 +266,7 @@ mod tests {
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "someday"]).unwrap_err();
         assert!(refused.contains("is not a time window"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "mon-xyz 09:00-10:00 UTC"]).unwrap_err();
-        assert!(refused.contains("\"mon-xyz\" is no day"), "{refused}");
+        assert!(refused.contains("\"mon-xyz\" is not a day"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--gate", "{name: slow, outcome: latency"]).unwrap_err();
         assert!(refused.contains("not valid"), "{refused}");
     }

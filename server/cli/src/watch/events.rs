@@ -1,6 +1,6 @@
 //! Server-sent events, as far as the stream uses them: bytes in, the data of whole events out.
 
-/// What has come and is no whole event yet.
+/// Received data that is not a complete event yet.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Vec<u8>,

@@ -46,20 +46,20 @@ pub(super) fn overlay(overlay: &Overlay, paint: Paint) -> String {
         .kills
         .values()
         .map(|kill| {
-            let reason = kill.reason.as_deref().unwrap_or("nobody has said why");
+            let reason = kill.reason.as_deref().unwrap_or("no reason given");
             paint.bad(&format!("provisional kill {} of {} in force: {reason}", kill.id, kill.scope))
         })
         .collect();
     lines.extend(overlay.ended.iter().map(|(id, ended)| {
         let how = match ended {
-            KillEnd::Merged => "is in the log now",
+            KillEnd::Merged => "is now in the log",
             KillEnd::Restored => "was restored",
             KillEnd::Withdrawn => "was withdrawn",
         };
         format!("provisional kill {id} {how}")
     }));
     if lines.is_empty() {
-        return "no provisional kill is in force any more".to_owned();
+        return "no provisional kills are in force any more".to_owned();
     }
     lines.join("\n")
 }
@@ -67,7 +67,7 @@ pub(super) fn overlay(overlay: &Overlay, paint: Paint) -> String {
 /// Whether the node can be behind.
 pub(super) fn freshness(fresh: bool, paint: Paint) -> String {
     if fresh {
-        return paint.good("The server reaches its store again.");
+        return paint.good("The server can reach its store again.");
     }
-    paint.warn("The server does not reach its store: flags are served from memory, kills work, other writes do not.")
+    paint.warn("The server cannot reach its store: flags are served from memory and kills work; other writes do not.")
 }

@@ -38,7 +38,7 @@ async fn a_body_that_is_no_json_is_told_with_line_and_column() {
     assert_eq!(got.code(), "PARSE_ERROR");
     assert!(got.body["detail"].as_str().unwrap().contains("line 2 column 16"), "{}", got.body);
     let got = put(&node, b"{\"a\": 1, \"a\": 2}").await.expect(400);
-    assert!(got.body["detail"].as_str().unwrap().contains("stands twice"), "{}", got.body);
+    assert!(got.body["detail"].as_str().unwrap().contains("appears twice"), "{}", got.body);
     let got = put(&node, b"{\"description\": \"\xff\"}").await.expect(400);
     assert!(got.body["detail"].as_str().unwrap().contains("not UTF-8: byte 17"), "{}", got.body);
     put(&node, b"").await.expect(400);

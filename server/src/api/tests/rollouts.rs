@@ -79,7 +79,7 @@ async fn what_cannot_be_is_refused_with_its_field_and_nothing_is_started() {
             "window.zone",
             "not a time zone",
         ),
-        (json!({"no_gates": false}), "steps[0]", "is judged by no gate"),
+        (json!({"no_gates": false}), "steps[0]", "has no gate"),
         (json!({"stepps": []}), "stepps", "did you mean \"steps\"?"),
     ] {
         let mut plan = plan();

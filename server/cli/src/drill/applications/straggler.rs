@@ -25,7 +25,7 @@ pub(super) struct Straggler {
 impl Straggler {
     /// Connects it and waits for its first frame.
     pub(super) async fn connect(address: &str, key: &str, environment: &EnvironmentKey, name: String) -> Result<Self, Failure> {
-        let failed = |error: &dyn std::fmt::Display| Failure::Local(format!("A client that never confirms cannot be connected: {error}."));
+        let failed = |error: &dyn std::fmt::Display| Failure::Local(format!("Cannot connect a client that never confirms: {error}."));
         let address = format!("{}/v1/stream?environment={environment}", address.replacen("http", "ws", 1));
         let mut request = address.into_client_request().map_err(|error| failed(&error))?;
         let header = format!("Bearer {key}").parse().map_err(|error| failed(&error))?;

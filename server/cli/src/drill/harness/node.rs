@@ -90,7 +90,7 @@ impl Node {
     /// Starts it, on a port that is free, over the folder that it had before; where it listens, once it is ready. The proxy of
     /// its applications leads where it led.
     pub(super) async fn start_again(&mut self) -> Result<SocketAddr, Failure> {
-        let program = std::env::current_exe().map_err(|error| failed("This program cannot be found", &error))?;
+        let program = std::env::current_exe().map_err(|error| failed("Cannot find this program", &error))?;
         let mut command = Command::new(program);
         // Settings of this machine's own server are not meant for the drill's.
         let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RIPCORD_"));

@@ -22,14 +22,14 @@ pub(super) struct Process {
 pub(super) enum Signal {
     /// It keeps its sockets and answers nothing.
     Stop,
-    /// It goes on.
+    /// Continues a stopped process.
     Continue,
 }
 
 impl Process {
     /// Starts `command`; its output goes to `NAME.out` and `NAME.err` in `folder`.
     pub(super) fn start(name: &str, mut command: Command, folder: &Path) -> Result<Self, Failure> {
-        let file = |end: &str| File::create(folder.join(format!("{name}.{end}"))).map_err(|error| failed("No file can be made", &error));
+        let file = |end: &str| File::create(folder.join(format!("{name}.{end}"))).map_err(|error| failed("Cannot create a file", &error));
         let (out, err) = (file("out")?, file("err")?);
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).kill_on_drop(true).spawn();
         Ok(Self {

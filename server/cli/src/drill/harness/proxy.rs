@@ -34,7 +34,7 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Opens a proxy to `leads_to`; one that leads nowhere yet turns callers away.
     pub(super) async fn open(tasks: &TaskSet, leads_to: Option<SocketAddr>, pace: Pace) -> Result<Self, Failure> {
-        let refused = |error: std::io::Error| failed("No port can be opened for the drill", &error);
+        let refused = |error: std::io::Error| failed("Cannot open a port for the drill", &error);
         let listener = TcpListener::bind(local(0)).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (leads_to, now) = watch::channel(leads_to);

@@ -12,7 +12,7 @@ use super::common::{PATIENCE, PAUSE, failed, local};
 use super::process::{Process, Signal};
 use crate::exit::Failure;
 
-/// How often another port is tried where somebody else took the one that was free.
+/// How often another port is tried if the free one was taken by another process.
 const TRIES: u32 = 5;
 
 /// A Redis on a port and a folder of its own.
@@ -62,7 +62,7 @@ impl Redis {
         Ok(())
     }
 
-    /// It goes on, or is started again on the same port with what it had on disk.
+    /// Continues it, or starts it again on the same port with its data on disk.
     pub(super) async fn come_back(&mut self) -> Result<(), Failure> {
         match &self.process {
             Some(process) => process.signal(Signal::Continue).await,
@@ -73,8 +73,7 @@ impl Redis {
     async fn launch(&mut self) -> Result<(), Failure> {
         if !present() {
             return Err(Failure::Local(
-                "redis-server is not on this machine. Install it (Debian: apt-get install redis-server), or drill on the embedded store: --store embedded."
-                    .to_owned(),
+                "redis-server is not installed. Install it (Debian: apt-get install redis-server), or use the embedded store: --store embedded.".to_owned(),
             ));
         }
         let mut command = Command::new("redis-server");
@@ -104,7 +103,7 @@ fn present() -> bool {
 
 fn free_port() -> Result<u16, Failure> {
     let bound = TcpListener::bind(local(0)).and_then(|listener| listener.local_addr());
-    bound.map(|address| address.port()).map_err(|error| failed("No port is free", &error))
+    bound.map(|address| address.port()).map_err(|error| failed("No free port", &error))
 }
 
 async fn answers(port: u16) -> bool {

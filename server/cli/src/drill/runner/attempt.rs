@@ -1,4 +1,4 @@
-//! The rollback, as on-call actors does it: look at the plan, do exactly that; told no, do what the refusal says, and again.
+//! The rollback, as on-call does it: look at the plan, do exactly that; if refused, do what the refusal says, and try again.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ struct Order {
 enum Next {
     /// What a new plan says.
     Planned,
-    /// The same again, under the same `Idempotency-Key`: nobody knows whether it was done.
+    /// The same again, under the same `Idempotency-Key`: its outcome is unknown.
     SameAgain,
 }
 
@@ -59,7 +59,7 @@ impl Runner<'_> {
         if let Some(editors) = editors {
             tokio::time::sleep(AFTERMATH).await;
             let edits = editors.end().await?;
-            self.progress.done(&format!("{} edits were acknowledged meanwhile", edits.len()));
+            self.progress.done(&format!("{} edits were acknowledged during the rollback", edits.len()));
             self.observations.edits.get_or_insert_default().edits = edits;
         }
         done
@@ -103,12 +103,12 @@ impl Runner<'_> {
                 Err(problem) => problem,
             };
             if !self.answer(&problem, &mut order, decided).await? {
-                self.progress.wrong(&format!("refused, with nothing that explains it: {}", problem.detail));
+                self.progress.wrong(&format!("refused without an expected cause: {}", problem.detail));
                 self.observations.stopped = Some(*problem);
                 return Ok(false);
             }
         }
-        Err(Failure::Local(format!("The rollback was refused {TRIES} times; that is given up.")))
+        Err(Failure::Local(format!("The rollback was refused {TRIES} times; giving up.")))
     }
 
     /// Once: plan, then exactly that; or the same as before.
@@ -201,7 +201,7 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// The kills that made the scope safe have moved the world: that is worth one more look at the plan, and no more.
+    /// The kills that made the scope safe have changed the environment: that is worth one more plan, and no more.
     fn replans_after_the_outage(&mut self) -> bool {
         let outage = self.observations.outage.as_mut().filter(|outage| !outage.replanned);
         outage.is_some_and(|outage| {
@@ -212,7 +212,7 @@ impl Runner<'_> {
 
     async fn refused(&mut self, problem: &Problem) -> Result<(), Failure> {
         self.progress
-            .done(&format!("refused, as it must be: {} ({})", problem.title, problem.code.as_str()));
+            .done(&format!("refused, as expected: {} ({})", problem.title, problem.code.as_str()));
         let moved = Some(self.actors.snapshot().await?.position) != self.observations.bad;
         self.observations.refusals.push(Refusal {
             code: problem.code,

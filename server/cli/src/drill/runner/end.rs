@@ -62,7 +62,7 @@ impl Runner<'_> {
         Ok(self.observations)
     }
 
-    /// Whether every acknowledged edit is in the log, and every flag is what the last word on it says.
+    /// Whether every acknowledged edit is in the log, and every flag is as its last change left it.
     async fn look_at_edits(&mut self) -> Result<(), Failure> {
         let Some(observations) = &mut self.observations.edits else { return Ok(()) };
         let log = self.actors.log().await?;

@@ -12,7 +12,7 @@ use super::{PAUSE, Runner, until};
 use crate::drill::observations::OutageStory;
 use crate::exit::Failure;
 
-/// How long kills may take to reach everybody.
+/// How long kills may take to reach all applications.
 const SAFE: Duration = Duration::from_secs(10);
 /// How long nodes may take to find their store again.
 const RETURN: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ impl Runner<'_> {
             StoreOutage::Killed => self.harness.kill_store().await?,
         }
         self.observations.outage = Some(OutageStory::default());
-        self.progress.done("the store is away");
+        self.progress.done("the store is down");
         Ok(())
     }
 
@@ -62,11 +62,11 @@ impl Runner<'_> {
         let safe_after = safe.map(|at| at.saturating_duration_since(decided));
         self.progress.done(&match safe_after {
             Some(after) => format!(
-                "killed as it says ({}); every application is safe after {} ms",
+                "killed as the refusal says ({}); every application is safe after {} ms",
                 commands.join("; "),
                 after.as_millis()
             ),
-            None => format!("killed as it says ({}); not every application is safe", commands.join("; ")),
+            None => format!("killed as the refusal says ({}); not every application is safe", commands.join("; ")),
         });
         self.harness.return_store().await?;
         let merged = self.store_is_back(&kills).await;
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_commands_of_a_refusal_are_read_as_a_person_would_read_them() {
         let detail =
-            "The store is away. Make it safe meanwhile:\n  ripcord kill checkout-v2\n  ripcord kill --tag payments --reason \"x\"\nor `ripcord kill --all`.";
+            "The store is down. Make it safe until then:\n  ripcord kill checkout-v2\n  ripcord kill --tag payments --reason \"x\"\nor `ripcord kill --all`.";
         let scopes: Vec<_> = commands(detail).iter().map(|command| scope(command)).collect();
         assert_eq!(
             scopes,

@@ -14,11 +14,11 @@ pub(super) fn refusals(bench: &mut Verdicts, scenario: &Scenario, observations: 
     for code in expected_refusals(scenario) {
         let came = observations.refusals.iter().find(|refusal| same(refusal.code, code));
         let name = if code == Code::StoreUnavailable {
-            "the rollback was refused while the store was away".to_owned()
+            "the rollback was refused while the store was down".to_owned()
         } else {
             format!("the rollback was refused first with {}", code.as_str())
         };
-        let detail = came.map_or_else(|| "it was not".to_owned(), |refusal| refusal.detail.clone());
+        let detail = came.map_or_else(|| "it was not refused".to_owned(), |refusal| refusal.detail.clone());
         bench.judge(format!("refused_{}", code.as_str().to_lowercase()), name, came.is_some(), detail);
         if let Some(refusal) = came {
             changed_nothing(bench, refusal);
@@ -36,9 +36,9 @@ fn same(came: Code, expected: Code) -> bool {
 
 fn changed_nothing(bench: &mut Verdicts, refusal: &Refusal) {
     let detail = if refusal.moved {
-        "the environment has moved"
+        "the environment has changed"
     } else {
-        "the environment stayed as it was"
+        "the environment is unchanged"
     };
     bench.judge(
         format!("unchanged_by_{}", refusal.code.as_str().to_lowercase()),
@@ -51,12 +51,7 @@ fn changed_nothing(bench: &mut Verdicts, refusal: &Refusal) {
 fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
     let printed = !outage.commands.is_empty();
     let detail = if printed { outage.commands.join("; ") } else { "none".to_owned() };
-    bench.judge(
-        "refusal_names_commands",
-        "the refusal printed the commands that make its scope safe",
-        printed,
-        detail,
-    );
+    bench.judge("refusal_names_commands", "the refusal printed the kill commands for its scope", printed, detail);
     let (kills, provisional) = outage.kills;
     bench.judge(
         "killed_without_store",
@@ -75,8 +70,13 @@ fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
         detail,
     );
     let detail = if outage.merged { "all of them" } else { "not all of them" };
-    bench.judge("kills_merged", "the kills came into the log when the store was back", outage.merged, detail);
-    let detail = format!("{} of them in the log, after it had been asked for twice", outage.rollbacks);
+    bench.judge(
+        "kills_merged",
+        "the kills were written to the log when the store was back",
+        outage.merged,
+        detail,
+    );
+    let detail = format!("{} in the log after it was requested twice", outage.rollbacks);
     bench.judge("made_once", "the rollback was made exactly once", outage.rollbacks == 1, detail);
 }
 
@@ -100,14 +100,14 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
                 let detail = format!("acknowledged: {}", acknowledged.join(", "));
                 bench.judge(
                     "one_way_named",
-                    "the record says which one-way door was passed",
+                    "the record names the acknowledged one-way door",
                     !acknowledged.is_empty(),
                     detail,
                 );
             }
             DrillFault::NodeKilled { .. } => {
                 let detail = observations.node.clone().unwrap_or_else(|| "no node was killed".to_owned());
-                bench.judge("node_killed", "a node was really killed", observations.node.is_some(), detail);
+                bench.judge("node_killed", "a node was killed", observations.node.is_some(), detail);
             }
             DrillFault::StoreAway { .. }
             | DrillFault::SlowReaders { .. }
@@ -118,7 +118,7 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
     }
     bench.judge(
         "check_asked",
-        "the check was asked whether service is restored",
+        "the health check ran",
         observations.asked > 0,
         count(usize::try_from(observations.asked).unwrap_or(usize::MAX), "time", "times"),
     );
@@ -128,20 +128,16 @@ fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Roll
     let missing = rollback.confirmation.iter().flat_map(|confirmation| &confirmation.applied.missing);
     let missing: Vec<&str> = missing.map(|missing| missing.instance.name.as_str()).collect();
     let all = observations.stragglers.iter().all(|name| missing.contains(&name.as_str()));
-    let detail = if missing.is_empty() {
-        "nobody is named".to_owned()
-    } else {
-        missing.join(", ")
-    };
+    let detail = if missing.is_empty() { "none is named".to_owned() } else { missing.join(", ") };
     bench.judge(
         "missing_named",
-        "the record names exactly those who never confirmed",
+        "the record names exactly the applications that never confirmed",
         all && missing.len() == observations.stragglers.len(),
         detail,
     );
 }
 
-/// What became of edits meanwhile.
+/// What became of edits made during the rollback.
 pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
     let Some(seen) = &observations.edits else { return };
     let detail = match seen.lost.first() {
@@ -161,13 +157,18 @@ pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
         detail,
     );
     let detail = match seen.wrong.first() {
-        None => "edits before the rollback went back with it, edits after it stand".to_owned(),
+        None => "edits before the rollback were rolled back, edits after it remain".to_owned(),
         Some(first) => format!("{} flags are not, {first} among them", seen.wrong.len()),
     };
-    bench.judge("last_word_holds", "every flag is what the last word on it says", seen.wrong.is_empty(), detail);
+    bench.judge("last_word_holds", "every flag is as its last change left it", seen.wrong.is_empty(), detail);
     let detail = match seen.stale {
-        0 => "the first plan held".to_owned(),
-        times => format!("refused {times} times, because the world had moved since the plan"),
+        0 => "the first plan was still up to date".to_owned(),
+        times => format!("refused {times} times because something had changed since the plan"),
     };
-    bench.judge("plan_exact", "the plan was done exactly, or refused", observations.rollback.is_some(), detail);
+    bench.judge(
+        "plan_exact",
+        "the plan was applied exactly, or refused",
+        observations.rollback.is_some(),
+        detail,
+    );
 }

@@ -78,12 +78,12 @@ fn each_thing_that_went_wrong_is_named() {
             |observations| observations.not_good.push("a".to_owned()),
             "every application is back at known-good",
         ),
-        (|observations| observations.clear_after = None, "nothing bad was served any more within 5000 ms"),
+        (|observations| observations.clear_after = None, "the bad variant was gone within 5000 ms"),
         (
             |observations| observations.back_after = Some(Duration::from_secs(4)),
             "the reported phases agree with what was measured",
         ),
-        (|observations| observations.asked = 0, "the check was asked whether service is restored"),
+        (|observations| observations.asked = 0, "the health check ran"),
     ];
     for (goes_wrong, name) in wrongs {
         let mut observations = observations();
@@ -144,7 +144,10 @@ fn a_straggler_must_be_named_and_nobody_else() {
     let mut observations = observations();
     observations.stragglers = vec!["late".to_owned()];
     observations.rollback = Some(rollback("partial"));
-    assert_eq!(failed(&judged(scenario, &observations)), ["the record names exactly those who never confirmed"]);
+    assert_eq!(
+        failed(&judged(scenario, &observations)),
+        ["the record names exactly the applications that never confirmed"]
+    );
 }
 
 #[test]
