@@ -213,7 +213,7 @@ impl Members for PlanRequest {
         }
         if sample.is_some() && population.is_some() {
             reader.within("population", |reader| {
-                reader.note("cannot be combined with sample; only the contexts in sample are counted")
+                reader.note("cannot be combined with sample; only the contexts in sample are counted");
             });
         }
         Ok(Self {

@@ -74,7 +74,7 @@ fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     };
     if plan.control.as_ref() == Some(&plan.variant) {
         reader.within("control", |reader| {
-            reader.note("is the same as the variant; name the one whose share is lowered")
+            reader.note("is the same as the variant; name the one whose share is lowered");
         });
     }
     if !plan.no_gates && !unreadable {
