@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::log_entry::{changes, who};

@@ -13,7 +13,8 @@ use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::client::{Answer, Call, ClientError};
+use super::answer::{Answer, ClientError};
+use super::client::Call;
 use super::context::{Context, path};
 use super::output::{Paint, count};
 

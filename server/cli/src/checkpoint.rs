@@ -8,7 +8,8 @@ use ripcord_proto::{CheckpointName, TargetName};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;

@@ -15,7 +15,7 @@ use ripcord_proto::rest::releases::ReleaseView;
 use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::rest::triggers::TriggerView;
 
-use super::client::{Answer, ClientError};
+use super::answer::{Answer, ClientError};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::global::Global;

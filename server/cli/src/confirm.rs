@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ripcord_proto::confirmation::{Confirmation, LevelCounts};
 use ripcord_proto::{EnvironmentKey, KillId, Revision};
 
-use super::client::{Call, Client, ClientError};
+use super::answer::ClientError;
+use super::client::{Call, Client};
 use super::context::path;
 use super::exit::Exit;
 use super::output::{Format, Output, Paint, count, indented, table};

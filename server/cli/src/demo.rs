@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::shop::Shop;
 use self::view::View;
-use super::client::{Answer, Call, Client};
+use super::answer::Answer;
+use super::client::{Call, Client};
 use super::context::path;
 use super::discovery::Keep;
 use super::exit::{Exit, Failure};

@@ -1,9 +1,11 @@
 //! `ripcord doctor`: diagnoses the setup and suggests fixes.
 
 mod checks;
+mod finding;
 
 use clap::Args;
 
+use self::finding::{Finding, State};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Paint, print};
@@ -19,48 +21,6 @@ Examples:
   ripcord doctor --server https://flags.example.com --env staging
   ripcord doctor --json")]
 pub(crate) struct Doctor {}
-
-/// The result of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Well,
-    Warning,
-    Wrong,
-}
-
-/// The finding of one check.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-struct Finding {
-    check: &'static str,
-    state: State,
-    found: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<String>,
-}
-
-impl Finding {
-    fn well(check: &'static str, found: impl Into<String>) -> Self {
-        Self::new(check, State::Well, found, None)
-    }
-
-    fn warning(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::new(check, State::Warning, found, Some(advice.into()))
-    }
-
-    fn wrong(check: &'static str, found: impl Into<String>, advice: Option<String>) -> Self {
-        Self::new(check, State::Wrong, found, advice)
-    }
-
-    fn new(check: &'static str, state: State, found: impl Into<String>, advice: Option<String>) -> Self {
-        Self {
-            check,
-            state,
-            found: found.into(),
-            advice,
-        }
-    }
-}
 
 pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failure> {
     let findings = checks::all(call).await;

@@ -12,7 +12,8 @@ use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse,
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::settings::Bucketing;
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::environment_state::{known_good, last_ping};
 use super::exit::{Exit, Failure};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::{Code, CommandExit, Problem};
 
-use super::client::ClientError;
+use super::answer::ClientError;
 use super::output::Paint;
 
 /// The exit codes, which scripts rely on.

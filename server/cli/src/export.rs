@@ -9,9 +9,10 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::rest::sets::SetView;
 use ripcord_proto::{FlagsFile, SetName, Snapshot, flagd};
 
-use super::client::Answer;
+use super::answer::Answer;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::files::unwritable;
 use super::output::{Format, count, note, print};
 use super::snapshot;
 
@@ -99,10 +100,6 @@ pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure
 /// Whether a path names a folder: an existing one, or one written with a trailing slash.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
-}
-
-fn unwritable(why: impl std::fmt::Display) -> Failure {
-    Failure::Local(format!("The flags file cannot be written: {why}."))
 }
 
 /// Leaves what the set owns.

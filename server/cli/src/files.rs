@@ -17,6 +17,11 @@ const FILES: usize = 10_000;
 /// The extensions of flags files.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
+/// A flags file that cannot be written, and why.
+pub(crate) fn unwritable(why: impl std::fmt::Display) -> Failure {
+    Failure::Local(format!("The flags file cannot be written: {why}."))
+}
+
 /// The files, and how to apply them.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {

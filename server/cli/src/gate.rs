@@ -6,7 +6,8 @@ use ripcord_proto::gate::GateVerdict;
 use ripcord_proto::rest::rollouts::Replay;
 use serde_json::{Map, Value, json};
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Paint, table};

@@ -6,7 +6,8 @@ use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::responses::RecordResponse;
 use ripcord_proto::role::Role;
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;

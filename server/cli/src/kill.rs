@@ -9,7 +9,8 @@ use ripcord_proto::kill::{AllFlags, KillScope};
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
 use ripcord_proto::{FlagKey, Tag};
 
-use super::client::{Answer, Call, ClientError};
+use super::answer::{Answer, ClientError};
+use super::client::Call;
 use super::confirm::{self, Subject};
 use super::context::Context;
 use super::duration;

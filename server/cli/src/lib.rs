@@ -16,6 +16,7 @@
 //! Arguments -> Target (which server, which key) -> Context -> a command -> Output (text or --json) -> Exit
 //! ```
 
+mod answer;
 mod apply;
 mod audit;
 mod backup;
@@ -79,7 +80,7 @@ use clap::error::ContextKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
-use self::client::ClientError;
+use self::answer::ClientError;
 use self::context::Context;
 use self::exit::{Exit, Failure};
 use self::global::Global;

@@ -9,7 +9,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::client::Answer;
+use super::answer::Answer;
 
 /// Columns that a terminal has, for a table to be fitted into it.
 const WIDTH: u16 = 60;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use ripcord_proto::rest::pings::PingView;
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::confirm::{self, milliseconds};
 use super::context::Context;
 use super::duration;

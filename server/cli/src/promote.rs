@@ -13,7 +13,8 @@ use ripcord_proto::rest::plan::PlanResponse;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, FlagsFile, SegmentKey, Snapshot};
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::{Context, path};
 use super::exit::{Exit, Failure};
 use super::output::Paint;

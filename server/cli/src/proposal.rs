@@ -8,8 +8,9 @@ use ripcord_proto::ProposalId;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rest::kills::ReasonRequest;
 
+use super::answer::{Answer, DifferenceShown, Proposed};
 use super::changes;
-use super::client::{Answer, Call, DifferenceShown, Proposed};
+use super::client::Call;
 use super::context::{Context, path};
 use super::exit::{Exit, Failure};
 use super::output::{Format, moment, print, table};

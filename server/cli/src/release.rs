@@ -9,7 +9,8 @@ use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseView};
 use serde_json::{Map, Value};
 
 use self::details::Details;
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;

@@ -6,7 +6,8 @@ use clap::Args;
 use ripcord_proto::KillId;
 use ripcord_proto::rest::kills::{ReasonRequest, RestoreResponse};
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::confirm::{self, Subject};
 use super::context::Context;
 use super::duration;

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use ripcord_proto::RolloutId;
 use ripcord_proto::rollout::Rollout;
 
-use super::client::Answer;
+use super::answer::Answer;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::table;

@@ -7,7 +7,8 @@ use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::{FlagsFile, Segment, SegmentKey};
 use serde_json::Value;
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;

@@ -3,7 +3,8 @@
 use ripcord_proto::frame::{Overlay, ServerFrame};
 use ripcord_proto::{EnvironmentKey, FlagsFile, Snapshot};
 
-use super::client::{Answer, Call, Client};
+use super::answer::Answer;
+use super::client::{Call, Client};
 use super::exit::Failure;
 
 /// The whole environment at one revision.

@@ -7,8 +7,9 @@ use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagsFile, ReleaseName, SetName};
 
+use super::answer::{Answer, ClientError, DifferenceShown, Proposed};
 use super::changes;
-use super::client::{Answer, Call, ClientError, DifferenceShown, Proposed};
+use super::client::Call;
 use super::confirm;
 use super::context::{Context, path};
 use super::exit::{Exit, Failure};

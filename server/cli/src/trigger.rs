@@ -12,7 +12,8 @@ use ripcord_proto::rest::triggers::{FiringView, TriggerDetail, TriggerPatch, Tri
 use ripcord_proto::trigger::TriggerState;
 use serde::de::IgnoredAny;
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;

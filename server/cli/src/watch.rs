@@ -14,7 +14,8 @@ use ripcord_proto::rest::log::LogEntry;
 use ripcord_proto::{Position, Revision};
 
 use self::events::Events;
-use super::client::{Answer, Call, ClientError};
+use super::answer::{Answer, ClientError};
+use super::client::Call;
 use super::confirm::{self, Subject};
 use super::context::Context;
 use super::environment_state::last_ping;

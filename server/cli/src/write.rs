@@ -7,7 +7,8 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::wait::Wait;
 use ripcord_proto::{EnvironmentKey, ReleaseName};
 
-use super::client::{Answer, Call};
+use super::answer::Answer;
+use super::client::Call;
 use super::confirm::{self, Subject};
 use super::context::Context;
 use super::duration;

@@ -9,7 +9,8 @@ use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rest::log::LogEntry;
 
 use super::shop::{Exposure, Feature, Shop};
-use crate::client::{Answer, Call, Client, ClientError};
+use crate::answer::{Answer, ClientError};
+use crate::client::{Call, Client};
 use crate::confirm::milliseconds;
 use crate::context::path;
 use crate::log_entry::changes;

@@ -11,8 +11,9 @@ use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::health::{Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
 
-use super::Finding;
-use crate::client::{Answer, Call, ClientError};
+use super::finding::{Finding, State};
+use crate::answer::{Answer, ClientError};
+use crate::client::Call;
 use crate::context::Context;
 use crate::environment_state::last_ping;
 use crate::exit::Failure;
@@ -126,7 +127,7 @@ async fn readiness(call: &Context, findings: &mut Vec<Finding>) {
         }
     }
     for warning in &readiness.warnings {
-        findings.push(Finding::new("store", super::State::Warning, warning.clone(), None));
+        findings.push(Finding::new("store", State::Warning, warning.clone(), None));
     }
 }
 

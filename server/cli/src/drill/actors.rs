@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 
 use super::fork::Fork;
 use super::harness::Harness;
-use crate::client::{Answer, Call, Client, ClientError};
+use crate::answer::{Answer, ClientError};
+use crate::client::{Call, Client};
 use crate::context::path;
 use crate::exit::Failure;
 use crate::snapshot;

@@ -9,7 +9,8 @@ use ripcord_proto::rest::kills::KillView;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::{Flag, FlagKey, FlagsFile, SegmentKey, limits};
 
-use crate::client::{Answer, Call, Client, ClientError};
+use crate::answer::{Answer, ClientError};
+use crate::client::{Call, Client};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{input, sample_flags, snapshot};

@@ -1,6 +1,7 @@
 //! The judge of a drill: from what was seen to verdicts, each a sentence that must hold and what was seen of it.
 
 mod faults;
+mod list;
 #[cfg(test)]
 mod tests;
 
@@ -10,19 +11,16 @@ use std::time::Duration;
 use ripcord_proto::Position;
 use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillVerdict;
-use ripcord_proto::problem::Code;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::scenario::{DrillFault, Scenario};
 
+use self::list::Verdicts;
 use super::observations::Observations;
 use crate::exit::{self, Exit};
 
 /// What may lie between the time that a drill measures itself and the phases that the server reports: the applications' threads
 /// are looked at every few milliseconds, on a machine that does all of it at once.
 const SLACK_MS: f64 = 750.0;
-
-/// Characters of what was seen, at most.
-const DETAIL: usize = 280;
 
 /// What a drill came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,33 +37,6 @@ impl Judgement {
     /// Whether everything held.
     pub(super) fn passed(&self) -> bool {
         self.verdicts.iter().all(|verdict| verdict.passed)
-    }
-}
-
-/// Verdicts as they come in.
-#[derive(Debug, Default)]
-struct Verdicts {
-    verdicts: Vec<DrillVerdict>,
-}
-
-impl Verdicts {
-    fn judge(&mut self, check: impl Into<String>, name: impl Into<String>, passed: bool, detail: impl AsRef<str>) {
-        self.verdicts.push(DrillVerdict {
-            check: check.into(),
-            name: name.into(),
-            passed,
-            detail: on_one_line(detail.as_ref()),
-        });
-    }
-}
-
-/// A text on one line, and not too long for a list.
-fn on_one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(DETAIL) {
-        None => line,
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
     }
 }
 
@@ -262,22 +233,4 @@ fn figures(observations: &Observations) -> BTreeMap<String, f64> {
     ];
     let seen = figures.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     seen.collect()
-}
-
-/// The codes with which the rollback must have been refused first, in order.
-fn expected_refusals(scenario: &Scenario) -> Vec<Code> {
-    let follows = scenario.faults.iter().filter_map(|fault| match fault {
-        DrillFault::StoreAway { .. } => Some(Code::StoreUnavailable),
-        DrillFault::OneWayDoor { .. } => Some(Code::OneWayDoor),
-        DrillFault::FailingCheck { when: CheckPhase::Before } => Some(Code::CheckFailed),
-        DrillFault::FailingCheck { .. }
-        | DrillFault::NodeKilled { .. }
-        | DrillFault::SlowReaders { .. }
-        | DrillFault::LostConnections { .. }
-        | DrillFault::Straggler { .. }
-        | DrillFault::ConcurrentEdits { .. } => None,
-    });
-    let mut codes: Vec<Code> = follows.collect();
-    codes.extend(scenario.expect.refused.filter(|code| !codes.contains(code)));
-    codes
 }

@@ -9,7 +9,8 @@ use ripcord_proto::policy::{Approvers, GuardedOperation, Policy, Protection};
 use ripcord_proto::rest::policy::PolicyResponse;
 use ripcord_proto::trigger::TriggerMode;
 
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::duration::{After, Span, in_words};
 use crate::exit::{Exit, Failure};

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use ripcord_proto::FlagsFile;
 use ripcord_proto::flagd::ImportedFile;
 
-use super::unwritable;
 use crate::exit::Failure;
-use crate::files::Files;
+use crate::files::{Files, unwritable};
 use crate::input;
 use crate::output::{count, note};
 

@@ -7,7 +7,8 @@ use ripcord_proto::FlagKey;
 use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
 use serde_json::{Map, Value};
 
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;

@@ -7,7 +7,8 @@ use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Weight;
 use ripcord_proto::{Flag, FlagKey, VariantName};
 
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input::ListArgs;

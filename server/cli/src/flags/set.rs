@@ -8,7 +8,8 @@ use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::{Flag, FlagKey, FlagsFile, Position, Tag};
 use serde_json::{Map, Value, json};
 
-use crate::client::{Answer, Call, ClientError};
+use crate::answer::{Answer, ClientError};
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;

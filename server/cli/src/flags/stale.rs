@@ -3,7 +3,8 @@
 use jiff::{SpanRound, Timestamp, Unit};
 use ripcord_proto::rest::stale_flags::{StaleFlag, StaleFlags, StaleReason};
 
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Paint, count, moment, table};

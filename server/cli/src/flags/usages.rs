@@ -11,7 +11,7 @@ use ignore::{Walk, WalkBuilder};
 use ripcord_proto::FlagKey;
 use ripcord_proto::rest::flags::FlagView;
 
-use crate::client::Answer;
+use crate::answer::Answer;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Paint, count, print};

@@ -9,7 +9,8 @@ use ripcord_proto::{EnvironmentKey, ProposalId};
 use tokio::time::Instant;
 
 use super::messages;
-use crate::client::{Answer, Call, ClientError};
+use crate::answer::{Answer, ClientError};
+use crate::client::Call;
 use crate::context::{Context, path};
 use crate::duration;
 use crate::exit::{Exit, Failure};

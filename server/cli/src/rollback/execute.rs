@@ -8,7 +8,8 @@ use ripcord_proto::rollback::Rollback;
 
 use super::args::RollbackArgs;
 use super::{follow, plan};
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::confirm;
 use crate::context::Context;
 use crate::duration;

@@ -7,7 +7,8 @@ use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::rollback::{BadExposure, PhaseTimes, Rollback, RollbackState, Stages};
 
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::confirm::{self, milliseconds};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};

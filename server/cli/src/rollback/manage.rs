@@ -11,7 +11,8 @@ use ripcord_proto::rollback::{Rollback, RollbackOptions, RollbackScope};
 use ripcord_proto::{FlagKey, RollbackId};
 
 use super::follow;
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::confirm;
 use crate::context::Context;
 use crate::duration;

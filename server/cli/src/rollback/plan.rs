@@ -10,7 +10,8 @@ use ripcord_proto::rollback::RollbackScope;
 use serde_json::{Map, Value};
 
 use super::args::RollbackArgs;
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};

@@ -6,7 +6,8 @@ use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rollout::Rollout;
 
 use super::messages;
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 

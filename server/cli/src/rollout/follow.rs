@@ -10,7 +10,7 @@ use ripcord_proto::rollout::{Rollout, RolloutState};
 use tokio::time::Instant;
 
 use super::{actions, messages};
-use crate::client::{Answer, ClientError};
+use crate::answer::{Answer, ClientError};
 use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};

@@ -8,7 +8,8 @@ use ripcord_proto::rollout::{Rollout, RolloutPlan};
 use serde_json::{Value, json};
 
 use super::messages;
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;

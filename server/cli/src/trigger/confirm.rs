@@ -7,7 +7,8 @@ use ripcord_proto::rest::triggers::FiringView;
 use ripcord_proto::trigger::FiringState;
 
 use super::messages;
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 

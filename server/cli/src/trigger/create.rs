@@ -15,7 +15,8 @@ use ripcord_proto::{FlagKey, ReleaseName, TargetName, TriggerName};
 use serde_json::Value;
 
 use super::messages;
-use crate::client::{Answer, Call};
+use crate::answer::Answer;
+use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;

@@ -9,7 +9,8 @@ use tokio::process::Command;
 use super::common::{PATIENCE, PAUSE, failed, tail};
 use super::process::Process;
 use super::proxy::Proxy;
-use crate::client::{Answer, Call, Client, ClientError};
+use crate::answer::{Answer, ClientError};
+use crate::client::{Call, Client};
 use crate::exit::Failure;
 use crate::target::{From, Target};
 

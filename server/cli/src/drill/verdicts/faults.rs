@@ -4,7 +4,7 @@ use ripcord_proto::problem::Code;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::scenario::{DrillFault, Scenario};
 
-use super::{Verdicts, expected_refusals};
+use super::list::{Verdicts, expected_refusals};
 use crate::drill::observations::{Observations, OutageStory, Refusal};
 use crate::drill::probe::CHECK;
 use crate::output::count;

@@ -1,3 +1,4 @@
+use ripcord_proto::problem::Code;
 use ripcord_proto::problem::Problem;
 
 use super::*;

@@ -1,0 +1,96 @@
+//! The outcome of a call: an answer, a proposal in its place, or why there is neither.
+
+use reqwest::StatusCode;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::proposal::Proposal;
+
+/// An answer: as a type, and as the received text, which `--json` prints.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer<T> {
+    /// What it says.
+    pub(crate) value: T,
+    /// The answer as it was received.
+    pub(crate) text: String,
+    pub(crate) status: StatusCode,
+}
+
+/// A proposal, returned instead of the requested result.
+#[derive(Debug)]
+pub(crate) struct Proposed {
+    pub(crate) proposal: Proposal,
+    /// The answer as it was received.
+    pub(crate) text: String,
+    /// Whether the caller has seen what it would change.
+    pub(crate) difference: DifferenceShown,
+}
+
+/// Whether the difference was shown already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DifferenceShown {
+    /// Not shown yet.
+    NotYet,
+    /// Shown already.
+    Already,
+}
+
+/// Why a call has no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// The server refused.
+    #[error("{}", problem.title)]
+    Problem {
+        problem: Box<Problem>,
+        /// The document as it was received.
+        text: String,
+    },
+    /// It waits for a second person.
+    #[error("this needs approval by a second person: proposal {}", .0.proposal.id)]
+    Proposed(Box<Proposed>),
+    /// No server could be reached.
+    #[error("cannot reach {address}: {why}")]
+    Unreachable {
+        /// The address that was tried.
+        address: String,
+        why: String,
+        /// What to do.
+        advice: String,
+    },
+    /// There was no answer, or only a part of one.
+    #[error("no answer from {address}: {why}")]
+    Silent {
+        /// The address that was called.
+        address: String,
+        why: String,
+    },
+    /// The response is not from Ripcord, or is from another version.
+    #[error("{address} returned {status} with a response that is not from Ripcord: {why}")]
+    Foreign {
+        /// The address that was called.
+        address: String,
+        /// The status.
+        status: StatusCode,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An address, a key or a certificate cannot be used.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl ClientError {
+    /// What to do next, if known.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { advice, .. } => Some(advice.clone()),
+            Self::Silent { .. } => Some(
+                "The command may or may not have taken effect. Check with `ripcord audit`, or run it again. `ripcord doctor` helps to find the cause."
+                    .to_owned(),
+            ),
+            Self::Foreign { address, .. } => Some(format!(
+                "Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
+            )),
+            Self::Proposed(proposed) => Some(format!("A different person, with a different key, runs `{}`.", proposed.proposal.command())),
+            Self::Problem { .. } | Self::Usage(_) => None,
+        }
+    }
+}

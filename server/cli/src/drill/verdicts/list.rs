@@ -1,0 +1,54 @@
+//! The verdicts of a drill as they are collected, and the refusals that a scenario expects.
+
+use ripcord_proto::check::CheckPhase;
+use ripcord_proto::drill::DrillVerdict;
+use ripcord_proto::problem::Code;
+use ripcord_proto::scenario::{DrillFault, Scenario};
+
+/// Characters of what was seen, at most.
+const DETAIL: usize = 280;
+
+/// Verdicts as they come in.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    pub(super) verdicts: Vec<DrillVerdict>,
+}
+
+impl Verdicts {
+    pub(super) fn judge(&mut self, check: impl Into<String>, name: impl Into<String>, passed: bool, detail: impl AsRef<str>) {
+        self.verdicts.push(DrillVerdict {
+            check: check.into(),
+            name: name.into(),
+            passed,
+            detail: on_one_line(detail.as_ref()),
+        });
+    }
+}
+
+/// A text on one line, and not too long for a list.
+pub(super) fn on_one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(DETAIL) {
+        None => line,
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
+    }
+}
+
+/// The codes with which the rollback must have been refused first, in order.
+pub(super) fn expected_refusals(scenario: &Scenario) -> Vec<Code> {
+    let follows = scenario.faults.iter().filter_map(|fault| match fault {
+        DrillFault::StoreAway { .. } => Some(Code::StoreUnavailable),
+        DrillFault::OneWayDoor { .. } => Some(Code::OneWayDoor),
+        DrillFault::FailingCheck { when: CheckPhase::Before } => Some(Code::CheckFailed),
+        DrillFault::FailingCheck { .. }
+        | DrillFault::NodeKilled { .. }
+        | DrillFault::SlowReaders { .. }
+        | DrillFault::LostConnections { .. }
+        | DrillFault::Straggler { .. }
+        | DrillFault::ConcurrentEdits { .. } => None,
+    });
+    let mut codes: Vec<Code> = follows.collect();
+    codes.extend(scenario.expect.refused.filter(|code| !codes.contains(code)));
+    codes
+}
