@@ -193,7 +193,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Stores a state, so that starts and reads of history replay less. Called from time to time, off the commit path.
     fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Whether an append that returned [`AppendError::Unknown`] was written.
+    /// Whether an append that returned `AppendError::Unknown` was written.
     fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>>;
 
     /// All logs, including the system log once it has an entry.

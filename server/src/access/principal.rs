@@ -14,7 +14,7 @@ pub const ADMIN: &str = "admin";
 /// The identity behind a valid key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The key's id, or [`ADMIN`]. No secret.
+    /// The key's id, or `ADMIN`. No secret.
     pub id: Arc<str>,
     /// The key's name.
     pub name: String,

@@ -7,7 +7,7 @@ use crate::snapshot::history::HistoryLimits;
 /// Settings of the streams.
 #[derive(Debug, Clone)]
 pub struct StreamSettings {
-    /// Worker threads that will call [`Streams::worker`]; the rate of admissions is shared among them.
+    /// Worker threads that will call `Streams::worker`; the rate of admissions is shared among them.
     pub workers: usize,
     /// Interval of heartbeats. A client that is silent for three of them is lost.
     pub heartbeat: Duration,
