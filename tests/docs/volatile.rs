@@ -27,7 +27,7 @@ static COMPARED: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"\b\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|min|h|d|seconds?|minutes?|hours?|days?)\b", "DURATION"),
         (r"DURATION(?: DURATION)+", "DURATION"),
         (r"\b\d+(?:\.\d+)? ?(?:B|KiB|MiB|GiB|kB|MB|GB)\b", "SIZE"),
-        // Columns are as wide as what stands in them.
+        // Columns are as wide as their content.
         (r" +", " "),
         (r"-{3,}", "---"),
     ]

@@ -21,7 +21,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub struct ApiError {
     problem: Box<Problem>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The answer of a write that waits for a second person: refused for now, and no error.
+    /// The answer of a write that waits for a second person: refused until it is approved, and not an error.
     proposed: Option<Box<RenderedAnswer>>,
 }
 
