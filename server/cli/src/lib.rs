@@ -69,6 +69,7 @@ mod source;
 mod target;
 mod tasks;
 mod trigger;
+mod variables;
 mod watch;
 mod write;
 
@@ -158,7 +159,7 @@ enum Remote {
 
 /// The whole command line, dressed for people.
 fn command<S: Server>() -> clap::Command {
-    help::dressed(Arguments::<S>::command())
+    variables::without_empty(help::dressed(Arguments::<S>::command()), variables::is_empty)
 }
 
 /// The reference of the command line in Markdown.
