@@ -1,6 +1,6 @@
 //! Leader lease: which node runs the background work of an environment, such as awaited confirmations, staged rollbacks and pings.
 //!
-//! One node at a time, named by a record of the log, so that it holds on every store and survives every node. The record carries a
+//! One node at a time, named by a record in the log, so it works on every store and survives the loss of any node. The record has a
 //! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it if another node has
 //! taken over: a node that was paused, cut off or slow can lose its lease, but it can never act twice.
 //!
@@ -14,12 +14,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::driver::Driver;
 use ripcord_proto::policy::SingletonKey;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Position};
 
 use crate::commit::{Author, CommitError, Draft, Expected, Operation};
 use crate::environment::Environments;
@@ -73,8 +72,8 @@ impl LeaderLease {
         }
     }
 
-    /// The right to drive `environment`, if this node has it or can take it: no node has it, or the node that had it is gone.
-    /// `None` if another node drives, or if that cannot be known now; try again later.
+    /// The lease of `environment`, if this node has it or can take it: no node has it, or the node that had it is gone.
+    /// `None` if another node has it, or if that cannot be known now; try again later.
     pub async fn hold(&self, environment: &EnvironmentKey) -> Option<LeaderToken> {
         let known = self.environments.state(environment).ok()?.records.driver().cloned();
         match known {
@@ -91,7 +90,7 @@ impl LeaderLease {
         }
     }
 
-    /// The author of what a driver does automatically.
+    /// The author of automatic changes.
     pub fn author(&self) -> Author {
         Author {
             actor: Actor::server(&self.node),
@@ -119,10 +118,10 @@ impl LeaderLease {
             id: self.id.to_string(),
             token,
         };
-        let entry = Entry::new(SingletonKey, driver, Position::START).ok()?;
+        let put = Operation::put_record(SingletonKey, driver, expected).ok()?;
         let draft = Draft {
             reason: Some(format!("node {} now leads the background work of this environment", self.node)),
-            ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
+            ..Draft::new(environment.clone(), self.author(), vec![put])
         };
         match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),

@@ -1,4 +1,4 @@
-//! Outcomes: what applications report of the variants that they serve, as sums per series.
+//! Outcomes that applications report for the variants that they serve, as sums per series.
 //!
 //! ```text
 //! POST /v1/outcomes -> dedup -> counters (sums, metrics) + window (the last hour) -> persistence (on disk)

@@ -58,12 +58,12 @@ impl Append {
     }
 }
 
-/// What a start needs of a log: a stored state and the entries since.
+/// The part of a log that a start needs: a stored state and the entries since.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The newest stored state; `None` for the system log, and for a log that has no stored state yet.
     pub state: Option<StoredState>,
-    /// Every entry after that state (all entries if there is none), proven to follow one another.
+    /// Every entry after that state (all entries if there is none), verified to follow one another.
     pub tail: Vec<Sealed>,
     /// The head after the last of them.
     pub head: Head,
@@ -176,7 +176,7 @@ pub enum StoreError {
 
 /// A backend. All of them pass the suite in `contract`.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
-    /// Everything about a log that a start needs.
+    /// Loads the part of a log that a start needs.
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>>;
 
     /// Appends atomically, and durably before it returns. Appends to different logs may share one write. If several appends to
@@ -184,7 +184,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// the append.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>>;
 
-    /// Up to `limit` entries after `after`, in order, proven to follow one another. Works without the network.
+    /// Up to `limit` entries after `after`, in order, verified to follow one another. Works without the network.
     fn read<'a>(&'a self, log: &'a LogName, after: Sequence, limit: usize) -> BoxFuture<'a, Result<Vec<Sealed>, StoreError>>;
 
     /// The newest stored state at or before `revision` of `epoch`, from which older states are rebuilt with `read`.
@@ -210,7 +210,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Its health, now and from now on.
     fn health(&self) -> watch::Receiver<StoreHealth>;
 
-    /// What other nodes commit. Can be taken once; `None` for a backend of one node.
+    /// Commits of other nodes. Can be taken once; `None` for a backend of one node.
     fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>>;
 
     /// Flushes and closes. Called last.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Board::publish -> feed (the newest head, its frames made once) -> a mailbox for each hub
-//!   hub (one for each worker thread): a loop over its connections, each written to as far as it takes at once
+//!   hub (one for each worker thread): a loop over its connections; writes as much as each accepts at once
 //!     session (what was written last, so what is next; no queue)  ->  websocket: the socket itself | sse: a response body
 //! client's ack -> session -> fleet
 //! ```

@@ -1,7 +1,7 @@
 //! `ripcord drill`: rehearses a rollback on a fork of an environment, and judges it.
 //!
-//! A drill runs in this process and in processes of its own. Of the environment it reads what it forks; all it ever writes there
-//! is its report.
+//! A drill runs in this process and in child processes. It reads the environment that it forks, and writes nothing there
+//! except its report.
 
 mod actors;
 mod applications;
@@ -120,13 +120,13 @@ pub(crate) async fn run(call: &Context, command: DrillCommand) -> Result<Exit, F
 
 async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
     let spec = spec(call, command).await?;
-    // Asked first: what cannot be kept is told before anything is started.
+    // Checked first: a report that could not be saved is an error before anything is started.
     let earlier = if command.keep { earlier(call, &spec).await? } else { None };
     let progress = Progress::new(call.output);
     let mut signals = signals::listen()?;
     let observations = tokio::select! {
         observations = runner::runner(&spec, &progress) => observations?,
-        // What was started ends with what is dropped here.
+        // Dropping the future ends everything that it started.
         () = signals.next() => return Err(Failure::Local("The drill was interrupted; nothing is left behind.".to_owned())),
     };
     let judgement = verdicts::judge(&spec.scenario, spec.confirm_within(), &observations);
@@ -172,7 +172,7 @@ fn exit(judgement: &Judgement) -> Exit {
     }
 }
 
-/// What is to be done, from the scenario and the command line.
+/// The drill's specification, from the scenario and the command line.
 async fn spec(call: &Context, command: &Run) -> Result<Spec, Failure> {
     let scenario = scenario(command)?;
     let store = command.store.or(scenario.store).unwrap_or(DrillStore::Embedded);
@@ -209,7 +209,7 @@ fn scenario(command: &Run) -> Result<Scenario, Failure> {
     }
 }
 
-/// The newest kept report of the same scenario on the same store.
+/// The newest saved report of the same scenario and store.
 async fn earlier(call: &Context, spec: &Spec) -> Result<Option<Drill>, Failure> {
     let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
     let same = |drill: &Drill| drill.scenario == spec.scenario.name && drill.store == spec.store;
@@ -221,7 +221,7 @@ async fn keep(call: &Context, request: &DrillRequest) -> Result<Option<DrillReco
     Ok(Some(answer.value))
 }
 
-/// The report as the API shows it, and whether a guard was in the way.
+/// The report as the API shows it, and whether a guard refused something.
 fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillRecorded>) -> Result<String, Failure> {
     let unwritable = |error: serde_json::Error| Failure::Local(format!("Cannot write the report: {error}."));
     let mut report = match kept {

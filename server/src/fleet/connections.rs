@@ -51,11 +51,11 @@ pub struct Connected {
     /// The application.
     #[serde(flatten)]
     pub instance: Instance,
-    /// What it is connected by.
+    /// The transport.
     pub transport: Transport,
-    /// How it confirms.
+    /// The confirmation level.
     pub level: ConfirmationLevel,
-    /// What it last confirmed, as `epoch:revision`.
+    /// The position that it last confirmed, as `epoch:revision`.
     #[schema(value_type = Option<String>)]
     pub confirmed: Option<Position>,
     /// Since when it is connected.
@@ -78,6 +78,6 @@ pub struct NewMember {
     pub position: Option<Position>,
     /// Whether it will acknowledge (`applied`). If not, it counts as `sent`.
     pub acknowledges: bool,
-    /// What it is connected by.
+    /// The transport.
     pub transport: Transport,
 }

@@ -22,7 +22,7 @@ impl ConfirmationTimes {
         }
         if let Some(histogram) = &mut self.micros {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
-            // It grows by itself; a value that is still too large would be years.
+            // The histogram resizes itself; a value that still does not fit would be years.
             let _ = histogram.record(micros);
         }
         if self.slowest.as_ref().is_none_or(|(slowest, _)| took > *slowest) {
@@ -83,7 +83,7 @@ pub(super) struct DepartedCounts {
 pub(super) struct RevisionCounts {
     /// When it was swapped in.
     pub(super) at: Instant,
-    /// Of those who confirmed exactly this revision, coming from the one before.
+    /// Times of the applications that confirmed exactly this revision, coming from the one before.
     pub(super) times: PerLevel<ConfirmationTimes>,
     /// Differences against the revision before.
     pub(super) departed: PerLevel<DepartedCounts>,

@@ -67,7 +67,7 @@ enum MemberState {
     Polling(Instant),
 }
 
-/// Catch-ups that are kept, at most. Older ones lose their times, not their counts.
+/// Largest number of catch-ups kept. Older ones lose their times, not their counts.
 const CATCH_UPS: usize = 65_536;
 
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Members {
         let before = self.by_instance.get(&member.id).copied();
         let counts_from = match before.and_then(|slot| self.slots.get(slot)?.as_ref()) {
             Some(known) => match known.state {
-                // What was committed while it was away counts if that was shortly before.
+                // It counts for commits that were made while it was away, if they are recent.
                 MemberState::Lost(_, last) if last + 1 < recent => {
                     let (level, from, confirmed) = (known.level, known.counts_from, known.confirmed);
                     self.depart(level, from, last, confirmed, Departure::Counted);

@@ -71,7 +71,6 @@ impl Counts {
         }
     }
 
-    /// Its size, in counts.
     pub(super) fn size(&self) -> usize {
         1 + self.measured.as_ref().map_or(0, |measured| measured.latencies.len() + measured.numbers.len())
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use dashmap::{DashMap, Entry};
 use parking_lot::Mutex;
 
-/// Processes that are remembered, at most. One batch of a forgotten process could be counted twice.
+/// Largest number of processes remembered. One batch of a forgotten process could be counted twice.
 const REMEMBERED: usize = 100_000;
 
 /// The last batch of each process. Every worker thread looks here with every report, almost always for a process that is known.

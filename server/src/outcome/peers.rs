@@ -13,9 +13,7 @@ use super::registry::{Exposure, Outcomes};
 pub struct ExposureQuery {
     pub environment: EnvironmentKey,
     pub flags: BTreeSet<FlagKey>,
-    /// The beginning.
     pub from: Timestamp,
-    /// The end.
     pub to: Timestamp,
 }
 

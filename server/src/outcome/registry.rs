@@ -43,7 +43,7 @@ pub(super) struct EnvironmentOutcomes {
 pub struct Exposure {
     /// How often.
     pub counts: BadExposure,
-    /// From when on every report is counted; `None` if nothing was ever reported.
+    /// The moment from which every report is counted; `None` if nothing was ever reported.
     pub since: Option<Timestamp>,
 }
 

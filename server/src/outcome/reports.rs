@@ -1,4 +1,4 @@
-//! What applications have reported, over all nodes: sums that only grow while a node's process lives.
+//! The reports of applications to all nodes, as sums that only grow while a node's process lives.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What gates ask of the counts: the sums of one variant of a flag.
+//! Queries of gates: the sums of one variant of a flag.
 
 use jiff::Timestamp;
 use ripcord_proto::gate::{Arm, OutcomeMeasure};
@@ -9,7 +9,6 @@ use ripcord_proto::{FlagKey, VariantName};
 pub struct SeriesQuery {
     pub flag: FlagKey,
     pub variant: VariantName,
-    /// What to count.
     pub what: OutcomeMeasure,
     /// The moment from which the caller counts.
     pub since: Timestamp,

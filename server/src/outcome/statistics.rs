@@ -1,9 +1,9 @@
-//! Whether a variant goes wrong more often than its control, judged as often as one likes.
+//! Whether a variant fails more often than its control. It may be evaluated at any time and any number of times.
 //!
 //! An ordinary test is designed to be read once, and raises false alarms if it is read every second. This one is always valid: a
 //! mixture sequential probability ratio test. Under the hypothesis that the variant is at most the margin worse, the mixture's
-//! likelihood ratio Λ is a supermartingale that starts at 1, so that the chance of its ever reaching 1/α is at most α (Ville),
-//! however often and whenever it is looked at.
+//! likelihood ratio Λ is a supermartingale that starts at 1, so the chance that it ever reaches 1/α is at most α (Ville),
+//! no matter how often and when it is evaluated.
 //!
 //! With the difference of the rates beyond the margin `d`, its variance `v = p₁(1-p₁)/n₁ + p₂(1-p₂)/n₂`, and effects mixed over the
 //! positive half of N(0, τ²):
@@ -16,7 +16,7 @@
 //! Research 70(3), 2022 (the mSPRT and its use with estimated variances); H. Robbins, "Statistical Methods Related to the Law of the
 //! Iterated Logarithm", Annals of Mathematical Statistics 41(5), 1970 (the mixture, and its one-sided form). Counts are normal
 //! only for large numbers: each side's variance is estimated with half an error more, and [`ERRORS`] must have been seen at all.
-//! A rate that is compared with a limit instead of a control is the same test with a control that is known for sure, and whose
+//! Comparing a rate with a limit instead of a control is the same test, with a control that is known exactly and whose
 //! variance is the variant's own at the limit. Means of numbers: [`means`].
 //!
 //! The rates of false alarms are measured in `benches/benches/gates/main.rs`.
@@ -35,30 +35,30 @@ const LEAST_SCALE: f64 = 0.01;
 pub struct RateTest {
     /// By how much the variant may be worse, as a share of one.
     pub margin: f64,
-    /// How likely a false alarm may be, over all looks together.
+    /// The chance of a false alarm, over all evaluations together.
     pub alpha: f64,
 }
 
 impl RateTest {
-    /// How much likelier the counts are where the variant is worse by more than the margin than where it is not: Λ, from 0.
+    /// Λ: how much likelier the counts are if the variant is worse by more than the margin than if it is not.
     pub fn evidence(&self, treatment: Arm, control: Arm) -> f64 {
         if treatment.served == 0 || control.served == 0 {
             return 0.0;
         }
         let difference = treatment.rate() - control.rate() - self.margin;
-        // A small control that happens to have few errors must not pass for a sure one.
+        // A small control that happens to have few errors must not count as certain.
         let supposed = treatment.rate() - self.margin;
         let variance = variance(treatment, 0.0) + variance(control, supposed);
         let scale = self.margin.max(LEAST_SCALE).powi(2);
         mixture(difference, variance, scale)
     }
 
-    /// Whether the variant is worse by more than the margin, as sure as is asked.
+    /// Whether the variant is worse by more than the margin, with the required confidence.
     pub fn is_worse(&self, treatment: Arm, control: Arm) -> bool {
         treatment.errors >= ERRORS && self.evidence(treatment, control) >= 1.0 / self.alpha
     }
 
-    /// Whether the variant's rate is above the margin, whatever the control's is, as sure as is asked.
+    /// Whether the variant's rate is above the margin, with the required confidence, regardless of the control.
     pub fn is_above(&self, treatment: Arm) -> bool {
         if treatment.served == 0 || treatment.errors < ERRORS {
             return false;
@@ -75,7 +75,7 @@ fn mixture(difference: f64, variance: f64, scale: f64) -> f64 {
     2.0 * (variance / spread).sqrt() * below(standing)
 }
 
-/// The variance of a rate, which is never taken for nothing, and for no less than that of a rate of `least`.
+/// The variance of a rate, never zero and never less than that of a rate of `least`.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 fn variance(arm: Arm, least: f64) -> f64 {
     let served = arm.served as f64;
@@ -84,7 +84,7 @@ fn variance(arm: Arm, least: f64) -> f64 {
 }
 
 /// exp(z²/2) · Φ(z), where Φ(z) is the share of the normal distribution below `z`, to seven digits (Abramowitz and Stegun,
-/// 26.2.17). The two are never multiplied: far below the mean the one is without bound and the other nothing.
+/// 26.2.17). The two factors are never multiplied: far below the mean one of them is infinite and the other zero.
 fn below(z: f64) -> f64 {
     const FACTORS: [f64; 5] = [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
     let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());

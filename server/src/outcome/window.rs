@@ -1,4 +1,4 @@
-//! What was served in the last hour of one environment, by time: how often each series was reported between two moments.
+//! The outcomes of the last hour of one environment, by time: how often each series was reported between two moments.
 //!
 //! Counts lie in slots of five seconds, by the moment at which they were reported, and only where there are any. A slot is
 //! dropped whole, after an hour or when the window holds [`ENTRIES`] counts (some 20 MB); [`Window::complete_since`] says how far back
@@ -120,7 +120,7 @@ impl Window {
         SLOTS
     }
 
-    /// From when on every report is in the window, if the first one came at `first`; `None` if nothing was ever reported.
+    /// The moment from which every report is in the window, if the first one came at `first`; `None` if nothing was ever reported.
     pub(super) fn complete_since(&self, first: Option<Timestamp>) -> Option<Timestamp> {
         self.dropped.and_then(Self::begin_of).max(first)
     }

@@ -1,4 +1,4 @@
-//! For tests: an environment that is published by hand.
+//! A test fixture: an environment that is published by hand.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -86,7 +86,7 @@ impl Stage {
         self.step(on, Urgency::Ordinary)
     }
 
-    /// The same as if it were a kill.
+    /// The same, marked as urgent.
     pub(crate) fn pull(&mut self, on: bool) -> Arc<Delta> {
         self.step(on, Urgency::Urgent)
     }

@@ -133,16 +133,15 @@ fn put_text_header(bytes: &mut BytesMut, length: usize) {
     }
 }
 
-/// Encoding what is in memory does not fail; should it all the same, the reader is sent away instead of being left behind.
+/// Encoding data in memory does not fail. If it did, the reader would be disconnected instead of missing the change.
 fn encoded(kind: FrameKind, json: Result<String, serde_json::Error>) -> Option<String> {
     json.inspect_err(|error| tracing::error!(frame = kind.as_str(), %error, "a frame cannot be encoded"))
         .ok()
 }
 
-/// What a poller gets: the snapshot frame's JSON and the tag that it goes by.
+/// The answer to a poll: the snapshot frame's JSON and its entity tag.
 #[derive(Debug, Clone)]
 pub struct SnapshotDocument {
-    /// The JSON.
     pub body: Bytes,
     /// The entity tag with its quotes.
     pub etag: Bytes,

@@ -89,7 +89,7 @@ impl Writer {
         entry
     }
 
-    /// Makes an environment, in the system log.
+    /// Seals the creation of an environment, in the system log.
     pub(crate) fn make(&mut self, name: &str) -> Sealed {
         self.seal(vec![Change::PutEnvironment(EnvironmentRecord {
             key: environment(name),
@@ -125,7 +125,7 @@ impl Writer {
         self.seal(vec![Change::PutKill(Arc::new(Entry::new(id, kill, at).unwrap()))])
     }
 
-    /// Puts a record.
+    /// Seals a commit that puts a record.
     pub(crate) fn policy(&mut self, ping_every_seconds: u64) -> Sealed {
         let policy = Policy {
             ping_every_seconds: Some(ping_every_seconds),
@@ -136,18 +136,18 @@ impl Writer {
         )])
     }
 
-    /// Takes that record out.
+    /// Seals a commit that removes that record.
     pub(crate) fn no_policy(&mut self) -> Sealed {
         self.seal(vec![Change::DeleteRecord(RecordKey::Policy(SingletonKey))])
     }
 
-    /// Restores the oldest kill in force.
+    /// Seals a restore of the oldest kill in force.
     pub(crate) fn restore_first(&mut self) -> Sealed {
         let id = self.kills.remove(0);
         self.seal(vec![Change::Restore(id)])
     }
 
-    /// Seals `count` entries and makes one append of them.
+    /// Seals `count` entries as one append.
     pub(crate) fn append(&mut self, count: usize) -> Append {
         let expected = self.head;
         let entries = (0..count).map(|_| self.settings()).collect();

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
 
-/// What the store does with an append.
+/// How the store treats an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It works.

@@ -1,4 +1,4 @@
-//! A store in memory, for tests and benches: as strict as the others, and gone with the process.
+//! A store in memory, for tests and benches: as strict as the others, but it ends with the process.
 
 use std::collections::BTreeMap;
 

@@ -3,9 +3,9 @@
 //! ```text
 //! append ──> Lua: is the head the expected one? then log (stream), state (hash) and head in one step ──> answer
 //!                                       │
-//! feed   <── XREAD BLOCK over all logs ─┘  each entry proven against the chain, own ones not repeated
+//! feed   <── XREAD BLOCK over all logs ─┘  each entry verified against the chain, own ones not repeated
 //! mirror <── every entry, own and foreign, off the commit path
-//! health_watch  asks every quarter of a second where the logs end: gone, paused, emptied, older, diverged
+//! health_watch  compares heads every quarter of a second: gone, paused, emptied, older, diverged
 //! ```
 //!
 //! `log_heads` is where this node's appends and the feed meet. All keys of a log share one hash tag (`keys`).
@@ -66,7 +66,7 @@ pub struct RedisConfig {
     pub directory: PathBuf,
     /// This node's name, which the other nodes see.
     pub node: String,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -73,7 +73,7 @@ impl StoredState {
     }
 }
 
-/// Puts and takes out what one commit left of each key.
+/// Applies the last change that one commit made to each key.
 fn put<M: Entity>(table: &mut Table<M>, outcomes: BTreeMap<&M::Key, Option<&Arc<Entry<M>>>>) {
     let changed: Table<M> = outcomes.values().flatten().map(|entry| Arc::clone(entry)).collect();
     if !changed.is_empty() {

@@ -218,8 +218,8 @@ impl Connection {
         }
     }
 
-    /// If the framework is idle, the chunk goes straight to the socket, in the framework's own framing: waking a task per reader costs
-    /// half as much again. The framework writes what the reader does not accept, and the end.
+    /// If the framework is idle, the chunk goes straight to the socket, in the framework's own framing: waking one task per reader costs
+    /// half as much again. The framework writes the rest that the reader did not accept yet, and the end.
     fn push_events(&self, body: &EventBody) {
         if body.may_be_passed() {
             while self.control.is_idle()

@@ -1,4 +1,4 @@
-//! What can go wrong when logs, metrics and spans are set up.
+//! Errors of the set-up of logs, metrics and spans.
 
 use metrics_exporter_prometheus::BuildError;
 

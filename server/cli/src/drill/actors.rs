@@ -1,4 +1,4 @@
-//! The people and pipelines of a drill: each does over REST what it would do in earnest, with a key of its own role.
+//! The people and pipelines of a drill. Each acts over REST as in a real incident, with a key of its own role.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,19 +25,18 @@ use crate::context::path;
 use crate::exit::Failure;
 use crate::snapshot;
 
-/// The environment of a drill: the one that a server has from its first start.
+/// The environment of a drill; every server has it from its first start.
 const ENVIRONMENT: &str = "production";
 /// The checkpoint of the known-good state.
 pub(super) const CHECKPOINT: &str = "known-good";
 /// The release that is rolled back.
 pub(super) const RELEASE: &str = "bad-release";
-/// How long the answer to a rollback or a kill may take: longer than anyone should wait, since late answers are judged, not cut off.
+/// How long the answer to a rollback or a kill may take. It is generous, because late answers are judged and not cut off.
 const URGENT: Duration = Duration::from_mins(1);
 
-/// An answer, or the refusal of a guard.
 pub(super) type Told<T> = Result<T, Box<Problem>>;
 
-/// Everybody who acts in a drill.
+/// The actors of a drill.
 #[derive(Debug)]
 pub(super) struct Actors {
     environment: EnvironmentKey,
@@ -47,7 +46,7 @@ pub(super) struct Actors {
     application_key: String,
 }
 
-/// A call that a guard may refuse: its refusal is an answer.
+/// Sends a call that a guard may refuse; a refusal is a valid result.
 fn told<T>(answer: Result<Answer<T>, ClientError>) -> Result<Told<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Ok(answer.value)),
@@ -122,7 +121,7 @@ impl Actors {
         })
     }
 
-    /// What the environment serves.
+    /// The environment's current snapshot.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, Failure> {
         snapshot::snapshot(&self.admin, &self.environment).await
     }
@@ -143,11 +142,11 @@ impl Actors {
         Ok(())
     }
 
-    /// Begins the release and makes its changes, in one commit.
+    /// Starts the release and makes its changes in one commit.
     pub(super) async fn release(&self, changes: Vec<ChangeRequest>) -> Result<Position, Failure> {
         let begin = Call::post(path(&self.environment, &["releases"])).json(&json!({"name": RELEASE}))?;
         let _: Answer<Value> = self.pipeline.call(begin).await?;
-        // Settings are an admin's to change.
+        // Only an admin may change settings.
         let with_settings = changes.iter().any(|change| matches!(change, ChangeRequest::PutSettings(_)));
         let who = if with_settings { &self.admin } else { &self.pipeline };
         let commit = self.commit("the bad release", changes)?.query("release", Some(RELEASE));
@@ -165,13 +164,13 @@ impl Actors {
         told(self.on_call.call(call).await)
     }
 
-    /// Rolls back, under this `Idempotency-Key`; the answer comes with the commit and waits for nothing else.
+    /// Rolls back under this `Idempotency-Key`. The answer comes with the commit, without waiting for confirmations.
     pub(super) async fn roll_back(&self, body: &Value, identity: &str) -> Result<Told<Rollback>, Failure> {
         let call = Call::post(path(&self.environment, &["rollbacks"])).json(body)?.identified(identity);
         told(self.on_call.call(call.urgent(URGENT)).await)
     }
 
-    /// How many rollbacks there were.
+    /// The number of rollbacks.
     pub(super) async fn rollbacks(&self) -> Result<usize, Failure> {
         let rollbacks: Answer<Vec<serde::de::IgnoredAny>> = self.on_call.list(&path(&self.environment, &["rollbacks"]), usize::MAX).await?;
         Ok(rollbacks.value.len())
@@ -184,7 +183,6 @@ impl Actors {
         answer.ok().map(|answer| answer.value)
     }
 
-    /// Kills a scope.
     pub(super) async fn kill(&self, scope: KillScope) -> Result<KillResponse, Failure> {
         let request = KillRequest {
             scope,
@@ -195,7 +193,6 @@ impl Actors {
         Ok(answer.value)
     }
 
-    /// Lifts a kill.
     pub(super) async fn restore(&self, id: &KillId) -> Result<(), Failure> {
         let call = Call::delete(path(&self.environment, &["kills", id.as_str()])).query("reason", Some("the rollback is confirmed"));
         let _: Answer<Value> = self.on_call.call(call).await?;
@@ -209,7 +206,7 @@ impl Actors {
         answer.is_ok_and(|answer| answer.value.get("revision").is_some_and(Value::is_u64))
     }
 
-    /// Whether the store is there.
+    /// Whether the store is available.
     pub(super) async fn has_store(&self) -> bool {
         let call = Call::get(["readyz"]).urgent(Duration::ZERO);
         let answer: Result<Answer<Value>, _> = self.on_call.call(call).await;
@@ -238,13 +235,12 @@ impl Actors {
         }))
     }
 
-    /// The reasons of all commits that made a revision, by that revision.
+    /// The reason of every commit, by the revision that it made.
     pub(super) async fn log(&self) -> Result<Vec<LogEntry>, Failure> {
         let entries: Answer<Vec<LogEntry>> = self.admin.list(&path(&self.environment, &["revisions"]), usize::MAX).await?;
         Ok(entries.value)
     }
 
-    /// The flags that a plan names.
     pub(super) fn flags_of(plan: &Value) -> BTreeSet<String> {
         let flags = plan.get("flags").and_then(Value::as_array).into_iter().flatten();
         flags.filter_map(|flag| flag.get("key")?.as_str().map(str::to_owned)).collect()

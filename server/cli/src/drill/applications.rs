@@ -18,20 +18,19 @@ use crate::exit::Failure;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often applications report their outcomes.
 const OUTCOMES: Duration = Duration::from_millis(200);
-/// How many applications there are unless told.
+/// Default number of applications.
 const APPLICATIONS: u64 = 5;
 
-/// All of them.
 #[derive(Debug)]
 pub(super) struct Applications {
     clients: Vec<Client>,
-    /// Doors of single applications, which are slow or can be cut.
+    /// Proxies of single applications, which are slow or can be cut.
     own_proxys: Vec<Proxy>,
     losing: usize,
     stragglers: Vec<Straggler>,
 }
 
-/// What goes wrong with applications.
+/// The faults of applications.
 #[derive(Debug, Clone, Copy, Default)]
 struct Troubles {
     slow: usize,
@@ -64,7 +63,7 @@ impl Troubles {
 }
 
 impl Applications {
-    /// How many a scenario has; the command line's word counts more.
+    /// The number of applications; the command line overrides the scenario.
     pub(super) fn number(scenario: &Scenario, told: Option<u64>) -> usize {
         let number = told.or(scenario.applications).unwrap_or(APPLICATIONS);
         usize::try_from(number).unwrap_or(usize::MAX)
@@ -101,7 +100,7 @@ impl Applications {
         Ok(applications)
     }
 
-    /// The first ones lose their connections, the next ones are slow; all others share their node's proxy.
+    /// The first ones lose their connections and the next ones are slow; all others share their node's proxy.
     async fn address(&mut self, harness: &Harness, index: usize, troubles: Troubles) -> Result<String, Failure> {
         let nowhere = || Failure::Local("No node of the drill is running.".to_owned());
         let is_slow = (self.losing..self.losing + troubles.slow).contains(&index);
@@ -125,23 +124,23 @@ impl Applications {
         &self.clients
     }
 
-    /// How many there are, those that never confirm not among them.
+    /// The number of applications, without clients that never confirm.
     pub(super) fn len(&self) -> usize {
         self.clients.len()
     }
 
-    /// The names of those that never confirm.
+    /// Names of the clients that never confirm.
     pub(super) fn stragglers(&self) -> impl Iterator<Item = &str> {
         self.stragglers.iter().map(Straggler::name)
     }
 
-    /// Cuts the connections of the applications that are to lose them; returns how many.
+    /// Cuts the connections of the applications that should lose them. Returns their number.
     pub(super) fn lose_connections(&self) -> usize {
         let losing = self.own_proxys.iter().take(self.losing);
         losing.map(Proxy::cut).count()
     }
 
-    /// What of an application is not at known-good, in words: every flag, every user, one view.
+    /// Describes what is not known-good in the applications: every flag, every user, from one view each.
     pub(super) fn not_good(&self, expected: &Expected) -> Vec<String> {
         let mut wrong = Vec::new();
         for (index, client) in self.clients.iter().enumerate() {
@@ -159,7 +158,7 @@ impl Applications {
         wrong
     }
 
-    /// Says goodbye for all of them.
+    /// Closes all clients with a goodbye.
     pub(super) async fn close(&self) {
         let closing = self.clients.iter().map(Client::close);
         futures_util::future::join_all(closing).await;

@@ -1,10 +1,10 @@
-//! The built-in scenarios: files in the same format as users' own.
+//! The built-in scenarios, in the same file format as users' own.
 
 use ripcord_proto::scenario::Scenario;
 
 use crate::exit::Failure;
 
-/// Their files, in the order in which one would run them.
+/// The files, in the order in which to run them.
 const FILES: [(&str, &str); 9] = [
     ("happy-path", include_str!("builtin/happy-path.yaml")),
     ("straggler", include_str!("builtin/straggler.yaml")),
@@ -17,12 +17,11 @@ const FILES: [(&str, &str); 9] = [
     ("store-outage", include_str!("builtin/store-outage.yaml")),
 ];
 
-/// The names and files.
 pub(super) fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     FILES.into_iter()
 }
 
-/// The scenario of a name.
+/// The scenario with this name.
 pub(super) fn scenario(name: &str) -> Result<Scenario, Failure> {
     let Some((name, file)) = files().find(|(known, _)| *known == name) else {
         let known: Vec<_> = files().map(|(name, _)| name).collect();

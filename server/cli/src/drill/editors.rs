@@ -1,4 +1,4 @@
-//! People who edit flags while a rollback commits: none of their acknowledged edits may be lost.
+//! Editors that change flags while a rollback commits: none of their acknowledged edits may be lost.
 
 use std::sync::Arc;
 
@@ -10,18 +10,17 @@ use super::actors::Actors;
 use crate::exit::Failure;
 use crate::tasks::TaskSet;
 
-/// An edit that was answered with success.
+/// An acknowledged edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// Of which flag.
     pub(super) flag: FlagKey,
-    /// What its description is from then on.
+    /// The flag's new description.
     pub(super) words: String,
-    /// From where on.
+    /// The position that the edit made.
     pub(super) at: Position,
 }
 
-/// Editors at work.
+/// Running editors.
 #[derive(Debug)]
 pub(super) struct Editors {
     tasks: TaskSet,
@@ -35,7 +34,7 @@ struct Seen {
 }
 
 impl Editors {
-    /// Begins: each of them edits one of the flags after the other.
+    /// Starts the editors; each edits the flags in turn.
     pub(super) fn begin(actors: &Arc<Actors>, flags: &[FlagKey], writers: u64) -> Self {
         let editors = Self {
             tasks: TaskSet::default(),
@@ -53,12 +52,12 @@ impl Editors {
         editors
     }
 
-    /// How many edits were acknowledged.
+    /// The number of acknowledged edits.
     pub(super) fn count(&self) -> usize {
         self.seen.lock().edits.len()
     }
 
-    /// Lets each finish what it is at; what was acknowledged, in the order of the log.
+    /// Stops each after its current edit. Returns the acknowledged edits in the order of the log.
     pub(super) async fn end(self) -> Result<Vec<Edit>, Failure> {
         self.tasks.end().await;
         let seen = std::mem::take(&mut *self.seen.lock());

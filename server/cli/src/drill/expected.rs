@@ -1,4 +1,4 @@
-//! What every user must be served: in the known-good state, and while the release is bad.
+//! The values that every user must get: in the known-good state, and while the bad release is live.
 
 use ripcord_proto::{FlagKey, Snapshot};
 use ripcord_sdk::Client;
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::users::{Feature, User};
 
-/// Flags that the traffic looks at, at most; what is judged at the end is all of them.
+/// Largest number of flags that the traffic evaluates. The final check evaluates all flags.
 const WATCHED: usize = 100;
 
-/// The answers of both states, for each user and flag.
+/// The values of both states, for each user and flag.
 #[derive(Debug)]
 pub(super) struct Expected {
     users: Vec<User>,
@@ -18,28 +18,28 @@ pub(super) struct Expected {
     watched: Vec<usize>,
 }
 
-/// What a user is served of a flag.
+/// The values of one flag for one user.
 #[derive(Debug)]
 pub(super) struct Pair {
     good: Value,
     bad: Value,
 }
 
-/// Which of the two states an answer belongs to.
+/// The state that a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
-    /// The answer is the same in both.
+    /// Both states have the same value.
     Either,
     /// Known-good.
     Good,
-    /// As the bad release serves it.
+    /// The bad release's value.
     Bad,
     /// Neither.
     Other,
 }
 
 impl Pair {
-    /// To which state an answer belongs.
+    /// The state that `value` belongs to.
     pub(super) fn side(&self, served: &Value) -> Side {
         match (*served == self.good, *served == self.bad) {
             (true, true) => Side::Either,
@@ -60,7 +60,7 @@ impl Pair {
 }
 
 impl Expected {
-    /// Evaluated with the SDK's own engine, on both states.
+    /// Evaluates both states with the SDK's engine.
     pub(super) fn new(good: &Snapshot, bad: &Snapshot) -> Self {
         let (users, features) = (User::all(), Feature::all(good));
         let (good, bad) = (Client::offline(good.clone()).view(), Client::offline(bad.clone()).view());
@@ -83,17 +83,17 @@ impl Expected {
         }
     }
 
-    /// How many flags tell the two states apart, of those that are watched.
+    /// Number of watched flags whose values differ between the two states.
     pub(super) fn watched(&self) -> usize {
         self.watched.len()
     }
 
-    /// A flag that tells the two states apart.
+    /// A flag whose values differ between the two states.
     pub(super) fn telling(&self) -> impl Iterator<Item = &FlagKey> {
         self.watched.iter().filter_map(|index| Some(&self.features.get(*index)?.key))
     }
 
-    /// Each user with the watched flags and what is expected of them.
+    /// Each user, with the watched flags and their expected values.
     pub(super) fn watch(&self) -> impl Iterator<Item = (&User, impl Iterator<Item = (&Feature, &Pair)>)> {
         self.users.iter().zip(&self.answers).map(|(user, pairs)| {
             let watched = self.watched.iter();
@@ -101,7 +101,7 @@ impl Expected {
         })
     }
 
-    /// Each user with every flag and what is expected of it.
+    /// Each user, with all flags and their expected values.
     pub(super) fn all(&self) -> impl Iterator<Item = (&User, impl Iterator<Item = (&Feature, &Pair)>)> {
         self.users
             .iter()

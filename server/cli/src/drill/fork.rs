@@ -1,5 +1,5 @@
-//! What a drill rehearses on: a copy of an environment's state, read and never written; else a flags file; else a few flags
-//! that come with the program.
+//! What a drill runs on: a copy of an environment's state (read, never written), or a flags file, or a few flags
+//! that are built in.
 
 use std::path::Path;
 
@@ -15,23 +15,23 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::{input, sample_flags, snapshot};
 
-/// The state that is rehearsed on.
+/// The state that a drill runs on.
 #[derive(Debug, Clone)]
 pub(super) struct Fork {
-    /// Where it is from, in words.
+    /// Its origin, for people.
     pub(super) from: String,
-    /// Flags and segments, the flags without their checks: those ask the real services.
+    /// Flags and segments. The flags have no checks, because those would call the real services.
     pub(super) file: FlagsFile,
-    /// What holds for all flags.
+    /// The environment's settings.
     pub(super) settings: Settings,
-    /// What is killed.
+    /// Flags that are killed.
     pub(super) kills: Vec<KillScope>,
-    /// Seconds within which a rollback must be confirmed there.
+    /// The environment's deadline for confirming a rollback, in seconds.
     pub(super) confirm_within_seconds: u64,
 }
 
 impl Fork {
-    /// The environment's state.
+    /// Forks an environment.
     pub(super) async fn environment(call: &Context) -> Result<Self, Failure> {
         let snapshot = snapshot::snapshot(&call.client, call.environment()).await?;
         if snapshot.flags.is_empty() {
@@ -48,12 +48,12 @@ impl Fork {
         })
     }
 
-    /// A flags file.
+    /// Uses a flags file.
     pub(super) fn file(path: &Path) -> Result<Self, Failure> {
         Ok(Self::of(input::name(path), input::flags_file(path)?))
     }
 
-    /// The flags that come with the program.
+    /// Uses the built-in flags.
     fn built_in(from: &str) -> Result<Self, Failure> {
         let file = FlagsFile::parse(sample_flags::FLAGS).map_err(|faults| Failure::File {
             file: "the built-in flags".to_owned(),
@@ -89,7 +89,6 @@ fn without_checks(mut file: FlagsFile) -> FlagsFile {
     file
 }
 
-/// The environment's policy.
 async fn policy(client: &Client, path: &[&str]) -> Result<Policy, ClientError> {
     #[derive(serde::Deserialize)]
     struct FlagsSeen {

@@ -1,5 +1,5 @@
-//! The harness of a drill: `ripcord serve` processes of its own, and for Redis a `redis-server`, on free ports, over folders that
-//! are gone afterwards. Every process is ended when the harness is dropped, whatever the drill came to.
+//! The harness of a drill: its own `ripcord serve` processes and, for Redis, a `redis-server`, on free ports, with
+//! temporary folders. Dropping the harness ends every process, however the drill ended.
 
 mod common;
 mod node;
@@ -23,7 +23,7 @@ use crate::snapshot;
 use crate::target::{From, Target};
 use crate::tasks::TaskSet;
 
-/// Processes, and the proxies through which applications reach them.
+/// The processes, and the proxies through which applications reach them.
 #[derive(Debug)]
 pub(super) struct Harness {
     nodes: Vec<Node>,
@@ -76,24 +76,24 @@ impl Harness {
         })
     }
 
-    /// The proxy of an application's node; each node has its share of them.
+    /// The proxy of an application's node. Applications are spread evenly over the nodes.
     pub(super) fn proxy_of(&self, application: usize) -> Option<&Proxy> {
         self.nodes.get(application % self.nodes.len().max(1)).map(Node::proxy)
     }
 
-    /// A further proxy to the same node, for one application.
+    /// A separate proxy to the same node, for one application.
     pub(super) async fn own_proxy(&self, application: usize, pace: Pace) -> Result<Proxy, Failure> {
         let leads_to = self.nodes.get(application % self.nodes.len().max(1)).and_then(Node::address);
         Proxy::open(&self.tasks, leads_to, pace).await
     }
 
-    /// A client of the node that actors talks to, the first one, through its proxy: it finds the node again after a restart.
+    /// A client of the first node, for actors. It goes through the node's proxy, so it survives a restart.
     pub(super) fn client(&self, key: Option<&str>, actor: &str) -> Result<Client, Failure> {
         let proxy = self.proxy_of(0).ok_or_else(|| Failure::Local("No node of the drill is running.".to_owned()))?;
         self.client_at(proxy, key, actor)
     }
 
-    /// Waits until every node knows the key: one that was made on another node is heard of a moment later.
+    /// Waits until every node knows the key: a key reaches other nodes a moment after it was created.
     pub(super) async fn until_known(&self, key: &str, environment: &EnvironmentKey) -> Result<(), Failure> {
         for node in &self.nodes {
             let client = self.client_at(node.proxy(), Some(key), "drill")?;
@@ -121,12 +121,12 @@ impl Harness {
         Ok(Client::new(target)?)
     }
 
-    /// The store holds its connections and answers nothing any more.
+    /// Stops the store: it keeps its connections but answers nothing.
     pub(super) async fn freeze_store(&self) -> Result<(), Failure> {
         self.store()?.freeze().await
     }
 
-    /// The store is gone on the spot.
+    /// Kills the store.
     pub(super) async fn kill_store(&mut self) -> Result<(), Failure> {
         match &mut self.redis {
             Some(redis) => redis.kill().await,
@@ -134,7 +134,7 @@ impl Harness {
         }
     }
 
-    /// The store is back, with what it had.
+    /// Brings the store back with its data.
     pub(super) async fn return_store(&mut self) -> Result<(), Failure> {
         match &mut self.redis {
             Some(redis) => redis.come_back().await,
@@ -146,8 +146,8 @@ impl Harness {
         self.redis.as_ref().ok_or_else(no_redis)
     }
 
-    /// Ends the last node on the spot (`kill -9`) and starts it again over the same folder. Where there is another one, its
-    /// applications are routed there, as by a load balancer, and stay. Returns what was done, in words.
+    /// Kills the last node (`kill -9`) and starts it again with the same folder. If there is another node, its applications
+    /// are routed there, as by a load balancer, and stay there. Returns a description for people.
     pub(super) async fn kill_node(&mut self) -> Result<String, Failure> {
         let survivor = (self.nodes.len() > 1).then(|| self.nodes.first().and_then(Node::address)).flatten();
         let Some(node) = self.nodes.last_mut() else { return Err(no_redis()) };
@@ -165,14 +165,14 @@ impl Harness {
         ))
     }
 
-    /// Ends every process and waits until it is gone.
+    /// Ends every process and waits for it.
     pub(super) async fn strike(mut self) {
         self.tasks.end().await;
         for node in &mut self.nodes {
             node.kill().await;
         }
         if let Some(redis) = &mut self.redis {
-            // It may be gone already; then there is nothing to end.
+            // It may have ended already.
             let _ = redis.kill().await;
         }
     }

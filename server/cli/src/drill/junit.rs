@@ -1,4 +1,4 @@
-//! A drill's verdicts as JUnit XML, which pipelines show: a test case for each verdict.
+//! A drill's verdicts as JUnit XML for pipelines: one test case for each verdict.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ pub(super) fn document(report: &Report<'_>) -> String {
     text
 }
 
-/// Text that may stand in an element or an attribute. What XML cannot hold is left out.
+/// Escapes text for an element or an attribute. Characters that XML does not allow are left out.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

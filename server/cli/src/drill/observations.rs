@@ -1,4 +1,4 @@
-//! What happened in a drill, as it was seen: what is judged.
+//! What was observed in a drill; the verdicts are drawn from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,97 +11,94 @@ use ripcord_proto::rollback::Rollback;
 use super::editors::Edit;
 use super::traffic::Views;
 
-/// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
-    /// How many applications there were.
+    /// Number of applications.
     pub(super) applications: usize,
-    /// The names of the clients that never confirm.
+    /// Names of the clients that never confirm.
     pub(super) stragglers: Vec<String>,
-    /// Flags that tell the known-good state from the bad one.
+    /// Number of flags whose values differ between the known-good and the bad state.
     pub(super) telling: usize,
-    /// Where the known-good state lies.
+    /// Position of the known-good state.
     pub(super) good: Option<Position>,
-    /// Where the bad release lies.
+    /// Position of the bad release.
     pub(super) bad: Option<Position>,
-    /// How long the bad release took to reach every application; `None` where it did not.
+    /// How long the bad release took to reach every application; `None` if it did not.
     pub(super) reached: Option<Duration>,
-    /// When errors were seen.
+    /// When errors were observed.
     pub(super) detected: Option<Timestamp>,
-    /// Evaluations that served what the bad release serves, when the rollback began.
+    /// Evaluations that returned the bad release's value before the rollback began.
     pub(super) bad_before: u64,
-    /// The flags that the release changed.
+    /// Flags that the release changed.
     pub(super) changed: BTreeSet<String>,
-    /// The flags that the plan named.
+    /// Flags that the plan named.
     pub(super) planned: BTreeSet<String>,
-    /// How long the plan took.
     pub(super) plan_took: Duration,
-    /// One-way `one_way_doors` of the environment's own, which were acknowledged as the plan named them.
+    /// One-way doors of the forked environment, acknowledged because the plan named them.
     pub(super) one_way_doors: BTreeSet<String>,
-    /// The refusals that were expected, in order.
+    /// The expected refusals, in order.
     pub(super) refusals: Vec<Refusal>,
-    /// The refusal that ended it, where nothing of the scenario explains it.
+    /// The refusal that ended the drill, if the scenario does not expect it.
     pub(super) stopped: Option<Problem>,
-    /// What became of the store's absence.
+    /// The store outage, if there was one.
     pub(super) outage: Option<OutageStory>,
-    /// What became of the node that was killed.
+    /// What happened to the killed node.
     pub(super) node: Option<String>,
-    /// The rollback as it ended.
+    /// The rollback's final record.
     pub(super) rollback: Option<Rollback>,
-    /// How long it took from the decision until nothing bad was served any more.
+    /// Time from the decision until nothing bad was served.
     pub(super) clear_after: Option<Duration>,
-    /// How long it took from the decision until every application was back at known-good.
+    /// Time from the decision until every application was back at known-good.
     pub(super) back_after: Option<Duration>,
-    /// What was not at known-good in the end.
+    /// Answers that were not known-good at the end.
     pub(super) not_good: Vec<String>,
-    /// What was seen at each position.
+    /// Views at each position.
     pub(super) views: BTreeMap<Position, Views>,
-    /// Evaluations, and those that served what the bad release serves.
+    /// Number of evaluations, and of those that returned the bad release's value.
     pub(super) evaluations: (u64, u64),
-    /// How often the drill's check was asked.
+    /// Requests to the drill's check.
     pub(super) asked: u64,
-    /// Edits acknowledged during the rollback, and what became of them in the log and the flags.
+    /// Edits during the rollback, and whether the log and the flags have them.
     pub(super) edits: Option<EditStory>,
-    /// How long all of it took.
+    /// Duration of the drill.
     pub(super) took: Duration,
 }
 
-/// A refusal that a fault explains.
+/// A refusal that a fault of the scenario explains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: Code,
-    /// What it said.
+    /// Its text.
     pub(super) detail: String,
-    /// Where the environment stood before it and after it.
+    /// The environment's position before and after it.
     pub(super) moved: bool,
 }
 
-/// The store was away.
+/// A store outage.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OutageStory {
-    /// The commands that the refusal printed.
+    /// Commands that the refusal printed.
     pub(super) commands: Vec<String>,
-    /// How many kills were taken, and how many of them were provisional.
+    /// Number of kills, and how many of them were provisional.
     pub(super) kills: (usize, usize),
-    /// How long it took from the first kill until no application served anything bad.
+    /// Time from the first kill until no application served anything bad.
     pub(super) safe_after: Option<Duration>,
-    /// Whether all kills stood in the log when the store was back.
+    /// Whether all kills were in the log when the store was back.
     pub(super) merged: bool,
-    /// Whether the rollback had to be planned again, because the kills had changed the environment.
+    /// Whether the kills made a new plan necessary.
     pub(super) replanned: bool,
-    /// How many rollbacks the environment has had in the end.
+    /// Number of rollbacks in the environment at the end.
     pub(super) rollbacks: usize,
 }
 
-/// Edits while the rollback committed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EditStory {
-    /// Those that were acknowledged.
+    /// Acknowledged edits.
     pub(super) edits: Vec<Edit>,
-    /// Those of them that the log does not have.
+    /// Acknowledged edits that are missing in the log.
     pub(super) lost: Vec<Edit>,
-    /// Flags whose description is not what the last edit after the rollback, or the known-good state, says.
+    /// Flags whose description is neither that of the last edit after the rollback nor, without one, the known-good one.
     pub(super) wrong: Vec<String>,
-    /// How often the plan's hash was refused because something had changed.
+    /// Number of plans refused because something had changed.
     pub(super) stale: usize,
 }

@@ -1,4 +1,4 @@
-//! The check of a drill: an HTTP endpoint in this process that says whether service is there.
+//! The health check of a drill: an HTTP endpoint in this process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::exit::Failure;
 use crate::tasks::TaskSet;
 
-/// The name of the check that a drill's environment asks.
+/// The name of the check in the drill's environment.
 pub(in crate::drill) const CHECK: &str = "drill-probe";
-/// How long a question may take to be asked.
+/// How long a caller may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of a question, at most.
+/// Largest request, in bytes.
 const QUESTION: usize = 8 * 1024;
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct Shared {
     asked: AtomicU64,
 }
 
-/// What it answers.
+/// The endpoint's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Health {
     /// 200.
@@ -54,17 +54,17 @@ impl Probe {
         Ok(Self { address, shared, tasks })
     }
 
-    /// Where it is asked.
+    /// The endpoint's URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}/health", self.address)
     }
 
-    /// What it answers from now on.
+    /// Sets its answer.
     pub(super) fn set(&self, health: Health) {
         self.shared.fails.store(health == Health::Gone, Ordering::Relaxed);
     }
 
-    /// How often it was asked.
+    /// The number of requests so far.
     pub(super) fn asked(&self) -> u64 {
         self.shared.asked.load(Ordering::Relaxed)
     }
@@ -86,7 +86,7 @@ async fn answer_all(listener: TcpListener, shared: Arc<Shared>, tasks: TaskSet) 
         if let Ok((caller, _)) = asked {
             let shared = Arc::clone(&shared);
             tasks.spawn(async move {
-                // A caller that says nothing is left alone.
+                // A caller that sends nothing gets no answer.
                 let _ = tokio::time::timeout(PATIENCE, answer(caller, &shared)).await;
             });
         }

@@ -1,4 +1,4 @@
-//! What a drill shows while it runs: a line with a tick for each thing that is done.
+//! Progress of a running drill: a line with a tick for each completed step.
 
 use std::time::Instant;
 
@@ -11,17 +11,16 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Nothing is done yet.
     pub(super) fn new(output: Output) -> Self {
         Self { output, began: Instant::now() }
     }
 
-    /// Something is done.
+    /// Reports a completed step.
     pub(super) fn done(&self, what: &str) {
         self.line(&self.output.paint().good("✓"), what);
     }
 
-    /// Something went as it must not.
+    /// Reports an unexpected failure.
     pub(super) fn wrong(&self, what: &str) {
         self.line(&self.output.paint().bad("✗"), what);
     }

@@ -1,4 +1,4 @@
-//! The bad release of a drill: what it changes, and what every user is served after it.
+//! The bad release of a drill: its changes, and the values that every user gets after it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,17 +11,16 @@ use ripcord_proto::{Flag, FlagKey, Snapshot, VariantName};
 use super::fork::Fork;
 use crate::exit::Failure;
 
-/// A release that takes every flag in scope away from its known-good state.
+/// A release that changes every flag in scope.
 #[derive(Debug, Clone)]
 pub(super) struct BadRelease {
-    /// What it changes, in one commit.
+    /// Its changes, made in one commit.
     pub(super) changes: Vec<ChangeRequest>,
-    /// The flags that it changes.
     pub(super) flags: BTreeSet<FlagKey>,
 }
 
 impl BadRelease {
-    /// The scenario's own changes, else a different variant for all users.
+    /// The scenario's own changes, or a different variant for all users.
     pub(super) fn of(scenario: &Scenario, fork: &Fork) -> Result<Self, Failure> {
         let changes = match &scenario.change {
             Some(changes) => changes.clone(),
@@ -31,7 +30,7 @@ impl BadRelease {
         Ok(Self { changes, flags })
     }
 
-    /// The state after it, as it will be served.
+    /// The state after the release.
     pub(super) fn after(&self, good: &Snapshot) -> Result<Snapshot, Failure> {
         let mut after = good.clone();
         let unwritable = |error: serde_json::Error| Failure::Local(format!("Cannot write the bad release: {error}."));
@@ -55,7 +54,7 @@ impl BadRelease {
                 }
                 ChangeRequest::DeleteSegment(key) => drop(after.segments.remove(key.as_str())),
                 ChangeRequest::PutSettings(settings) => after.settings = settings.settings(),
-                // Refused when the release was made.
+                // Refused in `of`, when the release was built.
                 ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) | ChangeRequest::ApplySet(_) => {}
             }
         }
@@ -89,7 +88,6 @@ fn worse(scenario: &Scenario, fork: &Fork) -> Result<Vec<ChangeRequest>, Failure
     Ok(changes)
 }
 
-/// Whether a flag is in scope.
 fn covers(scope: &DrillScope, key: &FlagKey, flag: &Flag) -> bool {
     match scope {
         DrillScope::Environment | DrillScope::Release => true,
@@ -107,8 +105,8 @@ fn killed(fork: &Fork, key: &FlagKey, flag: &Flag) -> bool {
     })
 }
 
-/// The variant that a bad release serves: not the one that is served by default, and not the safe one where there is a choice.
-/// `None` where there is no other.
+/// The variant that the bad release serves: not the default one, and not the safe one if there is another.
+/// `None` if there is no other variant.
 pub(super) fn bad_variant(flag: &Flag) -> Option<VariantName> {
     let is_other = |name: &&VariantName| flag.default.as_ref() != Some(name);
     let is_unsafe = |name: &&VariantName| flag.safe.as_ref() != Some(name);

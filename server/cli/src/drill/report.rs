@@ -1,4 +1,4 @@
-//! The report of a drill: printed, compared with the last one of the same scenario and store, and sent to be kept.
+//! The report of a drill: printed, compared with the previous one of the same scenario and store, and saved.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use ripcord_proto::rest::drills::DrillRequest;
 use crate::confirm::milliseconds;
 use crate::output::{Paint, count, indented, moment, table};
 
-/// Figures that are told, with what they are, where they were taken.
+/// Names of the reported figures and their descriptions.
 const TOLD: [(&str, &str); 8] = [
     ("plan_ms", "plan"),
     ("safe_ms", "decision to every application safe, without the store"),
@@ -24,20 +24,19 @@ const TOLD: [(&str, &str); 8] = [
     ("healthy_ms", "commit to healthy, as reported"),
 ];
 
-/// The smallest relative difference of a figure that is reported.
+/// Smallest relative difference that is reported.
 const NOTICED: f64 = 0.1;
-/// Milliseconds below which two figures are the same.
+/// Differences below this many milliseconds count as equal.
 const SAME_MS: f64 = 0.5;
 
-/// What is printed of a drill, saved or not.
+/// A report to print, saved or not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Report<'a> {
     /// The scenario's name.
     pub(super) scenario: &'a str,
     pub(super) store: DrillStore,
-    /// What was rehearsed on.
+    /// The state that the drill ran on.
     pub(super) fork: &'a str,
-    /// What was judged.
     pub(super) verdicts: &'a [DrillVerdict],
     pub(super) figures: &'a BTreeMap<String, f64>,
 }
@@ -67,7 +66,7 @@ impl<'a> From<&'a DrillRequest> for Report<'a> {
 }
 
 impl Report<'_> {
-    /// Verdicts and figures, beside those of an earlier run.
+    /// The verdicts and figures, compared with an earlier run.
     pub(super) fn describe(&self, earlier: Option<&Drill>, paint: Paint) -> String {
         let mut text = String::new();
         for verdict in self.verdicts {

@@ -1,4 +1,4 @@
-//! A drill from its first process to its last: the known-good state, the bad release, the faults, the rollback.
+//! Runs a drill: the known-good state, the bad release, the faults, the rollback.
 //!
 //! ```text
 //! harness -> seed -> check -> applications, traffic -> checkpoint, vouch -> bad release -> faults -> attempts -> follow -> look
@@ -29,31 +29,30 @@ use super::progress::Progress;
 use super::release::{BadRelease, bad_variant};
 use super::traffic::Traffic;
 use crate::exit::Failure;
+use crate::output::count;
 
 /// How long the bad release may take to reach all applications.
 const SPREAD: Duration = Duration::from_secs(30);
-/// Between two looks at what is awaited.
+/// Interval between two checks of a condition.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What a drill is asked to do.
+/// The specification of a drill.
 #[derive(Debug)]
 pub(super) struct Spec {
-    /// What is rehearsed.
     pub(super) scenario: Scenario,
     pub(super) fork: Fork,
-    /// On which store.
     pub(super) store: DrillStore,
-    /// With how many applications.
+    /// Number of applications.
     pub(super) applications: usize,
 }
 
 impl Spec {
-    /// Seconds within which its rollback must be confirmed.
+    /// The deadline for confirming the rollback, in seconds.
     pub(super) fn confirm_within(&self) -> Duration {
         Duration::from_secs(self.scenario.confirm_within_seconds.unwrap_or(self.fork.confirm_within_seconds))
     }
 
-    /// All that is on the way down a ladder.
+    /// The total duration of a staged rollback's holds.
     pub(super) fn ladder(&self) -> Duration {
         let steps = self.scenario.steps.as_ref();
         steps.map_or(Duration::ZERO, |steps| {
@@ -61,13 +60,13 @@ impl Spec {
         })
     }
 
-    /// What a whole drill may take; one that takes longer is ended.
+    /// The time limit of the whole drill.
     pub(super) fn limit(&self) -> Duration {
         2 * self.confirm_within() + self.ladder() + Duration::from_mins(2)
     }
 }
 
-/// A drill under way.
+/// A running drill.
 struct Runner<'a> {
     spec: &'a Spec,
     progress: &'a Progress,
@@ -82,7 +81,7 @@ struct Runner<'a> {
     observations: Observations,
 }
 
-/// Plays it, and ends every process of it whatever it comes to.
+/// Runs the drill and ends all its processes, however it ends.
 pub(super) async fn runner(spec: &Spec, progress: &Progress) -> Result<Observations, Failure> {
     let began = Instant::now();
     let mut harness = Harness::start(spec.store).await?;
@@ -133,10 +132,10 @@ impl<'a> Runner<'a> {
         let key = actors.application_key();
         let applications = Applications::connect(harness, key, actors.environment(), spec.applications, faults).await?;
         progress.done(&format!(
-            "forked {}: {} flags; {} applications",
+            "forked {}: {}; {}",
             fork.from,
-            good.flags.len(),
-            applications.len()
+            count(good.flags.len(), "flag", "flags"),
+            count(applications.len(), "application", "applications")
         ));
         let traffic = Traffic::start(Arc::clone(&expected), applications.clients().to_vec());
         let traffic = traffic.map_err(|error| Failure::Local(format!("Cannot start a thread: {error}.")))?;
@@ -165,7 +164,7 @@ impl<'a> Runner<'a> {
         Ok(runner)
     }
 
-    /// The release goes bad, everywhere.
+    /// Publishes the bad release and waits until it reaches every application.
     async fn go_bad(&mut self) -> Result<(), Failure> {
         let release = BadRelease::of(&self.spec.scenario, &self.spec.fork)?;
         let began = Instant::now();
@@ -181,7 +180,7 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// What strikes at a moment.
+    /// Causes the faults that are due at a moment.
     async fn strike(&mut self, now: FaultTime) -> Result<(), Failure> {
         for fault in &self.spec.scenario.faults {
             match fault {
@@ -192,7 +191,7 @@ impl<'a> Runner<'a> {
                 }
                 DrillFault::LostConnections { at, .. } if *at == now => {
                     let lost = self.applications.lose_connections();
-                    self.progress.done(&format!("{lost} applications lost their connections"));
+                    self.progress.done(&count(lost, "application lost its connection", "applications lost their connections"));
                 }
                 DrillFault::StoreAway { how } if now == FaultTime::BeforeRollback => self.store_goes(*how).await?,
                 DrillFault::FailingCheck { when } if *when != CheckPhase::Before && now == FaultTime::BeforeRollback => {
@@ -213,12 +212,11 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Whether a check of the scenario fails at this moment.
 pub(super) fn fails_at(spec: &Spec, when: CheckPhase) -> bool {
     spec.scenario.faults.contains(&DrillFault::FailingCheck { when })
 }
 
-/// The fork, with the one-way door that the scenario asks for.
+/// The fork, with the scenario's one-way door.
 fn with_door(spec: &Spec) -> Result<Fork, Failure> {
     let mut fork = spec.fork.clone();
     for fault in &spec.scenario.faults {
@@ -235,7 +233,7 @@ fn with_door(spec: &Spec) -> Result<Fork, Failure> {
     Ok(fork)
 }
 
-/// The flag of a one-way door: the one that is named, else the first that the release changes.
+/// The flag of a one-way door: the named one, or the first that the release changes.
 fn door_flag(spec: &Spec, named: Option<&FlagKey>) -> Result<FlagKey, Failure> {
     let changed = BadRelease::of(&spec.scenario, &spec.fork)?.flags;
     let found = named.map_or_else(|| changed.first(), |named| changed.get(named));
@@ -245,7 +243,7 @@ fn door_flag(spec: &Spec, named: Option<&FlagKey>) -> Result<FlagKey, Failure> {
     })
 }
 
-/// What the drill's environment asks of a rollback.
+/// The policy of the drill's environment.
 fn policy(spec: &Spec, probe: &Probe) -> serde_json::Value {
     let mut when = vec!["after"];
     when.extend(fails_at(spec, CheckPhase::Before).then_some("before"));
@@ -256,7 +254,7 @@ fn policy(spec: &Spec, probe: &Probe) -> serde_json::Value {
     })
 }
 
-/// Looks until it is so; `None` where that took longer.
+/// Waits until the condition holds; `None` on timeout.
 async fn until<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Evaluation traffic: threads that ask the applications for their users, as requests would, and note what they see.
+//! Evaluation traffic: threads that evaluate flags for simulated users in each application and record the answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,36 +12,36 @@ use ripcord_sdk::{Client, Outcome};
 
 use super::expected::{Expected, Side};
 
-/// Threads, at most.
+/// Largest number of threads.
 const THREADS: usize = 3;
-/// Between two rounds of a thread, at least.
+/// Shortest pause between two rounds of a thread.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How much longer a thread rests than a round took, so that traffic leaves the machine to what it is driven against.
+/// Pause after a round, as a multiple of the round's duration: traffic must not take the machine from the servers under test.
 const REST: u32 = 3;
 
-/// What is seen of one application, each since when.
+/// When one application was first seen in each state.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
-    /// It has served nothing of the bad release.
+    /// It served nothing of the bad release.
     clear: Option<Instant>,
-    /// All that it served was known-good.
+    /// Everything it served was known-good.
     good: Option<Instant>,
-    /// All that it served was bad or forced.
+    /// Everything it served was bad or forced.
     bad: Option<Instant>,
 }
 
-/// Views by what they held, at one position.
+/// Counts of views at one position, by their content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Views {
-    /// All known-good, all bad, or all of them forced.
+    /// All known-good, all bad, or all forced.
     pub(super) whole: u64,
-    /// Some of both.
+    /// A mix of both states.
     pub(super) torn: u64,
-    /// What a torn one held, in words.
+    /// An example of a torn view, for people.
     pub(super) example: Option<String>,
 }
 
-/// What all threads share.
+/// State shared by all threads.
 #[derive(Debug)]
 struct Shared {
     expected: Arc<Expected>,
@@ -53,7 +53,7 @@ struct Shared {
     ends: AtomicBool,
 }
 
-/// Traffic that is being driven. Dropping it ends its threads.
+/// Running traffic. Dropping it stops its threads.
 #[derive(Debug)]
 pub(super) struct Traffic {
     shared: Arc<Shared>,
@@ -81,23 +81,23 @@ impl Traffic {
         Ok(Self { shared, threads })
     }
 
-    /// How many evaluations there were, and how many of them served what the bad release serves.
+    /// The number of evaluations, and how many of them returned the bad release's value.
     pub(super) fn counts(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.shared.evaluations), read(&self.shared.bad))
     }
 
-    /// When the last application had all that is bad, where all have.
+    /// When the last application served everything bad; `None` if some have not.
     pub(super) fn all_bad(&self) -> Option<Instant> {
         self.last(|sight| sight.bad)
     }
 
-    /// When the last application had ceased to serve anything bad, where all have.
+    /// When the last application stopped serving anything bad; `None` if some have not.
     pub(super) fn all_clear(&self) -> Option<Instant> {
         self.last(|sight| sight.clear)
     }
 
-    /// When the last application was back at known-good, where all are.
+    /// When the last application was back at known-good; `None` if some are not.
     pub(super) fn all_good(&self) -> Option<Instant> {
         self.last(|sight| sight.good)
     }
@@ -107,7 +107,6 @@ impl Traffic {
         each.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
-    /// The views by position.
     pub(super) fn views(&self) -> BTreeMap<Position, Views> {
         self.shared.views.lock().clone()
     }
@@ -115,7 +114,7 @@ impl Traffic {
     pub(super) fn end(&mut self) {
         self.shared.ends.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // One that panicked has seen nothing more; what it had seen is judged all the same.
+            // A thread that panicked recorded nothing more; what it recorded before still counts.
             let _ = thread.join();
         }
     }
@@ -127,7 +126,7 @@ impl Drop for Traffic {
     }
 }
 
-/// What one view held for all users.
+/// Evaluates one view for all users.
 #[derive(Debug, Default)]
 struct Look {
     good: u64,
@@ -139,7 +138,7 @@ struct Look {
 }
 
 impl Shared {
-    /// One thread's rounds over its share of the applications.
+    /// The rounds of one thread over its share of the applications.
     fn drive(&self, thread: usize, threads: usize) {
         while !self.ends.load(Ordering::Relaxed) {
             let began = Instant::now();
@@ -151,7 +150,7 @@ impl Shared {
         }
     }
 
-    /// One request of an application: all users, all out of one view.
+    /// One request of an application: all users, from one view.
     fn serve(&self, application: &Client, sight: &Mutex<Sight>) {
         let view = application.view();
         let mut look = Look::default();

@@ -1,4 +1,4 @@
-//! Simulated users, and what they are served: read through the SDK, as an application reads it.
+//! Simulated users, and the values that they get, read through the SDK like an application does.
 
 use ripcord_proto::value::ValueType;
 use ripcord_proto::{FlagKey, Snapshot};
@@ -6,10 +6,10 @@ use ripcord_sdk::engine::Reason;
 use ripcord_sdk::{Client, Context, Detail, Outcome, View};
 use serde_json::{Map, Value};
 
-/// How many users there are.
+/// Number of users.
 const USERS: u32 = 8;
 
-/// Somebody who is served.
+/// A simulated user.
 #[derive(Debug, Clone)]
 pub(super) struct User {
     id: String,
@@ -20,7 +20,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// The same users each time.
+    /// The same users in every run.
     pub(super) fn all() -> Vec<Self> {
         const COUNTRIES: [&str; 4] = ["DE", "FR", "US", "JP"];
         const PLANS: [&str; 3] = ["free", "pro", "beta"];
@@ -36,7 +36,7 @@ impl User {
         (0..USERS).map(user).collect()
     }
 
-    /// As an application describes it.
+    /// The user's evaluation context.
     pub(super) fn context(&self) -> Context<'_> {
         Context::new(&self.id)
             .with("email", self.email.as_str())
@@ -46,16 +46,15 @@ impl User {
     }
 }
 
-/// A flag as an application asks for it.
+/// A flag and the type that an application reads.
 #[derive(Debug, Clone)]
 pub(super) struct Feature {
-    /// Its key.
     pub(super) key: FlagKey,
     kind: ValueType,
 }
 
 impl Feature {
-    /// The flags of a snapshot that can be read.
+    /// The readable flags of a snapshot.
     pub(super) fn all(snapshot: &Snapshot) -> Vec<Self> {
         let readable = snapshot.flags.iter().filter_map(|entry| Some((entry.key(), entry.value().ok()?)));
         readable
@@ -66,7 +65,7 @@ impl Feature {
             .collect()
     }
 
-    /// What a view answers for a user; without data the application's own default.
+    /// The value for a user; without data, the application's own default.
     pub(super) fn ask(&self, view: &View, context: &Context<'_>) -> Seen {
         let key = self.key.as_str();
         match self.kind {
@@ -78,7 +77,7 @@ impl Feature {
     }
 }
 
-/// What was served, and where its outcome is counted.
+/// An evaluated value, with the handle that reports its outcome.
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
     /// A boolean.
@@ -110,12 +109,12 @@ impl Seen {
         }
     }
 
-    /// Whether it was forced on the application: by a kill, or because its lease ran out.
+    /// Whether the value was forced by a kill or an expired lease.
     pub(super) const fn is_forced(&self) -> bool {
         matches!(self.reason(), Reason::Killed | Reason::LeaseExpired)
     }
 
-    /// Says how serving it went.
+    /// Reports the outcome.
     pub(super) fn went(&self, client: &Client, outcome: Outcome) {
         match self {
             Self::Boolean(answer) => client.outcome(answer, outcome),

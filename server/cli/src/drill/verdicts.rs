@@ -1,4 +1,4 @@
-//! The judge of a drill: from what was seen to verdicts, each a sentence that must hold and what was seen of it.
+//! Turns the observations of a drill into verdicts: each is a sentence that must hold, and what was observed.
 
 mod faults;
 mod list;
@@ -13,28 +13,29 @@ use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillVerdict;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::scenario::{DrillFault, Scenario};
+use ripcord_proto::text::{counted, counted_len};
 
 use self::list::Verdicts;
 use super::observations::Observations;
 use crate::exit::{self, Exit};
 
-/// What may lie between the time that a drill measures itself and the phases that the server reports: the applications' threads
-/// are looked at every few milliseconds, on a machine that does all of it at once.
+/// Allowed difference between the times that a drill measures and the phases that the server reports: the applications'
+/// threads are sampled every few milliseconds, on a machine that runs everything at once.
 const SLACK_MS: f64 = 750.0;
 
-/// What a drill came to.
+/// The result of a drill.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judgement {
-    /// What was judged, in order.
+    /// The verdicts, in order.
     pub(super) verdicts: Vec<DrillVerdict>,
     /// Figures to compare with other runs.
     pub(super) figures: BTreeMap<String, f64>,
-    /// Whether a guard refused what should have been allowed.
+    /// Whether a guard refused something that should have been allowed.
     pub(super) refused: bool,
 }
 
 impl Judgement {
-    /// Whether everything held.
+    /// Whether every check passed.
     pub(super) fn passed(&self) -> bool {
         self.verdicts.iter().all(|verdict| verdict.passed)
     }
@@ -76,7 +77,7 @@ fn one_way_doors(observations: &Observations) -> String {
     format!("one-way doors named by the plan were acknowledged: {}", doors.join(", "))
 }
 
-/// The bad release was one.
+/// The bad release did harm.
 fn release(bench: &mut Verdicts, observations: &Observations) {
     let detail = observations.reached.map_or_else(
         || "not all of them".to_owned(),
@@ -88,15 +89,15 @@ fn release(bench: &mut Verdicts, observations: &Observations) {
         observations.reached.is_some(),
         detail,
     );
-    let detail = format!("{} answers came from the bad release", observations.bad_before);
+    let detail = format!("{} came from the bad release", counted(observations.bad_before, "answer", "answers"));
     bench.judge("errors_rose", "error outcomes rose", observations.bad_before > 0, detail);
 }
 
-/// How the rollback ended, and what its plan had said.
+/// The end of the rollback, and its plan.
 fn ended(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations, rollback: &Rollback) {
     let unplanned: Vec<_> = observations.changed.difference(&observations.planned).map(String::as_str).collect();
     let detail = if unplanned.is_empty() {
-        format!("{} flags", observations.planned.len())
+        counted_len(observations.planned.len(), "flag", "flags")
     } else {
         format!("not {}", unplanned.join(", "))
     };
@@ -112,12 +113,12 @@ fn ended(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations,
     bench.judge(format!("ended_{}", wanted.as_str()), name, rollback.state == wanted, detail);
 }
 
-/// What a record says first. What follows names commands for a rollback that is gone with the drill.
+/// The first sentence of a record's message. The rest names commands for a rollback that ends with the drill.
 pub(super) fn first_sentence(text: &str) -> &str {
     text.split_inclusive(". ").next().unwrap_or(text).trim_end()
 }
 
-/// The state in which the rollback must end: what the scenario says, else what follows from its faults.
+/// The state in which the rollback must end: as the scenario says, or as its faults imply.
 fn wanted(scenario: &Scenario) -> RollbackState {
     let follows = || {
         let faults = &scenario.faults;
@@ -139,13 +140,13 @@ fn wanted(scenario: &Scenario) -> RollbackState {
     scenario.expect.state.unwrap_or_else(follows)
 }
 
-/// Whether every application is back, how fast, and whether the reported phases say the same.
+/// Every application is back; how fast; the reported phases agree.
 fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, observations: &Observations, rollback: &Rollback) {
     let stays_down = stays_down(scenario);
     if !stays_down {
         let detail = match observations.not_good.first() {
             None => format!("{} of {}, every flag for every user", observations.applications, observations.applications),
-            Some(first) => format!("{} answers are not: {first}", observations.not_good.len()),
+            Some(first) => format!("{}: {first}", counted_len(observations.not_good.len(), "answer is not", "answers are not")),
         };
         bench.judge("all_back", "every application is back at known-good", observations.not_good.is_empty(), detail);
     }
@@ -159,14 +160,14 @@ fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, obs
         let name = format!("the bad variant was gone within {} ms", limit.as_millis());
         bench.judge("clear_in_time", name, took.is_some_and(|took| took <= limit), detail);
     }
-    // A node that was killed took along what it had measured.
+    // A killed node has lost its measurements.
     let alone = scenario.steps.is_none() && observations.outage.is_none() && observations.node.is_none() && rollback.state == RollbackState::Confirmed;
     if let (true, Some(measured)) = (alone, observations.back_after) {
         phases(bench, measured, rollback);
     }
 }
 
-/// Whether flags stay as the bad release left them, because a step of the ladder was stopped.
+/// Whether some flags keep the bad release's state because a staged rollback was stopped.
 fn stays_down(scenario: &Scenario) -> bool {
     scenario
         .faults
@@ -174,7 +175,7 @@ fn stays_down(scenario: &Scenario) -> bool {
         .any(|fault| matches!(fault, DrillFault::FailingCheck { when: CheckPhase::Step }))
 }
 
-/// What the server reports must be what the drill has measured itself.
+/// The server's figures agree with what the drill measured.
 fn phases(bench: &mut Verdicts, measured: Duration, rollback: &Rollback) {
     let measured = milliseconds(measured);
     let phases = &rollback.phases;
@@ -187,7 +188,7 @@ fn phases(bench: &mut Verdicts, measured: Duration, rollback: &Rollback) {
     bench.judge("phases_agree", "the reported phases agree with what was measured", agrees, detail);
 }
 
-/// At the positions of the release and of the rollback, no view held some of both states.
+/// No view mixed both states, at the positions of the release and of the rollback.
 fn torn(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations) {
     let mut positions: Vec<Position> = [observations.good, observations.bad].into_iter().flatten().collect();
     let in_steps = scenario.steps.is_some();
@@ -198,7 +199,11 @@ fn torn(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations) 
     let example = views.find_map(|(position, views)| Some(format!("at {position} {}", views.example.as_ref()?)));
     let detail = match example {
         Some(example) if torn > 0 => format!("{torn} of {} views were: {example}", whole + torn),
-        _ => format!("{whole} views of {} flags that changed together", observations.telling),
+        _ => format!(
+            "{} of {} that changed together",
+            counted(whole, "view", "views"),
+            counted_len(observations.telling, "flag", "flags")
+        ),
     };
     bench.judge("no_torn_view", "no view was torn", torn == 0, detail);
 }
@@ -207,7 +212,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-/// What is compared from run to run.
+/// The figures to compare with other runs.
 fn figures(observations: &Observations) -> BTreeMap<String, f64> {
     #[expect(clippy::cast_precision_loss, reason = "a count of one run is far below 2^53")]
     let count = |count: u64| Some(count as f64);

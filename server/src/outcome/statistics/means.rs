@@ -1,4 +1,4 @@
-//! Whether the mean of a number is worse with a variant than with its control, judged as often as one likes.
+//! Whether the mean of a number is worse with a variant than with its control. It may be evaluated at any time and any number of times.
 //!
 //! The same mixture as for rates, over the difference of two means beyond the margin, with the variances that the numbers have shown.
 //! It is valid in the limit: the difference of means is normal for large numbers whatever the numbers' distribution, as long as that
@@ -19,9 +19,9 @@ const SCALE: f64 = 0.1;
 pub struct MeansTest {
     /// Which way is worse.
     pub worse: WorseDirection,
-    /// By how much the variant may be worse: a share of the control's mean, or so much.
+    /// By how much the variant may be worse: a share of the control's mean, or an absolute amount.
     pub margin: Threshold,
-    /// How likely a false alarm may be, over all looks together.
+    /// The chance of a false alarm, over all evaluations together.
     pub alpha: f64,
 }
 
@@ -29,7 +29,7 @@ impl MeansTest {
     /// Whether the variant's mean is worse than the control's by more than the margin.
     pub fn is_worse(&self, treatment: Arm, control: Arm) -> bool {
         let sign = self.sign();
-        // A share of the control's mean moves with it, and so does what is not sure about it.
+        // A margin that is a share of the control's mean inherits the uncertainty of that mean.
         let (factor, margin) = match self.margin {
             Threshold::Share(share) => (1.0 + sign * share.share() * control.mean().signum(), 0.0),
             Threshold::Number(margin) => (1.0, margin),
@@ -58,7 +58,7 @@ impl MeansTest {
 
     fn is_sure(&self, difference: f64, variance: f64, spread: f64) -> bool {
         if variance <= 0.0 {
-            // Numbers that are always the same differ, or they do not.
+            // Without variance no test is needed: constant numbers differ or do not.
             return difference > 0.0;
         }
         super::mixture(difference, variance, (SCALE * SCALE) * spread) >= 1.0 / self.alpha
@@ -84,7 +84,7 @@ fn variance_of_mean(arm: Arm) -> f64 {
 mod tests {
     use super::*;
 
-    /// So many numbers, half of them one below the mean and half of them one above.
+    /// `count` numbers, half of them one below the mean and half of them one above.
     fn around(mean: f64, pairs: u32) -> Arm {
         let count = f64::from(2 * pairs);
         Arm {

@@ -20,7 +20,7 @@ use crate::store::{LogName, StoreError};
 /// Bytes of a slot: a line of text, padded with spaces.
 const SLOT: usize = 512;
 
-/// What the marker said when the store was opened.
+/// The content of the marker when the store was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MarkerState {
     /// There is no such file: a new directory, or a copy without the marker.

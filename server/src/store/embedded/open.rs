@@ -1,4 +1,4 @@
-//! Opening: nothing is served from a file that is not proven to be complete.
+//! Opening: nothing is served from a file before it is verified to be complete.
 //!
 //! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is verified against the
 //! hash chain, and the commit marker must agree. If the marker is missing or cannot be read, all entries are verified.
@@ -154,7 +154,7 @@ fn logs(database: &Database, proof: ProofScope) -> Result<Logs, StoreError> {
     Ok(logs)
 }
 
-/// Proves the entries of a log after `from` against the chain, and that none is missing; answers the head.
+/// Verifies the entries of a log after `from` against the chain, and that none is missing. Returns the head.
 fn prove(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, log: &LogName, id: u32, from: Sequence) -> Result<Head, StoreError> {
     let bad = |sequence: u64, what: &str| StoreError::Corrupt(format!("entry {sequence} of the log {log} {what}; nothing was started. {WAY_OUT}"));
     let mut head = Head {

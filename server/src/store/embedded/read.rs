@@ -1,4 +1,4 @@
-//! Reading: every returned entry is proven to follow the one before it.
+//! Reading: every returned entry is verified to follow the one before it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::store::{Head, Loaded, LogName, Settled, StoreError};
 /// How to recover from a damaged data directory; the end of every message about one.
 pub(super) const WAY_OUT: &str = "restore a backup with `ripcord serve --restore-backup FILE`, or start from a copy of the data directory";
 
-/// An error of the database as one of ours.
+/// Converts an error of the database.
 pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     let error = error.into();
     if let redb::Error::Corrupted(why) = &error {
@@ -78,7 +78,7 @@ impl LogReader {
         })
     }
 
-    /// Up to `limit` entries after `head`, each proven to follow the one before, and the head after them.
+    /// Up to `limit` entries after `head`, each verified to follow the one before, and the head after them.
     fn entries(&self, mut head: Head, limit: usize) -> Result<(Vec<Sealed>, Head), StoreError> {
         let Some(id) = self.id else { return Ok((Vec::new(), head)) };
         let table = self.transaction.open_table(ENTRIES).map_err(failed)?;

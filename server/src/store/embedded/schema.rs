@@ -1,4 +1,4 @@
-//! The tables of the database, and the form of what is in them.
+//! The tables of the database and the encoding of their values.
 
 use redb::TableDefinition;
 use ripcord_proto::commit::Sealed;
@@ -29,9 +29,8 @@ const REVISION: usize = 8;
 /// An entry as it is stored: its digest (32 bytes), the log's last revision with it (8 bytes, big-endian), its body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StoredEntry<'a> {
-    /// The digest.
     pub(super) digest: Digest,
-    /// The revision that it made, or the last one made before it; so that a head is known from its entry alone.
+    /// The revision that it made, or else the last one before it, so that the head can be read from the entry alone.
     pub(super) revision: Revision,
     /// The commit's JSON.
     pub(super) body: &'a str,
@@ -47,7 +46,7 @@ impl<'a> StoredEntry<'a> {
         bytes
     }
 
-    /// What such bytes hold; `None` where they cannot be such bytes.
+    /// Decodes the bytes; `None` if they are not an entry.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (digest, rest) = bytes.split_first_chunk::<DIGEST>()?;
         let (revision, body) = rest.split_first_chunk::<REVISION>()?;

@@ -29,7 +29,7 @@ const LAZY: Duration = Duration::from_millis(500);
 pub enum Flush {
     /// Before it is answered.
     EachCommit,
-    /// Now and then, and when [`EmbeddedStore::flush`](super::EmbeddedStore::flush) asks: for the mirror of a store that keeps its own promise.
+    /// From time to time, and on [`EmbeddedStore::flush`](super::EmbeddedStore::flush): for the mirror of a store that is durable itself.
     Lazily,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct StoreWriter {
     clock: Arc<dyn Clock>,
 }
 
-/// The effects of one transaction on memory and callers.
+/// The effects of one transaction on memory and on waiting callers.
 struct WriteBatch {
     logs: Logs,
     waiting: Vec<PendingAnswer>,
@@ -329,7 +329,7 @@ impl WriteBatch {
     }
 }
 
-/// Inserts the entries; answers the head after them.
+/// Inserts the entries and returns the head after them.
 fn insert(transaction: &WriteTransaction, id: u32, append: &Append) -> Result<Head, StoreError> {
     let mut head = append.expected;
     let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;

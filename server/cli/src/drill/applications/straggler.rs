@@ -1,4 +1,4 @@
-//! A client that never confirms: it says hello, reads what comes, and acknowledges nothing.
+//! A client that never confirms: it says hello and reads every frame, but acknowledges nothing.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::exit::Failure;
 use crate::tasks::TaskSet;
 
-/// How long it may take to be connected.
+/// How long connecting may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connected one. It hangs up when it is dropped.
+/// A connected client. Dropping it closes the connection.
 #[derive(Debug)]
 pub(super) struct Straggler {
     name: String,
@@ -23,7 +23,7 @@ pub(super) struct Straggler {
 }
 
 impl Straggler {
-    /// Connects it and waits for its first frame.
+    /// Connects and waits for the first frame.
     pub(super) async fn connect(address: &str, key: &str, environment: &EnvironmentKey, name: String) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::Local(format!("Cannot connect a client that never confirms: {error}."));
         let address = format!("{}/v1/stream?environment={environment}", address.replacen("http", "ws", 1));
@@ -51,7 +51,7 @@ impl Straggler {
         }
         let hangs_up = CancellationToken::new();
         let hung_up = hangs_up.clone();
-        // It reads on, so that its connection is as good as anybody's; only its acknowledgements are missing.
+        // It keeps reading, so its connection is healthy; only the acknowledgements are missing.
         TaskSet::default().spawn(async move {
             tokio::select! {
                 () = hung_up.cancelled() => {}

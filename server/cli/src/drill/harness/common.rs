@@ -1,4 +1,4 @@
-//! What the processes of a harness have in common.
+//! Helpers for the processes of a harness.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::exit::Failure;
 
-/// How long a process may take to be there, or to be gone.
+/// How long a process may take to start or to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks at what is awaited.
+/// Interval between two checks of a condition.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) fn failed(what: &str, error: &dyn std::fmt::Display) -> Failure {
     Failure::Local(format!("{what}: {error}."))
 }
 
-/// The last lines of what a process printed.
+/// The last lines of a process's output.
 pub(super) fn tail(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
@@ -23,7 +23,7 @@ pub(super) fn tail(file: &Path) -> String {
     last.join("\n  ")
 }
 
-/// An address on this machine.
+/// A loopback address.
 pub(super) fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }

@@ -1,4 +1,4 @@
-//! A node of a drill: a `ripcord serve` of this very program.
+//! A node of a drill: `ripcord serve` of the running executable.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,41 +14,41 @@ use crate::client::{Call, Client};
 use crate::exit::Failure;
 use crate::target::{From, Target};
 
-/// What all nodes of a drill have in common.
+/// Settings shared by all nodes of a drill.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The drill's folder.
     pub(super) folder: PathBuf,
-    /// As `--store` takes it.
+    /// The value of `--store`.
     pub(super) store: String,
-    /// Valid on every node.
+    /// An admin key that is valid on every node.
     pub(super) admin_key: String,
-    /// What they share.
+    /// The peer secret.
     pub(super) peer_secret: String,
 }
 
-/// A node, running or not, and the proxies through which it is reached.
+/// A node, running or not, and the proxies in front of it.
 #[derive(Debug)]
 pub(super) struct Node {
     name: &'static str,
     place: Place,
-    /// For applications and actors; it may lead to another node while this one is away.
+    /// For applications and actors; it leads to another node while this one is down.
     proxy: Proxy,
-    /// For other nodes; it leads here and nowhere else.
+    /// For other nodes; it always leads here.
     entry: Proxy,
     peers: Vec<String>,
     process: Option<Process>,
     address: Option<SocketAddr>,
 }
 
-/// What a server says when it listens.
+/// The lines that a server prints when it listens.
 #[derive(serde::Deserialize)]
 struct Greeting {
     address: String,
 }
 
 impl Node {
-    /// One that does not run yet.
+    /// A node that is not running yet.
     pub(super) fn new(name: &'static str, place: Place, proxy: Proxy, entry: Proxy) -> Self {
         Self {
             name,
@@ -75,7 +75,7 @@ impl Node {
         &self.entry
     }
 
-    /// Where it listens, while it runs.
+    /// Its address while it runs.
     pub(super) const fn address(&self) -> Option<SocketAddr> {
         self.address
     }
@@ -88,12 +88,12 @@ impl Node {
         Ok(())
     }
 
-    /// Starts it, on a port that is free, over the folder that it had before; where it listens, once it is ready. The proxy of
-    /// its applications leads where it led.
+    /// Starts it on a free port with the same folder as before, and returns its address when it is ready. The proxy of its
+    /// applications is not changed.
     pub(super) async fn start_again(&mut self) -> Result<SocketAddr, Failure> {
         let program = std::env::current_exe().map_err(|error| failed("Cannot find this program", &error))?;
         let mut command = Command::new(program);
-        // Settings of this machine's own server are not meant for the drill's.
+        // Settings in the environment are for the user's own server.
         let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RIPCORD_"));
         for (name, _) in own {
             command.env_remove(name);
@@ -115,7 +115,7 @@ impl Node {
         Ok(address)
     }
 
-    /// Ends it on the spot.
+    /// Kills the process.
     pub(super) async fn kill(&mut self) {
         self.address = None;
         if let Some(mut process) = self.process.take() {
@@ -131,7 +131,7 @@ impl Node {
         self.process.as_mut().map_or(Ok(()), Process::check)
     }
 
-    /// Waits until it says where it listens.
+    /// Waits until it prints its address.
     async fn listening(&mut self) -> Result<SocketAddr, Failure> {
         let out = self.place.folder.join(format!("{}.out", self.log()));
         let began = Instant::now();
@@ -148,7 +148,6 @@ impl Node {
         Err(self.late("did not listen"))
     }
 
-    /// Waits until it is ready.
     async fn ready(&mut self, address: SocketAddr) -> Result<(), Failure> {
         let client = Client::new(Target {
             server: format!("http://{address}"),

@@ -1,4 +1,4 @@
-//! A process of a drill: ended by its id when its owner is dropped.
+//! A process of a drill, ended by its id when its owner is dropped.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use super::common::{PATIENCE, failed, tail};
 use crate::exit::Failure;
 
-/// A running process; what it prints goes to files.
+/// A running process. Its output goes to files.
 #[derive(Debug)]
 pub(super) struct Process {
     name: String,
@@ -17,10 +17,10 @@ pub(super) struct Process {
     errors: PathBuf,
 }
 
-/// What a process can be sent.
+/// A signal to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
-    /// It keeps its sockets and answers nothing.
+    /// Stops the process: it keeps its sockets but answers nothing.
     Stop,
     /// Continues a stopped process.
     Continue,
@@ -39,7 +39,7 @@ impl Process {
         })
     }
 
-    /// An error where it has ended by itself, with what it said.
+    /// An error if the process has ended unexpectedly, with its last output.
     pub(super) fn check(&mut self) -> Result<(), Failure> {
         match self.child.try_wait() {
             Ok(None) | Err(_) => Ok(()),
@@ -51,14 +51,13 @@ impl Process {
         }
     }
 
-    /// Sends a signal.
     pub(super) async fn signal(&self, signal: Signal) -> Result<(), Failure> {
         let Some(id) = self.child.id() else { return Ok(()) };
         let name = match signal {
             Signal::Stop => "STOP",
             Signal::Continue => "CONT",
         };
-        // `kill` is part of every shell; a program of that name is not on every machine.
+        // Every shell has a built-in `kill`; not every machine has a program of that name.
         let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &id.to_string()]).status().await;
         match sent {
             Ok(status) if status.success() => Ok(()),
@@ -67,9 +66,9 @@ impl Process {
         }
     }
 
-    /// Ends it on the spot (`kill -9`, which ends a stopped one too) and waits until it is gone.
+    /// Kills it (`kill -9`, which also ends a stopped process) and waits until it is gone.
     pub(super) async fn kill(&mut self) {
-        // One that has ended already is gone as well.
+        // It may have ended already.
         let _ = tokio::time::timeout(PATIENCE, self.child.kill()).await;
     }
 }

@@ -1,5 +1,5 @@
-//! A proxy in front of a node, as a load balancer is one: what passes through it can be slow, it can be cut, and it can lead
-//! elsewhere.
+//! A proxy in front of a node, like a load balancer: it can be slow, cut its connections, and be redirected to another
+//! node.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,19 +12,18 @@ use super::common::{failed, local};
 use crate::exit::Failure;
 use crate::tasks::TaskSet;
 
-/// Bytes that pass through a slow proxy in one piece, at most.
+/// Largest piece that passes through a slow proxy, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// How fast a proxy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// As fast as it can.
+    /// No delay.
     Plain,
-    /// Each piece that the server sends is late by this.
+    /// Each piece from the server is delayed by this.
     Slow(Duration),
 }
 
-/// A proxy on a port of its own. It closes when it is dropped.
+/// A proxy with its own port. Dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -32,7 +31,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Opens a proxy to `leads_to`; one that leads nowhere yet turns callers away.
+    /// Opens a proxy to `leads_to`. Without a target it closes every connection at once.
     pub(super) async fn open(tasks: &TaskSet, leads_to: Option<SocketAddr>, pace: Pace) -> Result<Self, Failure> {
         let refused = |error: std::io::Error| failed("Cannot open a port for the drill", &error);
         let listener = TcpListener::bind(local(0)).await.map_err(refused)?;
@@ -46,12 +45,12 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// From now on it leads there; what is open is cut.
+    /// Redirects the proxy and cuts its open connections.
     pub(super) fn lead_to(&self, node: SocketAddr) {
         self.leads_to.send_replace(Some(node));
     }
 
-    /// Cuts what is open. Whoever comes back is let through.
+    /// Cuts the open connections; new ones are accepted.
     pub(crate) fn cut(&self) {
         self.leads_to.send_modify(|_| {});
     }
@@ -77,7 +76,6 @@ async fn keep_open(listener: TcpListener, mut now: watch::Receiver<Option<Socket
     }
 }
 
-/// Waits until the proxy is dropped.
 async fn closed(now: &mut watch::Receiver<Option<SocketAddr>>) {
     while now.changed().await.is_ok() {}
 }
@@ -85,7 +83,7 @@ async fn closed(now: &mut watch::Receiver<Option<SocketAddr>>) {
 async fn pass(mut caller: TcpStream, mut now: watch::Receiver<Option<SocketAddr>>, pace: Pace) {
     let Some(node) = *now.borrow_and_update() else { return };
     let Ok(mut server) = TcpStream::connect(node).await else { return };
-    // Small frames must not wait for each other.
+    // Nagle's algorithm would delay small frames.
     let _ = (caller.set_nodelay(true), server.set_nodelay(true));
     let through = async {
         match pace {
@@ -95,12 +93,12 @@ async fn pass(mut caller: TcpStream, mut now: watch::Receiver<Option<SocketAddr>
     };
     tokio::select! {
         () = through => {}
-        // Turned elsewhere, cut, or closed.
+        // Redirected, cut, or closed.
         _ = now.changed() => {}
     }
 }
 
-/// What the caller says passes at once; what the server says is late.
+/// Forwards the caller's bytes at once and delays the server's.
 async fn slowly(caller: &mut TcpStream, server: &mut TcpStream, late: Duration) {
     let (mut from_caller, mut to_caller) = caller.split();
     let (mut from_server, mut to_server) = server.split();

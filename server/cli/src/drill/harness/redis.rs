@@ -1,4 +1,4 @@
-//! The Redis of a drill: a `redis-server` that loses nothing, and what can happen to it.
+//! The Redis of a drill: a durable `redis-server`, and the faults that can happen to it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use super::common::{PATIENCE, PAUSE, failed, local};
 use super::process::{Process, Signal};
 use crate::exit::Failure;
 
-/// How often another port is tried if the free one was taken by another process.
+/// Number of attempts to find a port, in case another process takes the free one first.
 const TRIES: u32 = 5;
 
-/// A Redis on a port and a folder of its own.
+/// A Redis with its own port and folder.
 #[derive(Debug)]
 pub(super) struct Redis {
     port: u16,
@@ -24,7 +24,7 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    /// Starts one in `folder` and waits until it answers.
+    /// Starts a Redis in `folder` and waits until it answers.
     pub(super) async fn start(folder: &Path) -> Result<Self, Failure> {
         let mut redis = Self {
             port: 0,
@@ -41,12 +41,12 @@ impl Redis {
         }
     }
 
-    /// As `--store` takes it.
+    /// The value of `--store`.
     pub(super) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// It keeps its connections and answers nothing.
+    /// Stops the process: it keeps its connections but answers nothing.
     pub(super) async fn freeze(&self) -> Result<(), Failure> {
         match &self.process {
             Some(process) => process.signal(Signal::Stop).await,
@@ -54,7 +54,7 @@ impl Redis {
         }
     }
 
-    /// It is gone on the spot.
+    /// Kills the process.
     pub(super) async fn kill(&mut self) -> Result<(), Failure> {
         if let Some(mut process) = self.process.take() {
             process.kill().await;
@@ -95,7 +95,7 @@ impl Redis {
     }
 }
 
-/// Whether there is a `redis-server` to be started.
+/// Whether `redis-server` is installed.
 fn present() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join("redis-server").is_file())

@@ -15,36 +15,36 @@ use crate::drill::editors::Editors;
 use crate::drill::observations::{EditStory, Refusal};
 use crate::drill::probe::Health;
 use crate::exit::Failure;
+use crate::output::count;
 
-/// How often it is tried, at most.
+/// Largest number of attempts.
 const TRIES: usize = 30;
-/// After how many plans that did not hold it is done without a hash, as it may be.
+/// After this many outdated plans, the rollback is sent without a plan hash.
 const PLANS: usize = 5;
-/// Users over whom a plan says who is affected.
+/// Number of simulated users in a plan.
 const POPULATION: u64 = 1_000;
-/// How long edits go on after the commit, so that some of them come after it.
+/// How long edits continue after the commit: some must come after it.
 const AFTERMATH: Duration = Duration::from_millis(150);
 
-/// What is asked for, and how it changes from try to try.
+/// The rollback request, which changes from attempt to attempt.
 struct Order {
     body: Map<String, Value>,
     acknowledged: Vec<String>,
     plan: PlanHash,
-    /// What was sent last, and under which `Idempotency-Key`.
+    /// The last request and its `Idempotency-Key`.
     sent: Option<(Value, String)>,
     next: Next,
 }
 
-/// What is sent next.
+/// What the next attempt sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
-    /// What a new plan says.
+    /// The result of a new plan.
     Planned,
-    /// The same again, under the same `Idempotency-Key`: its outcome is unknown.
+    /// The same request under the same `Idempotency-Key`, because its outcome is unknown.
     SameAgain,
 }
 
-/// Whether a plan's hash is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PlanHash {
     Given,
@@ -52,14 +52,17 @@ enum PlanHash {
 }
 
 impl Runner<'_> {
-    /// Plans and rolls back; whether a rollback was committed.
+    /// Plans and rolls back. Returns whether a rollback was committed.
     pub(super) async fn roll_back(&mut self) -> Result<bool, Failure> {
         let editors = self.begin_editing().await;
         let done = self.attempts().await;
         if let Some(editors) = editors {
             tokio::time::sleep(AFTERMATH).await;
             let edits = editors.end().await?;
-            self.progress.done(&format!("{} edits were acknowledged during the rollback", edits.len()));
+            self.progress.done(&format!(
+                "{} during the rollback",
+                count(edits.len(), "edit was acknowledged", "edits were acknowledged")
+            ));
             self.observations.edits.get_or_insert_default().edits = edits;
         }
         done
@@ -79,7 +82,7 @@ impl Runner<'_> {
         let flags: Vec<FlagKey> = self.expected.telling().cloned().collect();
         let editors = Editors::begin(&self.actors, &flags, writers);
         self.observations.edits = Some(EditStory::default());
-        // Some edits lie between the bad release and the rollback.
+        // Wait until some edits come between the bad release and the rollback.
         until(Duration::from_secs(5), || (editors.count() >= 3).then_some(())).await;
         Some(editors)
     }
@@ -111,7 +114,7 @@ impl Runner<'_> {
         Err(Failure::Local(format!("The rollback was refused {TRIES} times; giving up.")))
     }
 
-    /// Once: plan, then exactly that; or the same as before.
+    /// One attempt: plan and execute the plan, or repeat the last request.
     async fn attempt(&mut self, order: &mut Order) -> Result<Told<(Rollback, Instant)>, Failure> {
         if let (Next::SameAgain, Some((body, identity))) = (order.next, order.sent.take()) {
             order.next = Next::Planned;
@@ -136,7 +139,7 @@ impl Runner<'_> {
         Ok(told.map(|rollback| (rollback, asked)))
     }
 
-    /// The one-way doors that the forked environment has by itself are acknowledged, as a person would who has read the plan.
+    /// Acknowledges the one-way doors of the forked environment, as a person who has read the plan would.
     fn pass_one_way_doors(&mut self, plan: &Value, order: &mut Order) {
         let rehearsed = self.rehearses_door();
         let doors = plan.get("one_way").and_then(Value::as_array).into_iter().flatten();
@@ -164,7 +167,7 @@ impl Runner<'_> {
         self.observations.back_after = back.map(|at| at.saturating_duration_since(asked));
     }
 
-    /// Does what a refusal says, where the scenario explains it; whether it did.
+    /// Does what a refusal says, if the scenario expects it. Returns whether it did.
     async fn answer(&mut self, problem: &Problem, order: &mut Order, decided: Instant) -> Result<bool, Failure> {
         let code = problem.code;
         if code == Code::PlanStale && self.replans_after_the_outage() {
@@ -201,7 +204,7 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    /// The kills that made the scope safe have changed the environment: that is worth one more plan, and no more.
+    /// The kills that made the scope safe have changed the environment, which justifies one more plan but not two.
     fn replans_after_the_outage(&mut self) -> bool {
         let outage = self.observations.outage.as_mut().filter(|outage| !outage.replanned);
         outage.is_some_and(|outage| {
@@ -222,7 +225,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// The scenario's scope and target as the API takes them.
+    /// The scenario's scope and target, as the API expects them.
     fn body(&self) -> Map<String, Value> {
         let scenario = &self.spec.scenario;
         let target = match scenario.aim {
@@ -250,19 +253,18 @@ impl Runner<'_> {
     }
 }
 
-/// Whether a problem names a flag, in its text or as a field.
 fn names(problem: &Problem, flag: &str) -> bool {
     let in_errors = || problem.errors.iter().any(|fault| fault.path.contains(flag) || fault.problem.contains(flag));
     problem.detail.contains(flag) || in_errors()
 }
 
 impl Order {
-    /// What is sent, with the plan's hash where one is given.
+    /// The body to send, with the plan's hash if there is one.
     fn written(&self, hash: Option<Value>) -> Value {
         self.with(hash.map(|hash| ("plan", hash)))
     }
 
-    /// What a plan is asked for with.
+    /// The body of a request for a plan.
     fn question(&self) -> Value {
         self.with(Some(("population", json!(POPULATION))))
     }

@@ -1,4 +1,4 @@
-//! The end of a drill: the rollback is followed until it stands, and everything is looked at once more.
+//! The end of a drill: follows the rollback until it ends, then checks everything once more.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use crate::drill::observations::Observations;
 use crate::drill::verdicts::first_sentence;
 use crate::exit::Failure;
 
-/// How long a rollback may take beyond its deadline until it says how it ended.
+/// How long after its deadline a rollback may take to reach a final state.
 const SLACK: Duration = Duration::from_secs(15);
-/// How long applications may take to be back after the last kill was lifted.
+/// How long applications may take to recover after the last kill was lifted.
 const SETTLE: Duration = Duration::from_secs(10);
 
 impl Runner<'_> {
-    /// Follows the rollback until it says how it ended.
+    /// Follows the rollback until it reaches a final state.
     pub(super) async fn follow(&mut self) -> Result<(), Failure> {
         let Some(id) = self.observations.rollback.as_ref().map(|rollback| rollback.id.clone()) else {
             return Ok(());
@@ -44,7 +44,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// What there is to see when all is over.
+    /// Records the final state of everything.
     pub(super) async fn look(mut self) -> Result<Observations, Failure> {
         if self.observations.stopped.is_none() && until(SETTLE, || self.traffic.all_good()).await.is_some() {
             self.progress.done("every application is back at known-good");
@@ -89,7 +89,7 @@ impl Runner<'_> {
     }
 }
 
-/// Whether a rollback has said how it ended.
+/// Whether a rollback has reached a final state.
 const fn ends(state: RollbackState) -> bool {
     match state {
         RollbackState::Planned | RollbackState::Committed => false,

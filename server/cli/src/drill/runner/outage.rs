@@ -1,4 +1,4 @@
-//! The store is away when the rollback is tried: its scope is made safe with kills, and the rollback follows when it is back.
+//! A rollback during a store outage: kills make its scope safe, and the rollback follows when the store is back.
 
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,11 @@ const SAFE: Duration = Duration::from_secs(10);
 /// How long nodes may take to find their store again.
 const RETURN: Duration = Duration::from_secs(30);
 
-/// What a person types who follows the refusal.
+/// The kill command that the refusal recommends.
 const COMMAND: &str = "ripcord kill ";
 
 impl Runner<'_> {
-    /// The store goes.
+    /// Takes the store down.
     pub(super) async fn store_goes(&mut self, how: StoreOutage) -> Result<(), Failure> {
         match how {
             StoreOutage::Frozen => self.harness.freeze_store().await?,
@@ -32,15 +32,15 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Whether it is away by the scenario's doing.
+    /// Whether the scenario has taken the store down.
     pub(super) fn store_is_away(&self) -> bool {
         self.observations.outage.as_ref().is_some_and(|outage| outage.commands.is_empty())
     }
 
-    /// Does what the refusal says: kills; then the store comes back, and the kills come into the log.
+    /// Does what the refusal says: kills. Then brings the store back and waits until the kills are in the log.
     pub(super) async fn make_safe(&mut self, problem: &Problem, decided: Instant) -> Result<(), Failure> {
         let commands = commands(&problem.detail);
-        // Of many commands the text shows the first; programs are given all of them.
+        // The text shows only the first commands; the problem's field has all of them.
         let whole = problem
             .members
             .get("commands")
@@ -83,7 +83,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Waits until the store is back and all kills stand in the log.
+    /// Waits until the store is back and all kills are in the log.
     async fn store_is_back(&self, kills: &[KillId]) -> bool {
         let began = Instant::now();
         while began.elapsed() < RETURN {
@@ -100,14 +100,13 @@ impl Runner<'_> {
     }
 }
 
-/// The commands that a refusal prints.
 fn commands(text: &str) -> Vec<String> {
     let ends = |c: char| matches!(c, '`' | '\n' | ';' | '"');
     let found = text.split(COMMAND).skip(1).filter_map(|rest| rest.split(ends).next());
     found.map(|rest| format!("{COMMAND}{}", rest.trim().trim_end_matches(['.', ',']))).collect()
 }
 
-/// What a command kills.
+/// The scope of a kill command.
 fn scope(command: &str) -> Option<KillScope> {
     let mut words = command.strip_prefix(COMMAND)?.split_whitespace();
     match words.next()? {

@@ -1,15 +1,16 @@
-//! Whether the failing paths failed as they should.
+//! Checks that faults had the expected effects.
 
 use ripcord_proto::problem::Code;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::scenario::{DrillFault, Scenario};
+use ripcord_proto::text::counted;
 
 use super::list::{Verdicts, expected_refusals};
 use crate::drill::observations::{Observations, OutageStory, Refusal};
 use crate::drill::probe::CHECK;
 use crate::output::count;
 
-/// The refusals that had to come, and that they changed nothing.
+/// The expected refusals came, and they changed nothing.
 pub(super) fn refusals(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations) {
     for code in expected_refusals(scenario) {
         let came = observations.refusals.iter().find(|refusal| same(refusal.code, code));
@@ -29,7 +30,7 @@ pub(super) fn refusals(bench: &mut Verdicts, scenario: &Scenario, observations: 
     }
 }
 
-/// An append whose answer never came is as much the store's absence as one that was refused.
+/// An append without an answer counts as a store outage, just like one that was refused.
 fn same(came: Code, expected: Code) -> bool {
     came == expected || (expected == Code::StoreUnavailable && came == Code::OutcomeUnknown)
 }
@@ -57,7 +58,7 @@ fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
         "killed_without_store",
         "the kills took effect without the store",
         kills > 0 && provisional == kills,
-        format!("{provisional} of {kills} kills were provisional"),
+        format!("{provisional} of {} were provisional", count(kills, "kill", "kills")),
     );
     let detail = outage.safe_after.map_or_else(
         || "not every application was".to_owned(),
@@ -80,7 +81,7 @@ fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
     bench.judge("made_once", "the rollback was made exactly once", outage.rollbacks == 1, detail);
 }
 
-/// What the rollback's record must say.
+/// The contents of the rollback's record.
 pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations, rollback: &Rollback) {
     if !observations.stragglers.is_empty() {
         stragglers(bench, observations, rollback);
@@ -120,7 +121,7 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
         "check_asked",
         "the health check ran",
         observations.asked > 0,
-        count(usize::try_from(observations.asked).unwrap_or(usize::MAX), "time", "times"),
+        counted(observations.asked, "time", "times"),
     );
 }
 
@@ -137,11 +138,11 @@ fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Roll
     );
 }
 
-/// What became of edits made during the rollback.
+/// The fate of edits made during the rollback.
 pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
     let Some(seen) = &observations.edits else { return };
     let detail = match seen.lost.first() {
-        None => format!("{} edits, each in the log", seen.edits.len()),
+        None => format!("{}, each in the log", count(seen.edits.len(), "edit", "edits")),
         Some(first) => format!(
             "{} of {} are not in the log: {} of {}",
             seen.lost.len(),
@@ -158,12 +159,12 @@ pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
     );
     let detail = match seen.wrong.first() {
         None => "edits before the rollback were rolled back, edits after it remain".to_owned(),
-        Some(first) => format!("{} flags are not, {first} among them", seen.wrong.len()),
+        Some(first) => format!("{}, {first} among them", count(seen.wrong.len(), "flag is not", "flags are not")),
     };
     bench.judge("last_word_holds", "every flag is as its last change left it", seen.wrong.is_empty(), detail);
     let detail = match seen.stale {
         0 => "the first plan was still up to date".to_owned(),
-        times => format!("refused {times} times because something had changed since the plan"),
+        times => format!("refused {} because something had changed since the plan", counted(times, "time", "times")),
     };
     bench.judge(
         "plan_exact",

@@ -1,14 +1,14 @@
-//! The verdicts of a drill as they are collected, and the refusals that a scenario expects.
+//! Collects the verdicts of a drill; and the refusals that a scenario expects.
 
 use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillVerdict;
 use ripcord_proto::problem::Code;
 use ripcord_proto::scenario::{DrillFault, Scenario};
 
-/// Characters of what was seen, at most.
+/// Longest detail, in characters.
 const DETAIL: usize = 280;
 
-/// Verdicts as they come in.
+/// The verdicts so far.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     pub(super) verdicts: Vec<DrillVerdict>,
@@ -25,7 +25,7 @@ impl Verdicts {
     }
 }
 
-/// A text on one line, and not too long for a list.
+/// A text on one line, shortened for a list.
 pub(super) fn on_one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
@@ -35,7 +35,7 @@ pub(super) fn on_one_line(text: &str) -> String {
     }
 }
 
-/// The codes with which the rollback must have been refused first, in order.
+/// The codes of the refusals that must come before the rollback, in order.
 pub(super) fn expected_refusals(scenario: &Scenario) -> Vec<Code> {
     let follows = scenario.faults.iter().filter_map(|fault| match fault {
         DrillFault::StoreAway { .. } => Some(Code::StoreUnavailable),

@@ -21,7 +21,7 @@ fn rollback(state: &str) -> Rollback {
     serde_json::from_value(json).unwrap()
 }
 
-/// A drill in which all went well.
+/// The observations of a drill without any failure.
 fn observations() -> Observations {
     let whole = Views { whole: 10, ..Views::default() };
     Observations {
@@ -47,7 +47,7 @@ fn judged(scenario: &str, observations: &Observations) -> Judgement {
     judge(&Scenario::parse(scenario).unwrap(), WITHIN, observations)
 }
 
-/// The names of what did not hold.
+/// The names of the failed checks.
 fn failed(judgement: &Judgement) -> Vec<&str> {
     let failed = judgement.verdicts.iter().filter(|verdict| !verdict.passed);
     failed.map(|verdict| verdict.name.as_str()).collect()

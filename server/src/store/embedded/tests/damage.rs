@@ -1,4 +1,4 @@
-//! Files that are cut short, altered or exchanged: a clear refusal, or everything is there; never a silent loss.
+//! Truncated, altered or exchanged files: either a clear refusal or complete data, never a silent loss.
 
 use std::path::Path;
 
@@ -48,7 +48,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Opens a copy after `harm` was done to it: it is refused with a clear word, or has everything.
+/// Opens a copy damaged by `harm`: it is refused with a clear message, or it is complete.
 async fn is_refused_or_whole(written: &Written, what: &str, harm: impl FnOnce(&Path)) -> bool {
     let directory = tempfile::tempdir().unwrap();
     copy(written.directory.path(), directory.path());
@@ -65,7 +65,7 @@ async fn is_refused_or_whole(written: &Written, what: &str, harm: impl FnOnce(&P
     for writer in [&written.production, &written.system] {
         match store.read(&writer.log, Sequence(0), usize::MAX).await {
             Ok(entries) => assert_eq!(digests(&entries), digests(&writer.entries), "{what}"),
-            // An old part of a log is proven when it is read.
+            // An old part of a log is verified when it is read.
             Err(StoreError::Corrupt(_) | StoreError::Chain { .. }) => return true,
             Err(error) => panic!("{what}: {error}"),
         }
@@ -88,7 +88,7 @@ async fn a_flipped_byte_is_refused_or_harmless() {
     for is_closed in [true, false] {
         let written = written(is_closed).await;
         let length = std::fs::metadata(written.directory.path().join(DATABASE)).unwrap().len();
-        // Places all over the header, then all over the file; primes, so that every field is met in some page.
+        // Offsets all over the header, then all over the file. They are primes, so that every field is hit in some page.
         let places = (0..320).step_by(7).chain((320..length).step_by(4_999));
         let mut refused = 0;
         for place in places {

@@ -1,4 +1,4 @@
-//! Nodes ask one another.
+//! Queries between nodes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::traffic::eventually;
 use crate::store::Store as _;
 use crate::store::redis::QueryHandler;
 
-/// Answers a question with itself, or never.
+/// Answers a query with the query itself, or never.
 enum Node {
     Echo,
     Mute,

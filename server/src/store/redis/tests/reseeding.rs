@@ -1,4 +1,4 @@
-//! A Redis that comes back empty, older, or as another one.
+//! A Redis that comes back empty, older or different.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn reaches(store: &RedisStore, log: &LogName, epoch: u64) {
     available(store).await;
 }
 
-/// What the feed says when the log is replaced: the orphaned entries.
+/// Waits until the feed reports that the log was replaced; returns the orphaned entries.
 async fn orphaned(feed: &mut mpsc::Receiver<FeedEvent>) -> Vec<Sealed> {
     loop {
         match tokio::time::timeout(Duration::from_secs(10), feed.recv())
@@ -183,7 +183,7 @@ async fn a_node_that_dies_while_it_fills_is_given_up() {
     let production = log("production");
     let written = [commit(&store, &production).await];
     let now = jiff::Timestamp::now().as_millisecond();
-    // As another node leaves it that died over it four seconds ago: the highest claim, its keys aside, no word since.
+    // Another node died while filling, four seconds ago: it has the highest claim, its keys aside exist, and it is silent.
     let (opened, beat) = ((now - 6_000).to_string(), (now - 4_000).to_string());
     redis.ask::<usize>(&["HSET", "ripcord:{production}:aside:dead:state", "head", "2 9 9 ff"]).await;
     let claims = "ripcord:{production}:claims";

@@ -1,4 +1,4 @@
-//! Several nodes over one Redis while all is well, and while it is away.
+//! Several nodes over one Redis, while it works and while it is down.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub(super) async fn next(store: &RedisStore, log: &LogName) -> Append {
     Writer::at(log, head).append(1)
 }
 
-/// Appends one entry, again and again until it is written; answers it.
+/// Appends one entry, retries until it is written, and returns it.
 pub(super) async fn commit(store: &RedisStore, log: &LogName) -> Sealed {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn all(store: &RedisStore, log: &LogName) -> Vec<Sealed> {
     store.read(log, Sequence(0), usize::MAX).await.unwrap()
 }
 
-/// Entries that the feed brings, until there are `count`.
+/// Collects `count` entries from the feed.
 async fn fed(feed: &mut mpsc::Receiver<FeedEvent>, count: usize) -> Vec<Sealed> {
     let mut all = Vec::new();
     while all.len() < count {
@@ -71,7 +71,7 @@ async fn a_commit_on_one_node_is_fed_to_the_other_and_not_to_itself() {
     let (mut feed_a, mut feed_b) = (a.feed().unwrap(), b.feed().unwrap());
     assert!(a.feed().is_none(), "it can be taken once");
     let production = log("production");
-    // Both know the log before it is written to, as an environment's creation makes them.
+    // Both know the log before it is written to, as after the creation of an environment.
     b.load(&production).await.unwrap();
     b.node.log_heads.track(&production);
     let mut writer = Writer::new("production");
@@ -229,7 +229,7 @@ async fn an_environment_comes_and_goes_on_every_node_and_its_end_is_no_loss() {
     let event = tokio::time::timeout(Duration::from_secs(10), feed_b.recv()).await.unwrap();
     assert!(matches!(&event, Some(FeedEvent::Dropped { log }) if *log == staging), "{event:?}");
     eventually("b has no log of it", async || b.logs().await.unwrap() == [LogName::System]).await;
-    // A few looks at the heads later nobody has tried to fill it again.
+    // Several comparisons later, no node has tried to fill it again.
     for _ in 0..5 {
         assert_eq!(a.health().borrow().state, StoreState::Available);
         assert_eq!(b.health().borrow().state, StoreState::Available);
@@ -261,7 +261,7 @@ async fn an_environment_made_again_while_a_node_was_away_starts_anew_there() {
         system.seal(vec![Change::DeleteEnvironment(environment("staging"))]),
     );
     a.append(gone).await.unwrap();
-    // As a node leaves it that dies between the two: the environment is gone, and its log is not.
+    // A node died between the two steps: the environment is deleted, but its log is still there.
     redis.ask::<usize>(&["HSET", "ripcord:{staging}:state", "head", "1 9 9 left"]).await;
     let again = one(&system.log.clone(), system.head, system.make("staging"));
     a.append(again).await.unwrap();
