@@ -34,3 +34,4 @@ pub(crate) use self::dry_run::plan_of;
 pub use self::error::{CommitError, ErrorKind};
 pub use self::idempotency::{IdempotentCall, RenderedAnswer, Renderer};
 pub use self::outcome::{Applied, KillStatus, Outcome};
+pub(crate) use self::records::record_entry;

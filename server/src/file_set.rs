@@ -37,7 +37,7 @@ use crate::commit::{CommitError, Expected, Operation, Precheck};
 #[derive(Debug, Default)]
 pub struct FileSetDecision {
     /// The operations, in order.
-    pub asks: Vec<Operation>,
+    pub operations: Vec<Operation>,
     /// What is kept although the files differ.
     pub kept: Vec<KeptDifference>,
     /// What the set takes over.
@@ -60,7 +60,7 @@ pub struct KeptDifference {
 /// The operation that applies a file set.
 pub fn ask(set: FileSet) -> Operation {
     let kept = ProposedOperation::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
-    Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
+    Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.operations)).kept_as(kept))
 }
 
 fn read(json: &RawValue) -> Result<Value, CommitError> {
@@ -133,7 +133,7 @@ impl SetItem for Flag {
     }
 
     fn live<'a>(key: &FlagKey, state: &'a EnvironmentState) -> Option<&'a Rollout> {
-        let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
+        let rollouts = state.records.rollouts.values();
         let mut live = rollouts.filter(|rollout| !rollout.state.is_final() && rollout.moved.is_some());
         live.find(|rollout| rollout.plan.flag == *key)
     }
@@ -251,14 +251,13 @@ impl<'a> FileSetDecider<'a> {
         if is_so {
             self.decision.unchanged += 1;
         } else {
-            self.decision.asks.push(T::put(key.clone(), value));
+            self.decision.operations.push(T::put(key.clone(), value));
         }
         let claim = Ownership {
             set: self.set.set.clone(),
             said,
         };
-        let entry = Entry::new(T::claim(key), claim, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-        self.decision.asks.push(Operation::PutRecord(Arc::new(entry).into(), Expected::Anything));
+        self.decision.operations.push(Operation::put_record(T::claim(key), claim, Expected::Anything)?);
         Ok(())
     }
 
@@ -310,9 +309,9 @@ impl<'a> FileSetDecider<'a> {
                     }
                     Ok(OwnedEntry::Flag(_) | OwnedEntry::Segment(_)) | Err(_) => continue,
                 };
-                self.decision.asks.extend(gone);
+                self.decision.operations.extend(gone);
                 let key = RecordKey::Ownership(claim.key().clone());
-                self.decision.asks.push(Operation::DeleteRecord(key, Expected::Anything));
+                self.decision.operations.push(Operation::DeleteRecord(key, Expected::Anything));
             }
         }
         if self.set.set == SetName::default() {
@@ -331,7 +330,7 @@ impl<'a> FileSetDecider<'a> {
             .map(|key| Operation::DeleteFlag(key.clone()))
             .chain(segments.map(|key| Operation::DeleteSegment(key.clone())))
             .collect();
-        self.decision.asks.extend(gone);
+        self.decision.operations.extend(gone);
     }
 
     fn end(self) -> Result<FileSetDecision, CommitError> {

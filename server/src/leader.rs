@@ -1,12 +1,14 @@
 //! Leader lease: which node runs the background work of an environment, such as awaited confirmations, staged rollbacks and pings.
 //!
 //! One node at a time, named by a record in the log, so it works on every store and survives the loss of any node. The record has a
-//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it if another node has
+//! fencing token. A leader puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it if another node has
 //! taken over: a node that was paused, cut off or slow can lose its lease, but it can never act twice.
 //!
-//! The store knows whether the driver is alive ([`Presence`]); it is asked only when another node has something to do. Nothing is
-//! renewed, and an environment without background work has no driver.
+//! The store knows whether the leader is alive ([`LiveNodes`]); it is asked only when another node has something to do. Nothing is
+//! renewed, and an environment without background work has no leader.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
@@ -29,30 +31,18 @@ pub trait LiveNodes: Send + Sync + std::fmt::Debug + 'static {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>>;
 }
 
-/// A node with its own store.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy)]
-pub struct SingleNode;
-
-#[cfg(test)]
-impl LiveNodes for SingleNode {
-    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
-        Box::pin(std::future::ready(Some(BTreeSet::new())))
-    }
-}
-
-/// The right to drive an environment, as long as no other node has taken it.
+/// The right to do the background work of an environment, as long as no other node has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaderToken(u64);
 
 impl LeaderToken {
-    /// Makes a draft be refused once another node drives.
-    pub const fn ask(self) -> Operation {
+    /// Has a draft refused once another node leads.
+    pub const fn check(self) -> Operation {
         Operation::Driven(self.0)
     }
 }
 
-/// The way to become an environment's driver. Cheap to clone.
+/// The way to become an environment's leader. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LeaderLease {
     environments: Environments,
@@ -77,14 +67,14 @@ impl LeaderLease {
     pub async fn hold(&self, environment: &EnvironmentKey) -> Option<LeaderToken> {
         let known = self.environments.state(environment).ok()?.records.driver().cloned();
         match known {
-            Some(driver) if *driver.id == *self.id => Some(LeaderToken(driver.token)),
-            Some(driver) => {
+            Some(leader) if *leader.id == *self.id => Some(LeaderToken(leader.token)),
+            Some(leader) => {
                 let others = self.live_nodes.others().await?;
-                if others.contains(&driver.id) {
+                if others.contains(&leader.id) {
                     return None;
                 }
-                tracing::info!(env = %environment, node = driver.node, "the previous leader of this environment is gone; this node takes over");
-                self.claim(environment, Some(driver)).await
+                tracing::info!(env = %environment, node = leader.node, "the previous leader of this environment is gone; this node takes over");
+                self.claim(environment, Some(leader)).await
             }
             None => self.claim(environment, None).await,
         }
@@ -112,13 +102,13 @@ impl LeaderLease {
         if state.records.driver() != before.as_ref() {
             return None;
         }
-        let token = before.map_or(0, |driver| driver.token) + 1;
-        let driver = Driver {
+        let token = before.map_or(0, |leader| leader.token) + 1;
+        let leader = Driver {
             node: self.node.to_string(),
             id: self.id.to_string(),
             token,
         };
-        let put = Operation::put_record(SingletonKey, driver, expected).ok()?;
+        let put = Operation::put_record(SingletonKey, leader, expected).ok()?;
         let draft = Draft {
             reason: Some(format!("node {} now leads the background work of this environment", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![put])

@@ -15,21 +15,20 @@ mod replay;
 #[cfg(test)]
 mod tests;
 mod view;
-
-use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::Attribution;
-use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
 pub use self::error::{ProposalError, Rejection};
 pub use self::replay::change;
 use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Applied, Approval, Author, CommitError, Draft, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer};
+use crate::commit::{
+    Applied, Approval, Author, CommitError, Draft, Expected, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer,
+};
 use crate::environment::Environments;
 
 /// How often a decision is repeated if the record changes at the same time.
@@ -195,7 +194,7 @@ impl Proposals {
             actor: proposal.by.clone(),
             origin: decision.author.origin.clone(),
         };
-        let asks = replay::asks(&self.environments, Some(&self.checks), &author, proposal).await?;
+        let operations = replay::operations(&self.environments, Some(&self.checks), &author, proposal).await?;
         Ok(Draft {
             reason: proposal.reason.clone(),
             release: proposal.release.clone(),
@@ -205,8 +204,8 @@ impl Proposals {
                 word: decision.word.clone(),
             })),
             call: decision.call.clone(),
-            renderer: told(&proposal.id),
-            ..Draft::new(decision.environment.clone(), author, asks)
+            renderer: answer_with(&proposal.id),
+            ..Draft::new(decision.environment.clone(), author, operations)
         })
     }
 
@@ -234,15 +233,14 @@ impl Proposals {
     /// Commits a proposal's record, if the proposal still waits.
     async fn amend(&self, decision: &ProposalDecision, next: Proposal) -> Result<Outcome, CommitError> {
         let (id, at, reason) = (next.id.clone(), decision.word.at, decision.word.reason.clone());
-        let renderer = told(&id);
+        let renderer = answer_with(&id);
         let put = Operation::decide(move |state| {
             let waits = state.records.proposals.value(id.as_str());
             let waits = waits.is_some_and(|proposal| proposal.clone().at(at).state == ProposalState::Proposed);
             if !waits {
                 return Err(CommitError::RecordMoved(RecordKey::Proposal(id.clone())));
             }
-            let entry = Entry::new(id.clone(), next.clone(), Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-            Ok(vec![Operation::PutRecord(Arc::new(entry).into(), crate::commit::Expected::Anything)])
+            Ok(vec![Operation::put_record(id.clone(), next.clone(), Expected::Anything)?])
         });
         let draft = Draft {
             reason,
@@ -284,7 +282,7 @@ fn allow_killed_edit(proposal: &Proposal) -> KilledEdit {
 }
 
 /// Answers with the record of a proposal.
-fn told(id: &ProposalId) -> Renderer<Applied> {
+fn answer_with(id: &ProposalId) -> Renderer<Applied> {
     let id = id.clone();
     Renderer::new(move |applied: &Applied| RenderedAnswer {
         status: 200,

@@ -3,7 +3,7 @@
 //! ```text
 //! Order ──► prepare: the target's state, what the scope reaches ──► Prepared ──┬──► plan    shows it, with a hash
 //!                                                                              └──► commit  does it, or says what prevents it
-//! record ──► controller: a procedure for each, on the node that drives ──► confirmed, partial, failed; acts, review: what people do
+//! record ──► controller: a procedure for each, on the leader ──► confirmed, partial, failed; acts, review: what people do
 //! ```
 //!
 //! What is rolled back is decided in [`crate::commit::reversal`], on the state that the commit is admitted on.

@@ -40,22 +40,16 @@ use crate::kill::Kills;
 use crate::leader::LeaderLease;
 use crate::outcome::reports::Reports;
 
-/// How long a connection to Prometheus may take.
-const CONNECT: Duration = Duration::from_secs(5);
-
 impl Rollouts {
     /// Runs the rollouts of every environment of which this node is the leader, until the server stops.
-    pub fn start(environments: Environments, drivers: LeaderLease, kills: Kills, checks: Checks, reports: Arc<dyn Reports>) -> Self {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .user_agent(concat!("ripcord-gate/", env!("CARGO_PKG_VERSION")));
+    pub fn start(environments: Environments, lease: LeaderLease, kills: Kills, checks: Checks, reports: Arc<dyn Reports>) -> Self {
         let rollouts = Self {
             environments,
-            drivers,
+            lease,
             kills,
             checks,
             reports,
-            http: http.build().unwrap_or_default(),
+            http: outbound::client("ripcord-gate").unwrap_or_default(),
             live: Arc::default(),
             gate_events: gate_events::GateEvents::new(),
         };

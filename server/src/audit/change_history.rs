@@ -36,14 +36,14 @@ pub struct HistoryEntry {
 
 /// All changes after the entry `after`.
 pub async fn change_history(store: &dyn Store, log: &LogName, after: Sequence) -> Result<ChangeHistory, StoreError> {
-    let mut hands = ChangeHistory::default();
+    let mut history = ChangeHistory::default();
     let mut after = after;
     loop {
         let entries = store.read(log, after, PAGE).await?;
-        let Some(last) = entries.last() else { return Ok(hands) };
+        let Some(last) = entries.last() else { return Ok(history) };
         after = last.commit.sequence;
         for entry in &entries {
-            hands.take(entry);
+            history.take(entry);
         }
     }
 }
@@ -67,13 +67,13 @@ impl ChangeHistory {
         // Flags and segments change in commits that make a revision, and in no others.
         let Some(position) = commit.position() else { return };
         let by = Arc::new(changed_by(commit, position));
-        let hand = |left| HistoryEntry { by: Arc::clone(&by), left };
+        let entry = |left| HistoryEntry { by: Arc::clone(&by), left };
         for change in &commit.changes {
             match change {
-                Change::PutFlag(flag) => self.flags.entry(flag.key().clone()).or_default().push(hand(Some(*flag.digest()))),
-                Change::DeleteFlag(key) => self.flags.entry(key.clone()).or_default().push(hand(None)),
-                Change::PutSegment(segment) => self.segments.entry(segment.key().clone()).or_default().push(hand(Some(*segment.digest()))),
-                Change::DeleteSegment(key) => self.segments.entry(key.clone()).or_default().push(hand(None)),
+                Change::PutFlag(flag) => self.flags.entry(flag.key().clone()).or_default().push(entry(Some(*flag.digest()))),
+                Change::DeleteFlag(key) => self.flags.entry(key.clone()).or_default().push(entry(None)),
+                Change::PutSegment(segment) => self.segments.entry(segment.key().clone()).or_default().push(entry(Some(*segment.digest()))),
+                Change::DeleteSegment(key) => self.segments.entry(key.clone()).or_default().push(entry(None)),
                 Change::PutRecord(Record::Rollback(record)) => {
                     let rollback = record.value().ok().map(|rollback| (rollback.id.clone(), rollback.scope.clone()));
                     self.rollbacks.extend(rollback.map(|rollback| (commit.sequence, rollback)));

@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
-use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Epoch, FlagKey, Position, Revision, Sequence};
 
 use super::{at, newest_first, verify};
+use crate::store::fixture::next_entry;
 use crate::store::memory::MemoryStore;
 use crate::store::{Append, Head, LogName, Store};
 
@@ -22,26 +22,8 @@ async fn filled(count: u64) -> MemoryStore {
     let mut entries = Vec::new();
     for sequence in 1..=count {
         let revision = (!sequence.is_multiple_of(3)).then(|| head.revision.next());
-        let commit = Commit {
-            sequence: Sequence(sequence),
-            epoch: Epoch(1),
-            revision,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            actor: Actor::server("test"),
-            origin: Origin {
-                node: "test".to_owned(),
-                address: None,
-                request: None,
-            },
-            reason: None,
-            release: None,
-            approved: None,
-            urgent: false,
-            changes: vec![Change::DeleteFlag(FlagKey::new("a").unwrap())],
-            hash: None,
-            idempotency: None,
-        };
-        let sealed = Sealed::seal(commit, &head.chain).unwrap();
+        let changes = vec![Change::DeleteFlag(FlagKey::new("a").unwrap())];
+        let sealed = next_entry(&head, Epoch(1), revision, changes);
         head = head.after(&sealed);
         entries.push(sealed);
     }

@@ -35,7 +35,7 @@ pub struct AutoVouch {
     /// Runs the probes of policies.
     pub checks: Checks,
     /// Says whether this node is the leader.
-    pub drivers: LeaderLease,
+    pub lease: LeaderLease,
 }
 
 /// When to look again.
@@ -95,7 +95,7 @@ impl AutoVouch {
             Soak::Not(NotDue::Killed) => SoakCheck::Again(RETRY),
             Soak::Not(_) => SoakCheck::Settled,
             Soak::NotBefore(at) => SoakCheck::Again(Duration::try_from(at.duration_since(now)).unwrap_or_default()),
-            Soak::Due { seconds } => match self.drivers.hold(environment).await {
+            Soak::Due { seconds } => match self.lease.hold(environment).await {
                 Some(token) => self.vouch(environment, state, found, (seconds, token)).await,
                 None => SoakCheck::Again(ASIDE),
             },
@@ -147,7 +147,7 @@ impl AutoVouch {
 
     /// The checkpoint of the state at `position`, vouched for by this node; refused if anything has changed since.
     fn draft(&self, environment: &EnvironmentKey, position: Position, (evidence, figures): (String, Map<String, Value>), token: LeaderToken) -> Option<Draft> {
-        let (author, at) = (self.drivers.author(), self.environments.clock().now());
+        let (author, at) = (self.lease.author(), self.environments.clock().now());
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
         let reason = format!("marked checkpoint {name} known-good automatically: {evidence}");
         let judgement = Judgement {
@@ -167,7 +167,7 @@ impl AutoVouch {
         Some(Draft {
             reason: Some(reason),
             precondition: Some(Precondition::Environment(position)),
-            ..Draft::new(environment.clone(), author, vec![token.ask(), take(taking)])
+            ..Draft::new(environment.clone(), author, vec![token.check(), take(taking)])
         })
     }
 }

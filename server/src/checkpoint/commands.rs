@@ -1,14 +1,11 @@
 //! Creating, judging and deleting checkpoints: operations that are decided on the state that the commit finds.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::checkpoint::{Checkpoint, Judgement};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::record::{Record, RecordKey};
-use ripcord_proto::table::Entry;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::{CheckpointName, Position, TargetName};
 
 use super::resolve::{no_checkpoint, no_known_good};
@@ -33,11 +30,11 @@ pub struct NewCheckpoint {
 
 /// Creates a checkpoint.
 pub fn take(taking: NewCheckpoint) -> Operation {
-    Operation::decide(move |state| Ok(vec![Operation::PutRecord(record(state, &taking)?, Expected::Absent)]))
+    Operation::decide(move |state| Ok(vec![put(state, &taking)?]))
 }
 
-/// The record of a checkpoint of `state`.
-pub fn record(state: &EnvironmentState, taking: &NewCheckpoint) -> Result<Record, CommitError> {
+/// Puts the record of a checkpoint of `state`.
+pub fn put(state: &EnvironmentState, taking: &NewCheckpoint) -> Result<Operation, CommitError> {
     let Position { epoch, revision } = state.head.position();
     let checkpoint = Checkpoint {
         name: taking.name.clone(),
@@ -51,7 +48,7 @@ pub fn record(state: &EnvironmentState, taking: &NewCheckpoint) -> Result<Record
         at: taking.at,
         judgements: taking.judgement.iter().cloned().collect(),
     };
-    entry(checkpoint)
+    Operation::put_record(checkpoint.name.clone(), checkpoint, Expected::Absent)
 }
 
 /// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, if given.
@@ -63,7 +60,7 @@ pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -
         checkpoint.judgements.push(judgement.clone());
         let superfluous = checkpoint.judgements.len().saturating_sub(JUDGEMENTS);
         checkpoint.judgements.drain(..superfluous);
-        Ok(vec![Operation::PutRecord(entry(checkpoint)?, expected)])
+        Ok(vec![Operation::put_record(checkpoint.name.clone(), checkpoint, expected)?])
     })
 }
 
@@ -71,7 +68,7 @@ pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -
 pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let checkpoint = find(state, &name)?;
-        let mut releases = state.records.releases.iter().filter_map(|entry| entry.value().ok());
+        let mut releases = state.records.releases.values();
         if let Some(release) = releases.find(|release| release.baseline == checkpoint.name) {
             return Err(CommitError::InUse {
                 what: format!("checkpoint {}", checkpoint.name),
@@ -106,11 +103,4 @@ fn find<'a>(state: &'a EnvironmentState, name: &TargetName) -> Result<&'a Checkp
             format!("{name} is a revision, not a checkpoint. See the checkpoints: `ripcord checkpoint list`."),
         ))),
     }
-}
-
-fn entry(checkpoint: Checkpoint) -> Result<Record, CommitError> {
-    let entry = Entry::new(checkpoint.name.clone(), checkpoint, Position::START);
-    entry
-        .map(|entry| Arc::new(entry).into())
-        .map_err(|error| CommitError::Internal(error.to_string()))
 }

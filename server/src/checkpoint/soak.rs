@@ -66,11 +66,11 @@ pub fn due(state: &EnvironmentState, content: ContentAge, provisional: usize, no
     if !state.snapshot.kills.is_empty() || provisional > 0 {
         return Soak::Not(NotDue::Killed);
     }
-    let mut rollbacks = state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    let mut rollbacks = state.records.rollbacks.values();
     if rollbacks.any(|rollback| stands_in_the_way(rollback, content)) {
         return Soak::Not(NotDue::RolledBack);
     }
-    let checkpoints = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok());
+    let checkpoints = state.records.checkpoints.values();
     if let Some(why) = judged(checkpoints.filter(|checkpoint| checkpoint.hash == state.hash), content) {
         return Soak::Not(why);
     }

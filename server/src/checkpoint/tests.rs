@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::ping::PingId;
 use ripcord_proto::policy::{Policy, SingletonKey};
-use ripcord_proto::table::Entry;
 use ripcord_proto::{CheckpointName, Position, TargetName};
 
 use super::soak::{ContentAge, Soak, content, due};
@@ -42,7 +41,7 @@ fn policy(vouch_after_seconds: u64) -> Operation {
         vouch_after_seconds: Some(vouch_after_seconds),
         ..Policy::default()
     };
-    Operation::PutRecord(Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into(), Expected::Anything)
+    Operation::put_record(SingletonKey, policy, Expected::Anything).unwrap()
 }
 
 async fn named(node: &TestNode, name: &str) -> Result<Position, ResolveError> {

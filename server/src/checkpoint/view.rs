@@ -9,7 +9,7 @@ use ripcord_proto::table::{Entity, Table};
 
 /// A checkpoint beside the other records.
 pub fn view(records: &Records, checkpoint: &Checkpoint) -> CheckpointView {
-    let releases = records.releases.iter().filter_map(|entry| entry.value().ok());
+    let releases = records.releases.values();
     let begun = releases.filter(|release| release.baseline == checkpoint.name);
     CheckpointView {
         checkpoint: checkpoint.clone(),

@@ -28,15 +28,17 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::table::Entry;
-use ripcord_proto::{Position, ProposalId, Revision, limits};
+use ripcord_proto::{ProposalId, Revision, limits};
 
 use super::draft::{Approval, Draft, GivenApproval, KilledEdit, Operation};
 use super::error::CommitError;
 use super::plan;
+use super::records::record_entry;
 use super::state::EnvironmentState;
 
 pub(super) use self::approval_scope::guarded;
 pub(super) use self::effect::Effect;
+use crate::clock::new_id;
 
 /// What happens to a draft.
 pub(super) enum ApprovalOutcome {
@@ -77,7 +79,7 @@ fn applied(effect: Effect<'_>, given: &GivenApproval, revision: Option<Revision>
         revision,
         ..proposal.clone()
     };
-    entry(next).map(|entry| Change::PutRecord(entry.into()))
+    record_entry(next.id.clone(), next).map(|entry| Change::PutRecord(entry.into()))
 }
 
 fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, CommitError> {
@@ -98,7 +100,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
     if let Some(standing) = others.iter().find(|entry| is_repeated(entry, draft, &asked, hash, now)) {
         return Ok(ApprovalOutcome::Propose(Arc::clone(standing), Vec::new()));
     }
-    let id = ProposalId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
+    let id = new_id(now, ProposalId::from_parts);
     let within = effect.before.records.policy().proposals_expire_seconds();
     // To the second: people read it.
     let expires = now.as_second().saturating_add(i64::try_from(within).unwrap_or(i64::MAX));
@@ -124,7 +126,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
     };
     proposal.summary = messages::what(&proposal);
     proposal.message = messages::waits(&proposal);
-    let entry = entry(proposal)?;
+    let entry = record_entry(proposal.id.clone(), proposal)?;
     let room = room(effect.before, &entry, now)?;
     let put = Change::PutRecord(Arc::clone(&entry).into());
     Ok(ApprovalOutcome::Propose(entry, std::iter::once(put).chain(room).collect()))
@@ -220,10 +222,4 @@ pub(super) fn warning(guarded: &BTreeSet<GuardedOperation>) -> Option<String> {
 
 fn refused(why: &str) -> CommitError {
     CommitError::Refused(Box::new(Problem::new(Code::SecondPersonNeeded, why)))
-}
-
-fn entry(proposal: Proposal) -> Result<Arc<Entry<Proposal>>, CommitError> {
-    Entry::new(proposal.id.clone(), proposal, Position::START)
-        .map(Arc::new)
-        .map_err(|error| CommitError::Internal(error.to_string()))
 }

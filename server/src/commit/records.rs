@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::release::{Release, ReleaseState};
-use ripcord_proto::table::Entry;
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{Position, ReleaseName, Sequence};
 
-use super::draft::Expected;
+use super::draft::{Expected, Operation};
 use super::error::CommitError;
 
 /// Refuses a write of a record that is not as expected.
@@ -44,6 +44,23 @@ pub(super) fn joined(records: &Records, name: &ReleaseName, sequence: Sequence) 
         last: Some(sequence),
         ..release.clone()
     };
-    let entry = Entry::new(name.clone(), joined, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-    Ok(Arc::new(entry).into())
+    Ok(record_entry(name.clone(), joined)?.into())
+}
+
+/// The entry of a record to write. Its position does not count: a record has the position of the commit that writes it.
+pub(crate) fn record_entry<M: Entity>(key: M::Key, value: M) -> Result<Arc<Entry<M>>, CommitError> {
+    Entry::new(key, value, Position::START)
+        .map(Arc::new)
+        .map_err(|error| CommitError::Internal(error.to_string()))
+}
+
+impl Operation {
+    /// Creates or replaces a record, if it is as expected.
+    pub fn put_record<M>(key: M::Key, value: M, expected: Expected) -> Result<Self, CommitError>
+    where
+        M: Entity,
+        Record: From<Arc<Entry<M>>>,
+    {
+        Ok(Self::PutRecord(record_entry(key, value)?.into(), expected))
+    }
 }

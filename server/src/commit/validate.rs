@@ -327,9 +327,10 @@ impl<'a> Candidate<'a> {
         {
             return Err(CommitError::NoFlag(key.clone()));
         }
-        let in_force = self.state.snapshot.kills.iter().filter_map(|entry| entry.value().ok());
-        if let Some(existing) = in_force.clone().find(|other| other.scope == kill.scope || other.id == kill.id) {
-            self.kill = Some((Arc::new(existing.clone()), KillStatus::Existing));
+        let is_same = |other: &&Kill| other.scope == kill.scope || other.id == kill.id;
+        let existing = self.state.snapshot.kills.values().find(is_same).cloned();
+        if let Some(existing) = existing {
+            self.kill = Some((Arc::new(existing), KillStatus::Existing));
             return Ok(());
         }
         if self.state.ended_kills.contains(&kill.id) {
@@ -354,8 +355,19 @@ impl<'a> Candidate<'a> {
     }
 
     fn merge(&mut self, kill: &Kill) -> Result<(), CommitError> {
-        let known = self.state.snapshot.kills.get(kill.id.as_str()).is_some() || self.state.ended_kills.contains(&kill.id);
-        if known { Ok(()) } else { self.put_kill(kill.clone()).map(drop) }
+        if self.state.ended_kills.contains(&kill.id) {
+            return Ok(());
+        }
+        let merged = match self.state.snapshot.kills.value(kill.id.as_str()) {
+            Some(known) if known.flags.is_superset(&kill.flags) => return Ok(()),
+            // A flag that either of them has covered stays covered.
+            Some(known) => Kill {
+                flags: &known.flags | &kill.flags,
+                ..known.clone()
+            },
+            None => kill.clone(),
+        };
+        self.put_kill(merged).map(drop)
     }
 
     fn withdraw(&mut self, id: &KillId) {
@@ -405,8 +417,7 @@ impl<'a> Candidate<'a> {
             .state
             .snapshot
             .kills
-            .iter()
-            .filter_map(|entry| entry.value().ok())
+            .values()
             .filter(|kill| matches!(&kill.scope, KillScope::Tag(tag) if latches(kill, tag)))
             .cloned()
             .collect();

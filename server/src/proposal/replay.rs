@@ -27,13 +27,18 @@ impl From<RollbackError> for ReplayError {
     }
 }
 
-/// The operations that a proposal keeps. Those of a rollback are made when its probes agree; who only looks asks none.
-pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, author: &Author, proposal: &Proposal) -> Result<Vec<Operation>, ReplayError> {
-    let mut asks = Vec::with_capacity(proposal.asked.len());
-    for asked in &proposal.asked {
-        asks.push(match asked {
-            ProposedOperation::Change(asked) => {
-                change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} would be killed, which never needs approval")))?
+/// The operations that a proposal keeps. Those of a rollback are made when its probes agree; a caller that only shows them runs none.
+pub(super) async fn operations(
+    environments: &Environments,
+    checks: Option<&Checks>,
+    author: &Author,
+    proposal: &Proposal,
+) -> Result<Vec<Operation>, ReplayError> {
+    let mut operations = Vec::with_capacity(proposal.asked.len());
+    for kept in &proposal.asked {
+        operations.push(match kept {
+            ProposedOperation::Change(request) => {
+                change(request.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} would be killed, which never needs approval")))?
             }
             ProposedOperation::PutRecord(record) => {
                 let record = Record::try_from(record.clone()).map_err(|errors| ReplayError::Outdated(format!("its record cannot be read: {errors}")))?;
@@ -52,7 +57,7 @@ pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, a
             }
         });
     }
-    Ok(asks)
+    Ok(operations)
 }
 
 fn of_preparation(error: PrepareError) -> ReplayError {

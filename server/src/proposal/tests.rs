@@ -2,11 +2,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::limits;
 use ripcord_proto::policy::{GuardedOperation, Policy, SingletonKey};
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rollout::Attribution;
-use ripcord_proto::table::Entry;
-use ripcord_proto::{Position, limits};
 
 use super::{ProposalDecision, ProposalError, Proposals, Rejection};
 use crate::check::Checks;
@@ -22,16 +21,14 @@ async fn guarded(node: &TestNode) -> Proposals {
         second_person: BTreeSet::from([GuardedOperation::Changes]),
         ..Policy::default()
     };
-    let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
-    node.submit(vec![Operation::PutRecord(Arc::new(entry).into(), Expected::Anything)])
-        .await
-        .unwrap();
+    let put = Operation::put_record(SingletonKey, policy, Expected::Anything).unwrap();
+    node.submit(vec![put]).await.unwrap();
     Proposals::new(node.environments.clone(), Checks::new(Arc::new(SystemClock)))
 }
 
 /// The proposal that Ana's ask becomes.
-async fn proposed(node: &TestNode, asks: Vec<Operation>) -> Proposal {
-    let waits = node.submit(asks).await.unwrap_err();
+async fn proposed(node: &TestNode, operations: Vec<Operation>) -> Proposal {
+    let waits = node.submit(operations).await.unwrap_err();
     let CommitError::Proposed(proposal) = waits else { panic!("{waits}") };
     proposal.value().unwrap().clone()
 }

@@ -33,10 +33,10 @@ impl Proposals {
             actor: proposal.by.clone(),
             ..reader
         };
-        let asks = replay::asks(&self.environments, None, &author, proposal).await.ok()?;
+        let operations = replay::operations(&self.environments, None, &author, proposal).await.ok()?;
         let draft = Draft {
             killed_edit: super::allow_killed_edit(proposal),
-            ..Draft::new(environment.clone(), author, asks)
+            ..Draft::new(environment.clone(), author, operations)
         };
         let PlannedCommit {
             before, after, mut touched, ..

@@ -55,30 +55,30 @@ pub async fn touched(environments: &Environments, environment: &EnvironmentKey, 
     let baseline = state.records.checkpoints.value(record.baseline.as_str());
     let baseline = baseline.ok_or_else(|| CommitError::NoRecord(RecordKey::Checkpoint(record.baseline.clone())))?;
     let log = LogName::Environment(environment.clone());
-    let hands = audit::change_history(&**environments.store(), &log, baseline.sequence).await?;
-    Ok(of_history(&hands, release))
+    let history = audit::change_history(&**environments.store(), &log, baseline.sequence).await?;
+    Ok(of_history(&history, release))
 }
 
-pub(super) fn of_history(hands: &ChangeHistory, release: &ReleaseName) -> ReleaseChanges {
-    let rollbacks = rollbacks_of(hands, release);
+pub(super) fn of_history(history: &ChangeHistory, release: &ReleaseName) -> ReleaseChanges {
+    let rollbacks = rollbacks_of(history, release);
     let is_own = |by: &ChangedBy| by.release.as_ref() == Some(release) || rollbacks.contains(&by.sequence);
-    let all = hands.flags.values().chain(hands.segments.values()).flatten();
+    let all = history.flags.values().chain(history.segments.values()).flatten();
     let own: BTreeMap<Sequence, _> = all
-        .filter(|hand| is_own(&hand.by))
-        .map(|hand| (hand.by.sequence, Arc::clone(&hand.by)))
+        .filter(|change| is_own(&change.by))
+        .map(|change| (change.by.sequence, Arc::clone(&change.by)))
         .collect();
     ReleaseChanges {
-        flags: of_things(&hands.flags, is_own),
-        segments: of_things(&hands.segments, is_own),
+        flags: of_things(&history.flags, is_own),
+        segments: of_things(&history.segments, is_own),
         own: own.into_values().collect(),
     }
 }
 
 /// The commits of rollbacks of the release, and of those that undid one of them.
-fn rollbacks_of(hands: &ChangeHistory, release: &ReleaseName) -> BTreeSet<Sequence> {
+fn rollbacks_of(history: &ChangeHistory, release: &ReleaseName) -> BTreeSet<Sequence> {
     let mut own = BTreeSet::new();
     let mut sequences = BTreeSet::new();
-    for (sequence, (id, scope)) in &hands.rollbacks {
+    for (sequence, (id, scope)) in &history.rollbacks {
         let is_own = match scope {
             RollbackScope::Release(name) => name == release,
             RollbackScope::Rollback(undone) => own.contains(undone.as_str()),
@@ -94,19 +94,19 @@ fn rollbacks_of(hands: &ChangeHistory, release: &ReleaseName) -> BTreeSet<Sequen
 }
 
 fn of_things<K: Ord + Clone>(things: &BTreeMap<K, Vec<HistoryEntry>>, is_own: impl Fn(&ChangedBy) -> bool) -> BTreeMap<K, ItemChanges> {
-    let touch = |(key, hands): (&K, &Vec<HistoryEntry>)| {
-        let last = hands.iter().rposition(|hand| is_own(&hand.by))?;
-        let before = hands.get(..last).unwrap_or_default();
-        let mixed = if before.iter().all(|hand| is_own(&hand.by)) {
+    let touch = |(key, changes): (&K, &Vec<HistoryEntry>)| {
+        let last = changes.iter().rposition(|change| is_own(&change.by))?;
+        let before = changes.get(..last).unwrap_or_default();
+        let mixed = if before.iter().all(|change| is_own(&change.by)) {
             Authorship::Own
         } else {
             Authorship::Others
         };
         let left = TouchedFlag {
-            digest: hands.get(last)?.left,
+            digest: changes.get(last)?.left,
             mixed,
         };
-        let foreign = hands.iter().filter(|hand| !is_own(&hand.by)).map(|hand| Arc::clone(&hand.by));
+        let foreign = changes.iter().filter(|change| !is_own(&change.by)).map(|change| Arc::clone(&change.by));
         Some((
             key.clone(),
             ItemChanges {

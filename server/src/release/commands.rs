@@ -1,15 +1,12 @@
 //! Beginning, describing and finishing releases: operations that are decided on the state that the commit finds.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::record::{Record, RecordKey, Records};
+use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::release::{Release, ReleaseDetails, ReleaseEnd, ReleaseState};
 use ripcord_proto::rest::releases::ReleasePatch;
-use ripcord_proto::table::Entry;
-use ripcord_proto::{CheckpointName, Position, ReleaseName, limits};
+use ripcord_proto::{CheckpointName, ReleaseName, limits};
 
 use crate::checkpoint::{self, NewCheckpoint};
 use crate::commit::state::EnvironmentState;
@@ -52,8 +49,8 @@ pub fn begin(beginning: NewRelease) -> Operation {
             last: None,
         };
         Ok(vec![
-            Operation::PutRecord(entry(release)?, Expected::Absent),
-            Operation::PutRecord(checkpoint::record(state, &taking)?, Expected::Absent),
+            Operation::put_record(release.name.clone(), release, Expected::Absent)?,
+            checkpoint::put(state, &taking)?,
         ])
     })
 }
@@ -66,7 +63,7 @@ pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> 
             details: patch.apply(&release.details).map_err(CommitError::Invalid)?,
             ..release.clone()
         };
-        Ok(vec![Operation::PutRecord(entry(changed)?, expected_of(state, &name, expected))])
+        Ok(vec![Operation::put_record(name.clone(), changed, expected_of(state, &name, expected))?])
     })
 }
 
@@ -82,7 +79,7 @@ pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Dige
             finished: Some(ReleaseEnd { by: by.clone(), at }),
             ..release.clone()
         };
-        Ok(vec![Operation::PutRecord(entry(finished)?, expected_of(state, &name, expected))])
+        Ok(vec![Operation::put_record(name.clone(), finished, expected_of(state, &name, expected))?])
     })
 }
 
@@ -112,11 +109,4 @@ fn open<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, Com
 fn expected_of(state: &EnvironmentState, name: &ReleaseName, read: Option<Digest>) -> Expected {
     let found = read.or_else(|| state.records.digest(&RecordKey::Release(name.clone())));
     found.map_or(Expected::Anything, Expected::Digest)
-}
-
-fn entry(release: Release) -> Result<Record, CommitError> {
-    let entry = Entry::new(release.name.clone(), release, Position::START);
-    entry
-        .map(|entry| Arc::new(entry).into())
-        .map_err(|error| CommitError::Internal(error.to_string()))
 }

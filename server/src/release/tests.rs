@@ -58,7 +58,7 @@ async fn what_a_release_touched_is_told_with_what_it_left_and_whose_hands_were_i
     let node = TestNode::start().await;
     node.submit(vec![percent("a", 1), percent("b", 1), percent("c", 1)]).await.unwrap();
     node.submit(vec![begin(beginning("web-1"))]).await.unwrap();
-    let own = async |asks| node.submit_to(Some("web-1"), "ci", asks).await.unwrap();
+    let own = async |operations| node.submit_to(Some("web-1"), "ci", operations).await.unwrap();
     own(vec![percent("a", 10), percent("b", 10)]).await;
     node.submit_to(None, "bo", vec![percent("b", 20), percent("c", 20)]).await.unwrap();
     own(vec![percent("b", 30)]).await;
@@ -96,12 +96,12 @@ fn by(sequence: u64, release: Option<&str>) -> Arc<ChangedBy> {
 #[test]
 fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
     let (back, forward, other) = (RollbackId::from_parts(1, 1), RollbackId::from_parts(2, 2), RollbackId::from_parts(3, 3));
-    let hand = |sequence, release| HistoryEntry {
+    let change = |sequence, release| HistoryEntry {
         by: by(sequence, release),
         left: Some(Digest::of([[u8::try_from(sequence).unwrap()].as_slice()])),
     };
-    let hands = ChangeHistory {
-        flags: BTreeMap::from([(key("a"), vec![hand(1, Some("web-1")), hand(2, None), hand(3, None), hand(4, None)])]),
+    let history = ChangeHistory {
+        flags: BTreeMap::from([(key("a"), vec![change(1, Some("web-1")), change(2, None), change(3, None), change(4, None)])]),
         segments: BTreeMap::new(),
         rollbacks: BTreeMap::from([
             (Sequence(2), (back.clone(), RollbackScope::Release(name("web-1")))),
@@ -109,9 +109,9 @@ fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
             (Sequence(4), (other, RollbackScope::Release(name("web-2")))),
         ]),
     };
-    let touched = of_history(&hands, &name("web-1"));
+    let touched = of_history(&history, &name("web-1"));
     let touch = &touched.flags["a"];
-    assert_eq!(touch.left.digest, hands.flags["a"][2].left);
+    assert_eq!(touch.left.digest, history.flags["a"][2].left);
     assert_eq!(touch.left.mixed, Authorship::Own);
     assert_eq!(touch.foreign.len(), 1);
 }

@@ -1,13 +1,10 @@
 //! What people do to a rollback that is under way: stop it, resume it, or finish it now. Each is a change of the record, from which
-//! the node that drives takes it up.
-
-use std::sync::Arc;
+//! the leader takes it up.
 
 use jiff::Timestamp;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackState};
-use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Position, RollbackId};
+use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use super::error::{ActionError, WrongRollbackState};
 use super::{messages, stages};
@@ -49,8 +46,7 @@ pub async fn amend(
         let Some((entry, rollback)) = entry.and_then(|entry| Some((entry, entry.value().ok()?))) else {
             return Err(CommitError::NoRecord(key).into());
         };
-        let next = Entry::new(id.clone(), change(rollback)?, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-        let put = Operation::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
+        let put = Operation::put_record(id.clone(), change(rollback)?, Expected::Digest(*entry.digest()))?;
         let draft = Draft {
             operations: vec![put],
             ..draft.clone()
@@ -79,8 +75,8 @@ pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Roll
     }
     let mut next = rollback.clone();
     next.state = RollbackState::Stopped;
-    if let Some(ladder) = &mut next.ladder {
-        ladder.next_at = None;
+    if let Some(stages) = &mut next.ladder {
+        stages.next_at = None;
     }
     next.message = messages::state(&next, environment);
     Ok(next)
@@ -108,11 +104,11 @@ pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environmen
     let mut next = rollback.clone();
     next.state = RollbackState::Committed;
     match &mut next.ladder {
-        Some(ladder) if remaining > 0 => {
-            ladder.next_at = Some(now);
+        Some(stages) if remaining > 0 => {
+            stages.next_at = Some(now);
             if pace == ResumePace::Now {
                 // Only the target is left then.
-                ladder.steps.truncate(usize::try_from(ladder.done).unwrap_or(usize::MAX));
+                stages.steps.truncate(usize::try_from(stages.done).unwrap_or(usize::MAX));
             }
         }
         Some(_) | None => next.confirmation = None,

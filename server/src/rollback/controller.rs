@@ -66,6 +66,6 @@ async fn follow(deps: RollbackDeps, task: EnvironmentTask) {
 
 /// The rollbacks that are not over.
 fn live(records: &Records) -> impl Iterator<Item = &Rollback> {
-    let rollbacks = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    let rollbacks = records.rollbacks.values();
     rollbacks.filter(|rollback| !rollback.state.is_final())
 }

@@ -18,13 +18,13 @@ use crate::flag_text;
 /// What the log knows about who changed what, for a plan.
 pub(super) struct PlanDescriber<'a> {
     pub(super) prepared: &'a PreparedRollback,
-    pub(super) hands: &'a ChangeHistory,
+    pub(super) history: &'a ChangeHistory,
 }
 
 impl PlanDescriber<'_> {
     fn last_of_flag(&self, key: &FlagKey) -> Option<ChangedBy> {
-        let hand = self.hands.flags.get(key)?.last()?;
-        Some(ChangedBy::clone(&hand.by))
+        let change = self.history.flags.get(key)?.last()?;
+        Some(ChangedBy::clone(&change.by))
     }
 
     /// Flags that change, in words.
@@ -80,11 +80,11 @@ impl PlanDescriber<'_> {
                 segment: Some(key.clone()),
                 why,
                 changed: self
-                    .hands
+                    .history
                     .segments
                     .get(key)
-                    .and_then(|hands| hands.last())
-                    .map(|hand| ChangedBy::clone(&hand.by)),
+                    .and_then(|changes| changes.last())
+                    .map(|change| ChangedBy::clone(&change.by)),
             },
         }
     }
@@ -108,7 +108,7 @@ pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<Se
     decision.settings.map(|to| SettingsDiff { from: now.settings, to })
 }
 
-/// One-way doors, and which of them the order named.
+/// One-way doors, and which of them the request named.
 pub(super) fn doors(decision: &ReversalDecision, prepared: &PreparedRollback) -> Vec<OneWayCrossing> {
     let doors = decision.doors.iter().map(|door| OneWayCrossing {
         flag: door.flag.clone(),
@@ -139,19 +139,19 @@ pub(super) fn cannot(decision: &ReversalDecision) -> Vec<BlockedFlag> {
     cannot.collect()
 }
 
-/// The steps of a ladder, and what each changes.
-pub(super) fn ladder(ladder: &Stages, decision: &ReversalDecision, now: &Snapshot) -> Result<PlannedStages, CommitError> {
-    let caps: Result<Vec<ExposureCap>, _> = ladder.steps.iter().map(|percent| ExposureCap::percent(*percent)).collect();
+/// The stages, and what each changes.
+pub(super) fn stages(stages: &Stages, decision: &ReversalDecision, now: &Snapshot) -> Result<PlannedStages, CommitError> {
+    let caps: Result<Vec<ExposureCap>, _> = stages.steps.iter().map(|percent| ExposureCap::percent(*percent)).collect();
     let counts = decision.by_step(&caps.map_err(CommitError::Invalid)?, now.position)?;
-    let percents = ladder.steps.iter().copied().map(Some).chain([None]);
+    let percents = stages.steps.iter().copied().map(Some).chain([None]);
     let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| PlannedStage {
         percent,
-        after_seconds: place * ladder.every_seconds,
+        after_seconds: place * stages.every_seconds,
         flags: flags as u64,
     });
     let of = |way: StageMethod| decision.flags.iter().filter(move |step| step.way == way).map(|step| step.key.clone()).collect();
     Ok(PlannedStages {
-        every_seconds: ladder.every_seconds,
+        every_seconds: stages.every_seconds,
         steps: steps.collect(),
         whole: of(StageMethod::Whole),
         last: of(StageMethod::Last),

@@ -49,12 +49,12 @@ pub async fn commit(
     environments: &Environments,
     checks: &Checks,
     prepared: &PreparedRollback,
-    order: &RollbackSpec,
+    spec: &RollbackSpec,
     draft: Draft,
 ) -> Result<CommittedRollback, RollbackError> {
     ask_probes(checks, prepared).await?;
     let submitted = environments.submit(draft.clone()).await;
-    concluded(environments, &draft, prepared, order, submitted).await
+    concluded(environments, &draft, prepared, spec, submitted).await
 }
 
 /// The result of what `draft` asked for, with the way out if it was refused.
@@ -62,21 +62,21 @@ pub(super) async fn concluded(
     environments: &Environments,
     draft: &Draft,
     prepared: &PreparedRollback,
-    order: &RollbackSpec,
+    spec: &RollbackSpec,
     submitted: Result<Outcome, CommitError>,
 ) -> Result<CommittedRollback, RollbackError> {
     match submitted {
         Ok(Outcome::Replayed { recorded, .. }) => Ok(done_before(environments, &draft.environment, &recorded)?),
         Ok(outcome) => Ok(done(environments, &draft.environment, &outcome.applied()?)?),
         Err(CommitError::PlanStale { now, moved }) => {
-            let told = match draft.plan {
-                Some(expected) => plan_drift::told(environments, &draft.environment, &draft.author, order, expected).await,
+            let drift = match draft.plan {
+                Some(expected) => plan_drift::describe(environments, &draft.environment, &draft.author, spec, expected).await,
                 None => None,
             };
-            let moved = told.unwrap_or(moved);
+            let moved = drift.unwrap_or(moved);
             Err(RollbackError::PlanStale { now, moved })
         }
-        Err(error) if error.is_store_away() => Err(RollbackError::store_away(error, &order.scope, Some(&prepared.reversal.reach))),
+        Err(error) if error.is_store_away() => Err(RollbackError::store_away(error, &spec.scope, Some(&prepared.reversal.reach))),
         Err(error) => Err(error.into()),
     }
 }

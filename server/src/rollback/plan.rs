@@ -2,6 +2,7 @@
 
 use ripcord_proto::rest::rollbacks::{RollbackPlan, UserShare};
 use ripcord_proto::rollback::RollbackScope;
+use ripcord_proto::text::{counted, counted_len};
 use ripcord_sdk::engine::Compiled;
 
 use super::describe::{self, PlanDescriber};
@@ -21,7 +22,7 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
     let record = &prepared.reversal.record;
     let preview = prepared.reversal.preview(&prepared.state)?;
     let log = LogName::Environment(now.environment.clone());
-    let hands = audit::change_history(&**environments.store(), &log, prepared.since).await?;
+    let history = audit::change_history(&**environments.store(), &log, prepared.since).await?;
     let comparison = ImpactComparison {
         now: compiled(environments, prepared),
         before: now.clone(),
@@ -29,9 +30,9 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
         touched: preview.touched.clone(),
     };
     let shares = impact::shares(comparison, users).await?;
-    let known = PlanDescriber { prepared, hands: &hands };
+    let known = PlanDescriber { prepared, history: &history };
     let decision = &preview.decision;
-    let steps = record.ladder.as_ref().map(|ladder| describe::ladder(ladder, decision, now)).transpose()?;
+    let steps = record.ladder.as_ref().map(|stages| describe::stages(stages, decision, now)).transpose()?;
     Ok(RollbackPlan {
         hash: preview.hash,
         target: record.target.clone(),
@@ -39,6 +40,7 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
         segment: prepared.reversal.segment.clone(),
         epoch: now.position.epoch,
         revision: now.position.revision,
+        flags_in_scope: decision.reached,
         flags: known.flags(decision, &shares.flags),
         segments: describe::segments(decision, now),
         settings: describe::settings(decision, now),
@@ -103,7 +105,7 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
         }
     }
     if users.contexts < 1_000 && !decision.flags.is_empty() {
-        warnings.push(format!("The impact is computed over only {} users.", users.contexts));
+        warnings.push(format!("The impact is computed over only {}.", counted(users.contexts, "user", "users")));
     }
     if matches!(prepared.reversal.record.scope, RollbackScope::Environment) && prepared.reversal.segment.is_some() && !decision.cannot.is_empty() {
         warnings.push("This rollback would be refused: name the flags whose rules can express it with --flag.".to_owned());
@@ -111,7 +113,6 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
     warnings
 }
 
-/// `1 flag`, `2 flags`.
 fn flags(count: usize) -> String {
-    if count == 1 { "1 flag".to_owned() } else { format!("{count} flags") }
+    counted_len(count, "flag", "flags")
 }

@@ -4,6 +4,7 @@
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::text::counted_len;
 
 use super::error::PrepareError;
 use super::prepare::{PreparedRollback, prepare};
@@ -18,26 +19,32 @@ use crate::store::LogName;
 /// Commits that are looked back over, at most.
 const LOOK_BACK: usize = 64;
 /// Most commits that are listed.
-const TOLD: usize = 5;
+const LISTED: usize = 5;
 
 /// What has changed since the plan of hash `expected`, as the middle of a sentence; `None` if even the log cannot be read.
-pub(super) async fn told(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &RollbackSpec, expected: Digest) -> Option<String> {
-    let found = look(environments, environment, author, order, expected).await;
+pub(super) async fn describe(
+    environments: &Environments,
+    environment: &EnvironmentKey,
+    author: &Author,
+    spec: &RollbackSpec,
+    expected: Digest,
+) -> Option<String> {
+    let found = search(environments, environment, author, spec, expected).await;
     found
         .inspect_err(|error| tracing::warn!(%error, env = %environment, "cannot find out what changed since the plan"))
         .ok()
 }
 
-async fn look(
+async fn search(
     environments: &Environments,
     environment: &EnvironmentKey,
     author: &Author,
-    order: &RollbackSpec,
+    spec: &RollbackSpec,
     expected: Digest,
 ) -> Result<String, PrepareError> {
     let log = LogName::Environment(environment.clone());
-    let prepared = prepare(environments, environment, author, order).await?;
-    let mut kept = prepared.state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    let prepared = prepare(environments, environment, author, spec).await?;
+    let mut kept = prepared.state.records.rollbacks.values();
     if let Some(done) = kept.find(|rollback| rollback.plan == expected) {
         return Ok(format!(
             "this plan was already carried out as rollback {} (revision {}). Its status: `ripcord rollback show {}`",
@@ -75,10 +82,14 @@ fn held(prepared: &PreparedRollback, state: &EnvironmentState, expected: Digest)
 }
 
 fn since(entries: &[Sealed]) -> String {
-    let told: Vec<String> = entries.iter().take(TOLD).map(one).collect();
-    let more = entries.len().saturating_sub(TOLD);
-    let more = if more > 0 { format!(" (and {more} more commits)") } else { String::new() };
-    format!("since the plan was made, {}{more}", told.join("; "))
+    let described: Vec<String> = entries.iter().take(LISTED).map(one).collect();
+    let more = entries.len().saturating_sub(LISTED);
+    let more = if more > 0 {
+        format!(" (and {})", counted_len(more, "more commit", "more commits"))
+    } else {
+        String::new()
+    };
+    format!("since the plan was made, {}{more}", described.join("; "))
 }
 
 fn one(entry: &Sealed) -> String {
@@ -88,7 +99,7 @@ fn one(entry: &Sealed) -> String {
         .changes
         .into_iter()
         .filter(|change| change.change != "put_record")
-        .take(TOLD)
+        .take(LISTED)
         .map(|change| {
             if change.subject.is_empty() {
                 change.change

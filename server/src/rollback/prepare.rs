@@ -1,10 +1,9 @@
-//! From an order to what the commit path decides on: the target's state read back, what the scope reaches, the record begun.
+//! From a specification to what the commit path decides on: the target's state read back, what the scope reaches, the record begun.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use rand::random;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackId, RollbackScope, RollbackTarget, Stages};
 use ripcord_proto::{EnvironmentKey, FlagKey, Sequence, TargetName};
@@ -13,6 +12,7 @@ use super::error::PrepareError;
 use super::scope::{self, ScopeReach};
 use super::spec::RollbackSpec;
 use crate::checkpoint;
+use crate::clock::new_id;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Author, CommitError};
@@ -36,21 +36,21 @@ pub async fn prepare(
     environments: &Environments,
     environment: &EnvironmentKey,
     author: &Author,
-    order: &RollbackSpec,
+    spec: &RollbackSpec,
 ) -> Result<PreparedRollback, PrepareError> {
     let decided = environments.clock().now();
     let state = environments.state(environment)?;
-    let named = named(&state, order)?;
+    let named = named(&state, spec)?;
     let resolved = checkpoint::resolve(environments, environment, &named).await?;
-    let ScopeReach { reach, foreign, segments } = scope::reached(environments, environment, &state, &resolved, &order.scope).await?;
-    let mut record = record(&state, resolved.target.clone(), author, order, decided);
+    let ScopeReach { reach, foreign, segments } = scope::reached(environments, environment, &state, &resolved, &spec.scope).await?;
+    let mut record = record(&state, resolved.target.clone(), author, spec, decided);
     record.latitude.with_segments |= !segments.is_empty();
     record.segments = segments;
     let reversal = Reversal {
         reach,
-        segment: order.segment.clone(),
+        segment: spec.segment.clone(),
         target: Arc::new(resolved.state.snapshot),
-        cap: order.steps.first().copied(),
+        cap: spec.steps.first().copied(),
         record,
     };
     Ok(PreparedRollback {
@@ -77,8 +77,8 @@ pub async fn prepare_again(
 }
 
 /// The name of the target, if the scope decides it.
-fn named(state: &EnvironmentState, order: &RollbackSpec) -> Result<TargetName, CommitError> {
-    match (&order.to, &order.scope) {
+fn named(state: &EnvironmentState, spec: &RollbackSpec) -> Result<TargetName, CommitError> {
+    match (&spec.to, &spec.scope) {
         (Some(named), _) => Ok(named.clone()),
         (None, RollbackScope::Release(name)) => {
             let release = state.records.releases.value(name.as_str());
@@ -97,27 +97,26 @@ fn named(state: &EnvironmentState, order: &RollbackSpec) -> Result<TargetName, C
 }
 
 /// The record as it is after the first commit, but for what that commit decides.
-fn record(state: &EnvironmentState, target: RollbackTarget, author: &Author, order: &RollbackSpec, decided: Timestamp) -> Rollback {
-    let every = SignedDuration::from_secs(i64::try_from(order.every_seconds).unwrap_or(i64::MAX));
-    let millis = u64::try_from(decided.as_millisecond()).unwrap_or_default();
-    let id = RollbackId::from_parts(millis, random());
-    let ladder = (!order.steps.is_empty()).then(|| Stages {
-        steps: order.steps.clone(),
-        every_seconds: order.every_seconds,
+fn record(state: &EnvironmentState, target: RollbackTarget, author: &Author, spec: &RollbackSpec, decided: Timestamp) -> Rollback {
+    let every = SignedDuration::from_secs(i64::try_from(spec.every_seconds).unwrap_or(i64::MAX));
+    let id = new_id(decided, RollbackId::from_parts);
+    let stages = (!spec.steps.is_empty()).then(|| Stages {
+        steps: spec.steps.clone(),
+        every_seconds: spec.every_seconds,
         done: 1,
         next_at: Some(decided.checked_add(every).unwrap_or(Timestamp::MAX)),
         whole: BTreeSet::new(),
     });
     let (before, review) = (state.head.position(), state.records.policy().review_within_seconds());
-    let begun = Rollback::begun(id, order.scope.clone(), target, before, author.actor.clone(), decided, review);
+    let begun = Rollback::begun(id, spec.scope.clone(), target, before, author.actor.clone(), decided, review);
     Rollback {
-        segment: order.segment.clone(),
-        reason: order.reason.clone(),
-        acknowledged: order.acknowledged.clone(),
-        latitude: order.latitude,
-        ladder,
+        segment: spec.segment.clone(),
+        reason: spec.reason.clone(),
+        acknowledged: spec.acknowledged.clone(),
+        latitude: spec.options,
+        ladder: stages,
         phases: PhaseTimes {
-            detected: order.detected,
+            detected: spec.detected,
             ..begun.phases
         },
         ..begun

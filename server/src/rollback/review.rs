@@ -26,6 +26,6 @@ pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> 
 
 /// The rollbacks whose review is overdue, oldest first.
 pub fn overdue(records: &Records, now: Timestamp) -> impl Iterator<Item = &Rollback> {
-    let rollbacks = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    let rollbacks = records.rollbacks.values();
     rollbacks.filter(move |rollback| rollback.review.is_overdue(now))
 }

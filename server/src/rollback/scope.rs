@@ -76,8 +76,8 @@ pub(super) async fn reached(
             let before = environments.state_at(environment, rollback.before).await?;
             let since = before.map_or(Sequence(0), |before| before.head.sequence);
             let log = LogName::Environment(environment.clone());
-            let hands = audit::change_history(&**environments.store(), &log, since).await?;
-            Ok(of_rollback(&hands, rollback))
+            let history = audit::change_history(&**environments.store(), &log, since).await?;
+            Ok(of_rollback(&history, rollback))
         }
     }
 }
@@ -95,29 +95,29 @@ pub(super) fn rollout<'a>(now: &'a EnvironmentState, id: &RolloutId) -> Result<&
 }
 
 /// What a rollback left, step by step.
-fn of_rollback(hands: &ChangeHistory, rollback: &Rollback) -> ScopeReach {
-    let is_own = |by: &ChangedBy| hands.rollbacks.get(&by.sequence).is_some_and(|(id, _)| *id == rollback.id);
+fn of_rollback(history: &ChangeHistory, rollback: &Rollback) -> ScopeReach {
+    let is_own = |by: &ChangedBy| history.rollbacks.get(&by.sequence).is_some_and(|(id, _)| *id == rollback.id);
     let mut left = BTreeMap::new();
     let mut foreign = BTreeMap::new();
-    for (key, hands) in hands.flags.iter().filter(|(key, _)| rollback.flags.contains(*key)) {
-        let Some(last) = hands.iter().rposition(|hand| is_own(&hand.by)) else {
+    for (key, changes) in history.flags.iter().filter(|(key, _)| rollback.flags.contains(*key)) {
+        let Some(last) = changes.iter().rposition(|change| is_own(&change.by)) else {
             continue;
         };
-        let (before, after) = hands.split_at(last);
-        let mixed = if before.iter().skip_while(|hand| !is_own(&hand.by)).all(|hand| is_own(&hand.by)) {
+        let (before, after) = changes.split_at(last);
+        let mixed = if before.iter().skip_while(|change| !is_own(&change.by)).all(|change| is_own(&change.by)) {
             Authorship::Own
         } else {
             Authorship::Others
         };
-        let digest = after.first().and_then(|hand| hand.left);
+        let digest = after.first().and_then(|change| change.left);
         left.insert(key.clone(), TouchedFlag { digest, mixed });
-        if let Some(hand) = hands.iter().rev().find(|hand| !is_own(&hand.by)) {
-            foreign.insert(key.clone(), Arc::clone(&hand.by));
+        if let Some(change) = changes.iter().rev().find(|change| !is_own(&change.by)) {
+            foreign.insert(key.clone(), Arc::clone(&change.by));
         }
     }
     let untouched = |key: &&SegmentKey| {
-        let last = hands.segments.get(*key).and_then(|hands| hands.last());
-        last.is_some_and(|hand| is_own(&hand.by))
+        let last = history.segments.get(*key).and_then(|changes| changes.last());
+        last.is_some_and(|change| is_own(&change.by))
     };
     ScopeReach {
         reach: ReversalScope::Touched(left),

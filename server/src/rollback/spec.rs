@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use ripcord_proto::rest::rollbacks::RollbackRequest;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackTarget};
+use ripcord_proto::text::listed;
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
 /// Most names in the log's reason.
@@ -24,7 +25,7 @@ pub struct RollbackSpec {
     /// Seconds that each step is held.
     pub every_seconds: u64,
     /// What it may do beyond its scope.
-    pub latitude: RollbackOptions,
+    pub options: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     pub acknowledged: BTreeSet<FlagKey>,
     pub reason: Option<String>,
@@ -41,19 +42,19 @@ impl RollbackSpec {
             segment: request.segment.clone(),
             steps: request.steps.clone(),
             every_seconds: request.every_seconds(),
-            latitude: request.latitude,
-            acknowledged: request.acknowledge_one_way.clone(),
-            reason: request.reason.clone(),
+            options: request.execution.options,
+            acknowledged: request.execution.acknowledge_one_way.clone(),
+            reason: request.execution.reason.clone(),
             detected: request.detected_at,
         }
     }
 
-    /// The order that a record was begun by, to the state that was found then.
+    /// The specification that a record was made from, with the target that was found then.
     pub fn again(record: &Rollback) -> Self {
         let (steps, every_seconds) = record
             .ladder
             .as_ref()
-            .map(|ladder| (ladder.steps.clone(), ladder.every_seconds))
+            .map(|stages| (stages.steps.clone(), stages.every_seconds))
             .unwrap_or_default();
         Self {
             to: Some(TargetName::Position(record.target.position())),
@@ -61,7 +62,7 @@ impl RollbackSpec {
             segment: record.segment.clone(),
             steps,
             every_seconds,
-            latitude: record.latitude,
+            options: record.latitude,
             acknowledged: record.acknowledged.clone(),
             reason: record.reason.clone(),
             detected: record.phases.detected,
@@ -73,8 +74,8 @@ impl RollbackSpec {
         let scope = match &self.scope {
             RollbackScope::Environment => "the environment".to_owned(),
             RollbackScope::Release(name) => format!("release {name}"),
-            RollbackScope::Flags(flags) => format!("flags {}", listed(flags.iter())),
-            RollbackScope::Tags(tags) => format!("flags tagged {}", listed(tags.iter())),
+            RollbackScope::Flags(flags) => format!("flags {}", listed(flags, NAMED)),
+            RollbackScope::Tags(tags) => format!("flags tagged {}", listed(tags, NAMED)),
             RollbackScope::Rollback(id) => format!("rollback {id}"),
             RollbackScope::Rollout(id) => format!("rollout {id}"),
         };
@@ -100,18 +101,10 @@ impl RollbackSpec {
             segment: None,
             steps: Vec::new(),
             every_seconds: 0,
-            latitude: RollbackOptions::default(),
+            options: RollbackOptions::default(),
             acknowledged: BTreeSet::new(),
             reason: None,
             detected: None,
         }
     }
-}
-
-/// Names in a row, the first few of them.
-fn listed<T: std::fmt::Display>(names: impl ExactSizeIterator<Item = T>) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let named: Vec<String> = names.take(NAMED).map(|name| name.to_string()).collect();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", named.join(", "))
 }

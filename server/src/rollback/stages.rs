@@ -7,11 +7,11 @@ pub(super) fn remaining(rollback: &Rollback) -> usize {
     rollback
         .ladder
         .as_ref()
-        .map_or(0, |ladder| (ladder.steps.len() + 1).saturating_sub(done(ladder)))
+        .map_or(0, |stages| (stages.steps.len() + 1).saturating_sub(done(stages)))
 }
 
-pub(super) fn done(ladder: &Stages) -> usize {
-    usize::try_from(ladder.done).unwrap_or(usize::MAX)
+pub(super) fn done(stages: &Stages) -> usize {
+    usize::try_from(stages.done).unwrap_or(usize::MAX)
 }
 
 /// Whether the newest commit has been verified.

@@ -4,51 +4,27 @@ mod confirming;
 mod stepping;
 mod taking_over;
 
+use ripcord_proto::digest::Digest;
+use ripcord_proto::policy::{Policy, SingletonKey};
+use ripcord_proto::rollback::{PhaseTimes, Review, Rollback, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
+use ripcord_proto::table::Entity as _;
+use ripcord_proto::{Flag, FlagKey, Position, RollbackId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::change::EnvironmentRecord;
-use ripcord_proto::digest::Digest;
-use ripcord_proto::frame::Overlay;
-use ripcord_proto::policy::{Policy, SingletonKey};
-use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
-use ripcord_proto::table::{Entity as _, Entry};
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
-
 use super::controller::{self, RollbackDeps};
 use crate::check::Checks;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
+use crate::clock::fixture::TokioClock;
 use crate::commit::reversal::{Reversal, ReversalScope};
-use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation, Renderer};
-use crate::environment::{EnvironmentDeps, Environments, Orphans};
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation};
+use crate::environment::Environments;
+use crate::environment::fixture::{self, EnvironmentsBuilder, production};
 use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transport};
-use crate::leader::{LeaderLease, LiveNodes, SingleNode};
+use crate::leader::fixture::SingleNode;
+use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::{NoPeerOutcomes, Outcomes};
-use crate::snapshot::board::Board;
-use crate::store::memory::MemoryStore;
-use crate::system::{SystemDraft, SystemOperation};
-use crate::tasks::TaskSet;
-
-pub(super) fn production() -> EnvironmentKey {
-    EnvironmentKey::new("production").unwrap()
-}
-
-/// A clock that goes with tokio's, so that paused time is paused for it too.
-#[derive(Debug)]
-struct TestClock {
-    began: Timestamp,
-    since: tokio::time::Instant,
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        self.began + jiff::SignedDuration::try_from(self.since.elapsed()).unwrap()
-    }
-}
 
 /// A node, and what it knows.
 pub(super) struct World {
@@ -60,47 +36,16 @@ pub(super) struct World {
 }
 
 fn author() -> Author {
-    Author {
-        actor: Actor::server("a"),
-        origin: Origin {
-            node: "a".to_owned(),
-            address: None,
-            request: None,
-        },
-    }
+    fixture::author("ana")
 }
 
 impl World {
     /// An environment with the flag `checkout`, off for everyone.
     pub(super) async fn new() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TestClock {
-            began: SystemClock.now(),
-            since: tokio::time::Instant::now(),
-        });
-        let board = Arc::new(Board::default());
-        let rooms = EnvironmentDeps {
-            store: Arc::new(MemoryStore::new()),
-            board: Arc::clone(&board),
-            clock: Arc::clone(&clock),
-            tasks: TaskSet::default(),
-            orphans: Orphans::default(),
-        };
-        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
-        let record = EnvironmentRecord {
-            key: production(),
-            description: None,
-            created: clock.now(),
-        };
-        let draft = SystemDraft {
-            author: author(),
-            reason: None,
-            operations: vec![SystemOperation::CreateEnvironment(record)],
-            call: None,
-            renderer: Renderer::default(),
-        };
-        environments.submit_system(draft).await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+        let environments = EnvironmentsBuilder::new().clock(Arc::clone(&clock)).start().await;
         let world = Self {
-            fleet: Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers)),
+            fleet: Fleet::new(environments.board(), FleetSettings::new("a"), Arc::new(NoPeers)),
             environments,
             outcomes: Outcomes::default(),
             clock,
@@ -110,29 +55,29 @@ impl World {
         world
     }
 
-    /// Begins to see rollbacks through, as the node of this id.
-    pub(super) fn drive(&self, id: &str, presence: Arc<dyn LiveNodes>) -> LeaderLease {
-        let drivers = LeaderLease::new(self.environments.clone(), presence, id, id);
+    /// Starts the controller of rollbacks, as the node of this id.
+    pub(super) fn run_controller(&self, id: &str, live_nodes: Arc<dyn LiveNodes>) -> LeaderLease {
+        let lease = LeaderLease::new(self.environments.clone(), live_nodes, id, id);
         let deps = RollbackDeps {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
             elsewhere: Arc::new(NoPeerOutcomes),
             checks: Checks::new(Arc::clone(&self.clock)),
-            drivers: drivers.clone(),
+            lease: lease.clone(),
         };
         controller::start(deps);
-        drivers
+        lease
     }
 
-    pub(super) fn drive_alone(&self) {
-        self.drive("a", Arc::new(SingleNode));
+    pub(super) fn run_single_controller(&self) {
+        self.run_controller("a", Arc::new(SingleNode));
     }
 
-    pub(super) async fn submit(&self, asks: Vec<Operation>) -> Result<Applied, CommitError> {
+    pub(super) async fn submit(&self, operations: Vec<Operation>) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
-            ..Draft::new(production(), author(), asks)
+            ..Draft::new(production(), author(), operations)
         };
         self.environments.commit(draft).await
     }
@@ -153,8 +98,7 @@ impl World {
     }
 
     pub(super) async fn policy(&self, policy: Policy) {
-        let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
-        let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
+        let put = Operation::put_record(SingletonKey, policy, Expected::Anything).unwrap();
         self.submit(vec![put]).await.unwrap();
     }
 
@@ -167,7 +111,7 @@ impl World {
         let state = self.environments.state(&production()).unwrap();
         let target = self.environments.state_at(&production(), to).await.unwrap().unwrap();
         let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(key).unwrap()).collect();
-        let ladder = (!steps.is_empty()).then(|| Stages {
+        let stages = (!steps.is_empty()).then(|| Stages {
             steps: steps.to_vec(),
             every_seconds: 120,
             done: 1,
@@ -197,7 +141,7 @@ impl World {
             skipped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             latitude: RollbackOptions::default(),
-            ladder,
+            ladder: stages,
             phases: PhaseTimes {
                 decided: Some(now),
                 ..PhaseTimes::default()
@@ -205,7 +149,7 @@ impl World {
             confirmation: None,
             probes: Vec::new(),
             checks: Vec::new(),
-            bad_exposure: BadExposure::default(),
+            bad_exposure: None,
             undone_by: None,
             review: Review {
                 due: now + jiff::SignedDuration::from_hours(72),
@@ -269,22 +213,5 @@ impl World {
         };
         let weights: Vec<u64> = split.shares().iter().map(|share| u64::from(share.weight.units())).collect();
         weights[0] * 100 / (weights[0] + weights[1])
-    }
-}
-
-/// The nodes that are said to be alive.
-#[derive(Debug, Default)]
-pub(super) struct Said(std::sync::Mutex<BTreeSet<String>>);
-
-impl Said {
-    pub(super) fn alive(&self, ids: &[&str]) {
-        *self.0.lock().unwrap() = ids.iter().map(ToString::to_string).collect();
-    }
-}
-
-impl LiveNodes for Said {
-    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
-        let said = self.0.lock().unwrap().clone();
-        Box::pin(std::future::ready(Some(said)))
     }
 }

@@ -1,11 +1,8 @@
 //! An undo is a rollback of what a rollback did, under the same guards. It marks the first one as undone in the same commit.
 
-use std::sync::Arc;
-
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackState};
-use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Position, RollbackId};
+use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use super::error::{RollbackError, WrongRollbackState};
 use super::execute::{CommittedRollback, ask_probes, concluded, replayed};
@@ -17,13 +14,13 @@ use crate::environment::Environments;
 /// How often the decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
-/// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
+/// Commits what `spec`, made by [`RollbackSpec::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
 /// is served by it. A dropped future takes nothing back.
 pub async fn commit(
     environments: &Environments,
     checks: &Checks,
     draft: &Draft,
-    order: &RollbackSpec,
+    spec: &RollbackSpec,
     id: &RollbackId,
 ) -> Result<CommittedRollback, RollbackError> {
     let environment = &draft.environment;
@@ -44,18 +41,17 @@ pub async fn commit(
             let why = "it was already undone. `ripcord rollback show` names the rollback that undid it";
             return Err(WrongRollbackState::of(rollback, why).into());
         }
-        let prepared = prepare(environments, environment, &draft.author, order).await?;
+        let prepared = prepare(environments, environment, &draft.author, spec).await?;
         ask_probes(checks, &prepared).await?;
         let record = &prepared.reversal.record;
         let undone = undone(rollback, &record.id, environment);
-        let undone = Entry::new(id.clone(), undone, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
         let draft = Draft {
-            reason: Some(order.in_words(&record.target)),
+            reason: Some(spec.in_words(&record.target)),
             operations: vec![
                 Operation::Rollback(Box::new(prepared.reversal.clone())),
-                Operation::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
+                Operation::put_record(id.clone(), undone, Expected::Digest(*entry.digest()))?,
             ],
-            killed_edit: if order.latitude.allow_killed_edit {
+            killed_edit: if spec.options.allow_killed_edit {
                 KilledEdit::Accept
             } else {
                 KilledEdit::Refuse
@@ -64,7 +60,7 @@ pub async fn commit(
         };
         match environments.submit(draft.clone()).await {
             Err(error @ CommitError::RecordMoved(_)) => last = error,
-            submitted => return concluded(environments, &draft, &prepared, order, submitted).await,
+            submitted => return concluded(environments, &draft, &prepared, spec, submitted).await,
         }
     }
     Err(last.into())
@@ -75,8 +71,8 @@ fn undone(rollback: &Rollback, by: &RollbackId, environment: &EnvironmentKey) ->
     let mut next = rollback.clone();
     next.state = RollbackState::Undone;
     next.undone_by = Some(by.clone());
-    if let Some(ladder) = &mut next.ladder {
-        ladder.next_at = None;
+    if let Some(stages) = &mut next.ladder {
+        stages.next_at = None;
     }
     next.message = messages::state(&next, environment);
     next

@@ -1,5 +1,5 @@
 //! What people and pipelines do to a rollout: start, pause, resume, approve a step, abort (exposure stays) or roll back.
-//! Each is a change of the record, from which the node that drives takes it up.
+//! Each is a change of the record, from which the leader takes it up.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
                     let observed = observed(&entry);
                     (ObservedRollout { entry, observed }, reason)
                 });
-                Ok(vec![commits::take_back(members.collect(), word.by.clone(), word.at)])
+                Ok(vec![commits::roll_back(members.collect(), word.by.clone(), word.at)])
             }
         }
     };
@@ -136,7 +136,7 @@ pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
 fn observed(entry: &ripcord_proto::table::Entry<Rollout>) -> StepObservations {
     StepObservations {
         gates: entry.value().map(|rollout| rollout.gates.clone()).unwrap_or_default(),
-        looks: Vec::new(),
+        histories: Vec::new(),
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rand::random;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::ProposedOperation;
@@ -18,6 +17,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, ReleaseName, Rollba
 use super::messages;
 use super::step;
 use super::transition::{self, StepObservations};
+use crate::clock::new_id;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Approval, Author, CommitError, Draft, Expected, Operation, Precheck, probes};
 use crate::leader::LeaderToken;
@@ -29,14 +29,14 @@ pub(super) struct ObservedRollout {
     pub(super) observed: StepObservations,
 }
 
-/// A draft of the node that drives.
-pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, asks: Vec<Operation>) -> Draft {
+/// A draft of the leader.
+pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, operations: Vec<Operation>) -> Draft {
     Draft {
         reason: Some(reason),
         release,
         // Its plan was agreed on when it was started.
         approval: Approval::Agreed,
-        ..Draft::new(environment.clone(), author, asks)
+        ..Draft::new(environment.clone(), author, operations)
     }
 }
 
@@ -47,21 +47,20 @@ pub(super) fn put(entry: &Entry<Rollout>, next: Rollout) -> Result<Operation, Co
 
 /// Puts a record.
 pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Operation, CommitError> {
-    let entry = Entry::new(next.id.clone(), next, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-    Ok(Operation::PutRecord(Arc::new(entry).into(), expected))
+    Operation::put_record(next.id.clone(), next, expected)
 }
 
 /// All `members` take their next step, together.
 pub(super) fn enter(token: LeaderToken, members: Vec<ObservedRollout>, now: Timestamp) -> Vec<Operation> {
     let decide = move |state: &EnvironmentState| {
         let position = next_position(state);
-        let mut asks = Vec::new();
+        let mut operations = Vec::new();
         for member in &members {
-            asks.extend(step_of(state, member, position, now)?);
+            operations.extend(step_of(state, member, position, now)?);
         }
-        Ok(asks)
+        Ok(operations)
     };
-    vec![token.ask(), Operation::decide(decide)]
+    vec![token.check(), Operation::decide(decide)]
 }
 
 fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Position, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
@@ -84,33 +83,32 @@ fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Positio
 
 /// Rolls back what `members` moved, and only that, ahead of everything that is queued. If that changes a flag, a rollback is
 /// recorded in the same commit, which then is confirmed and checked like any other.
-pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now: Timestamp) -> Operation {
-    let id = RollbackId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), random());
+pub(super) fn roll_back(members: Vec<(ObservedRollout, String)>, by: Actor, now: Timestamp) -> Operation {
+    let id = new_id(now, RollbackId::from_parts);
     let decide = move |state: &EnvironmentState| {
-        let mut ways = Vec::with_capacity(members.len());
+        let mut reversions = Vec::with_capacity(members.len());
         for (place, (member, reason)) in members.iter().enumerate() {
-            match way_back(state, member, reason, now) {
+            match reversion_of(state, member, reason, now) {
                 // If people have edited the flag of another member since, it stays as they left it.
                 Err(CommitError::WrongState { .. }) if place > 0 => {}
-                way => ways.push(way?),
+                reversion => reversions.push(reversion?),
             }
         }
         let reason = members.first().map(|(_, reason)| reason.clone());
-        let record = rollback_of(state, &ways, &id, by.clone(), reason, now);
-        let mut asks = Vec::new();
-        for mut way in ways {
+        let record = rollback_of(state, &reversions, &id, by.clone(), reason, now);
+        let mut operations = Vec::new();
+        for mut reversion in reversions {
             if record.is_some() {
-                way.next.rollback = Some(id.clone());
-                way.next.reason = messages::proven(&way.next.reason, &id);
+                reversion.next.rollback = Some(id.clone());
+                reversion.next.reason = messages::proven(&reversion.next.reason, &id);
             }
-            asks.push(put(&way.entry, way.next)?);
-            asks.extend(way.flag.map(|flag| Operation::PutFlag(flag.0, Box::new(flag.1))));
+            operations.push(put(&reversion.entry, reversion.next)?);
+            operations.extend(reversion.flag.map(|flag| Operation::PutFlag(flag.0, Box::new(flag.1))));
         }
         if let Some(record) = record {
-            let entry = Entry::new(id.clone(), record, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-            asks.push(Operation::PutRecord(Arc::new(entry).into(), Expected::Absent));
+            operations.push(Operation::put_record(id.clone(), record, Expected::Absent)?);
         }
-        Ok(asks)
+        Ok(operations)
     };
     Operation::DecideNow(Precheck::new(decide))
 }
@@ -123,16 +121,16 @@ struct Reversion {
     flag: Option<(FlagKey, Flag)>,
 }
 
-fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, now: Timestamp) -> Result<Reversion, CommitError> {
+fn reversion_of(state: &EnvironmentState, member: &ObservedRollout, reason: &str, now: Timestamp) -> Result<Reversion, CommitError> {
     let rollout = current(state, member)?;
-    let mut way = Reversion {
+    let mut reversion = Reversion {
         entry: Arc::clone(&member.entry),
-        next: transition::over(rollout, &member.observed, RolloutState::RolledBack, messages::taken_back(reason), now),
+        next: transition::over(rollout, &member.observed, RolloutState::RolledBack, messages::rolled_back(reason), now),
         flag: None,
     };
     let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
     let Some((flag, moved)) = flag.zip(rollout.moved.as_ref()) else {
-        return Ok(way);
+        return Ok(reversion);
     };
     if let Err(what) = step::untouched(flag, moved) {
         return Err(CommitError::WrongState {
@@ -144,22 +142,29 @@ fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, no
     if let Some(door) = step::door(&rollout.plan, flag) {
         return Err(CommitError::Refused(Box::new(Problem::new(Code::OneWayDoor, messages::door(rollout, door)))));
     }
-    let back = step::take_back(flag, moved).map_err(CommitError::Invalid)?;
+    let back = step::revert(flag, moved).map_err(CommitError::Invalid)?;
     if back != *flag {
-        way.next.position = Some(next_position(state));
-        way.flag = Some((rollout.plan.flag.clone(), back));
+        reversion.next.position = Some(next_position(state));
+        reversion.flag = Some((rollout.plan.flag.clone(), back));
     }
-    Ok(way)
+    Ok(reversion)
 }
 
-/// The rollback that `ways` make together, if they change a flag.
-fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by: Actor, reason: Option<String>, now: Timestamp) -> Option<Rollback> {
-    let flags: BTreeSet<FlagKey> = ways.iter().filter_map(|way| way.flag.as_ref()).map(|(key, _)| key.clone()).collect();
+/// The rollback that `reversions` make together, if they change a flag.
+fn rollback_of(state: &EnvironmentState, reversions: &[Reversion], id: &RollbackId, by: Actor, reason: Option<String>, now: Timestamp) -> Option<Rollback> {
+    let flags: BTreeSet<FlagKey> = reversions
+        .iter()
+        .filter_map(|reversion| reversion.flag.as_ref())
+        .map(|(key, _)| key.clone())
+        .collect();
     if flags.is_empty() {
         return None;
     }
-    let scope = RollbackScope::Rollout(ways.first()?.entry.key().clone());
-    let before = ways.iter().filter_map(|way| way.next.before.clone()).min_by_key(RollbackTarget::position);
+    let scope = RollbackScope::Rollout(reversions.first()?.entry.key().clone());
+    let before = reversions
+        .iter()
+        .filter_map(|reversion| reversion.next.before.clone())
+        .min_by_key(RollbackTarget::position);
     let target = before.unwrap_or_else(|| target(state));
     let (position, review) = (next_position(state), state.records.policy().review_within_seconds());
     let probes = probes::of(&flags, &scope, [&state.snapshot, &state.snapshot], &state.records);
@@ -207,9 +212,9 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
         let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
         step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(ValidationErrors::from(refused)))?;
-        let mut asks = surplus(state);
-        asks.push(put_at(rollout.clone(), Expected::Absent)?);
-        Ok(asks)
+        let mut operations = surplus(state);
+        operations.push(put_at(rollout.clone(), Expected::Absent)?);
+        Ok(operations)
     };
     Operation::Decide(Precheck::new(decide).kept_as(kept))
 }
@@ -232,7 +237,7 @@ fn surplus(state: &EnvironmentState) -> Vec<Operation> {
 
 /// The rollout that moves a flag.
 pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option<&'s Rollout> {
-    let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
+    let rollouts = state.records.rollouts.values();
     let mut live = rollouts.filter(|rollout| !rollout.state.is_final());
     live.find(|rollout| rollout.plan.flag == *flag)
 }

@@ -1,6 +1,6 @@
 //! The rollout controller of one environment: all of its rollouts, in one loop with one timer.
 //!
-//! Every node keeps its controller up to date; only the leader's acts. Gates are asked and commits are made beside the loop, so
+//! Every node keeps its controller up to date; only the leader's acts. Gates are read and commits are made beside the loop, so
 //! that a slow probe or a slow store does not delay other rollouts.
 
 mod commit_results;
@@ -105,24 +105,24 @@ impl RolloutController {
             self.schedule.no_later(id, now);
         }
         self.metrics
-            .stand(self.tracked.values().filter_map(|tracked| Some(tracked.entry.value().ok()?.state)));
+            .count_states(self.tracked.values().filter_map(|tracked| Some(tracked.entry.value().ok()?.state)));
     }
 
-    /// Looks at all that is due, if this node drives.
+    /// Decides on all that is due, if this node leads.
     async fn look(&mut self) {
         let now = Instant::now();
         let due = self.schedule.take_due(now);
         if due.is_empty() {
             return;
         }
-        self.token = self.rollouts.drivers.hold(&self.environment).await;
+        self.token = self.rollouts.lease.hold(&self.environment).await;
         if self.token.is_none() {
             for id in due {
                 self.schedule.set(&id, now + FOLLOWER_POLL);
             }
             return;
         }
-        // Becoming the driver took a moment, in which the state may have moved on.
+        // Becoming the leader took a moment, in which the state may have moved on.
         self.follow();
         self.ask_gates(&due, Instant::now());
         for id in &due {
@@ -153,23 +153,23 @@ impl RolloutController {
             return self.schedule(id, now);
         }
         let Ok(rollout) = tracked.entry.value() else { return };
-        if let Some(reason) = tracked.back.clone() {
-            return self.take_back(token, id, &reason);
+        if let Some(reason) = tracked.rolling_back.clone() {
+            return self.roll_back(token, id, &reason);
         }
         if let Some(stop) = Self::stopped(&state, rollout) {
             return self.abort(id, token, stop);
         }
         let Some(view) = self.view(id, now) else { return };
         let next = decide::next(&view);
-        if matches!(next, RolloutDecision::Pause(_) | RolloutDecision::TakeBack(_)) {
+        if matches!(next, RolloutDecision::Pause(_) | RolloutDecision::RollBack(_)) {
             self.rollouts.gate_events.tell(&self.environment, &view);
         }
         match next {
-            RolloutDecision::Stay(standing) => self.stand(token, id, standing),
+            RolloutDecision::Stay(status) => self.record_status(token, id, status),
             RolloutDecision::EnterStep => self.enter(token, id, &state, now),
             RolloutDecision::Complete => self.complete(token, id),
             RolloutDecision::Pause(reason) => self.pause(token, id, &reason, now),
-            RolloutDecision::TakeBack(reason) => self.take_back(token, id, &reason),
+            RolloutDecision::RollBack(reason) => self.roll_back(token, id, &reason),
         }
         self.schedule(id, now);
     }
@@ -221,12 +221,7 @@ impl RolloutController {
             Some("the flag was turned off".to_owned())
         };
         let what = edited?;
-        let rollback = state
-            .records
-            .rollbacks
-            .iter()
-            .filter_map(|entry| entry.value().ok())
-            .rfind(|other| rolled_back(other));
+        let rollback = state.records.rollbacks.values().rfind(|other| rolled_back(other));
         Some(match rollback {
             Some(rollback) => AbortReason::Reason(format!(
                 "rollback {} by {} rolled back the flag. The rollout does not restart automatically",
@@ -242,8 +237,8 @@ impl RolloutController {
         let Ok(rollout) = tracked.entry.value() else { return };
         let hold = rollout.plan.hold(rollout.step);
         let held = tracked.held(now);
-        let unasked = tracked.gates.iter().flatten().filter(|watch| !watch.asked);
-        let gates = unasked.map(|watch| if watch.is_due(now, held, hold) { now } else { watch.next });
+        let idle = tracked.gates.iter().flatten().filter(|watch| !watch.in_flight);
+        let gates = idle.map(|watch| if watch.is_due(now, held, hold) { now } else { watch.next });
         let over = tracked.instant_of(hold).filter(|at| *at > now);
         let wall = self.wall();
         let opens = match window::opening(rollout.plan.window.as_ref(), wall) {
@@ -258,5 +253,5 @@ impl RolloutController {
     }
 }
 
-/// The shortest time between two looks at one rollout: it bounds what a fault in reckoning could cost.
+/// The shortest time between two decisions on one rollout: it bounds the cost of a scheduling error.
 const SOON: Duration = Duration::from_millis(5);

@@ -54,7 +54,7 @@ pub(super) enum RolloutDecision {
     /// A gate holds it.
     Pause(String),
     /// A gate rolls it back.
-    TakeBack(String),
+    RollBack(String),
 }
 
 /// Its state.
@@ -130,21 +130,21 @@ fn stays(rollout: &Rollout) -> RolloutDecision {
 /// A gate that acts and has failed, or has had too few samples for too long. One that rolls back takes precedence over one that holds.
 fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
     let rollout = view.rollout;
-    let armed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
+    let armed = view.gates.iter().filter(|status| status.gate.mode == GateMode::Armed);
     let mut found: Vec<(OnFail, String)> = armed
-        .filter_map(|heard| {
-            let reading = heard.reading?;
+        .filter_map(|status| {
+            let reading = status.reading?;
             let detail = match reading.verdict {
                 GateVerdict::Fail => reading.detail.clone(),
-                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still has too few samples after its deadline: {}", reading.detail),
+                GateVerdict::Samples if is_starved(view, status.gate) => format!("it still has too few samples after its deadline: {}", reading.detail),
                 GateVerdict::Pass | GateVerdict::Samples | GateVerdict::Unknown => return None,
             };
-            Some((heard.gate.on_fail, messages::failed(rollout, &heard.gate.name, &detail)))
+            Some((status.gate.on_fail, messages::failed(rollout, &status.gate.name, &detail)))
         })
         .collect();
     found.sort_by_key(|(on_fail, _)| *on_fail == OnFail::Hold);
     match found.into_iter().next()? {
-        (OnFail::Rollback, reason) if view.door.is_none() => Some(RolloutDecision::TakeBack(reason)),
+        (OnFail::Rollback, reason) if view.door.is_none() => Some(RolloutDecision::RollBack(reason)),
         _ if rollout.state == RolloutState::Paused => None,
         (OnFail::Rollback, reason) => {
             let door = view.door.as_ref().map(|door| messages::door(rollout, door)).unwrap_or_default();
@@ -163,9 +163,9 @@ fn is_starved(view: &DecisionInput<'_>, gate: &Gate) -> bool {
 /// What keeps a step from ending although its hold is over: each gate must have been read since, and have something to say.
 fn unsettled(view: &DecisionInput<'_>, hold: HumanDuration) -> Option<RolloutStatus> {
     let rollout = view.rollout;
-    for heard in view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed) {
-        let name = &heard.gate.name;
-        let Some(reading) = heard.reading.filter(|_| heard.read_at >= hold) else {
+    for status in view.gates.iter().filter(|status| status.gate.mode == GateMode::Armed) {
+        let name = &status.gate.name;
+        let Some(reading) = status.reading.filter(|_| status.read_at >= hold) else {
             return Some(RolloutStatus {
                 // The reading at the end takes only a moment and is not reported.
                 state: if rollout.state == RolloutState::Waiting {
@@ -182,7 +182,7 @@ fn unsettled(view: &DecisionInput<'_>, hold: HumanDuration) -> Option<RolloutSta
             GateVerdict::Samples => {
                 return Some(RolloutStatus::waiting(
                     WaitsFor::Samples,
-                    messages::samples(rollout, heard.gate, &reading.detail),
+                    messages::samples(rollout, status.gate, &reading.detail),
                 ));
             }
             GateVerdict::Unknown => return Some(RolloutStatus::waiting(WaitsFor::Gate, messages::unknown(rollout, name, &reading.detail))),

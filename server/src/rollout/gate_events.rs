@@ -47,8 +47,8 @@ impl GateEvents {
     /// Publishes the failed gates of a rollout that act.
     pub(super) fn tell(&self, environment: &EnvironmentKey, view: &DecisionInput<'_>) {
         let rollout: &Rollout = view.rollout;
-        let failed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
-        let failed = failed.filter_map(|heard| Some((heard.gate, heard.reading.filter(|reading| reading.verdict == GateVerdict::Fail)?)));
+        let failed = view.gates.iter().filter(|status| status.gate.mode == GateMode::Armed);
+        let failed = failed.filter_map(|status| Some((status.gate, status.reading.filter(|reading| reading.verdict == GateVerdict::Fail)?)));
         for (gate, reading) in failed {
             let fired = GateFired {
                 environment: environment.clone(),

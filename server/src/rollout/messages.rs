@@ -88,7 +88,7 @@ pub(super) fn held(rollout: &Rollout, why: &str) -> String {
     )
 }
 
-pub(super) fn taken_back(why: &str) -> String {
+pub(super) fn rolled_back(why: &str) -> String {
     format!("{why}. Exposure is back to what it was before the rollout")
 }
 

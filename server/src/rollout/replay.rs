@@ -111,19 +111,19 @@ fn share(name: &str, given: Option<Threshold>) -> Result<Option<Threshold>, Vali
 
 /// The first sample of a step at which the gate fails, else its verdict at the last.
 fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
-    let looks = past
+    let samples = past
         .looks
         .iter()
-        .find(|looks| looks.gate == gate.name)
-        .map(|looks| looks.looks.as_slice())
+        .find(|history| history.gate == gate.name)
+        .map(|history| history.looks.as_slice())
         .unwrap_or_default();
     let mut wrong_since = None;
     let mut last = (GateVerdict::Unknown, "no readings were kept".to_owned(), 0);
-    for look in looks {
-        let Some((verdict, detail)) = judge(gate, look, &mut wrong_since) else {
+    for sample in samples {
+        let Some((verdict, detail)) = judge(gate, sample, &mut wrong_since) else {
             continue;
         };
-        last = (verdict, detail, look.after_ms);
+        last = (verdict, detail, sample.after_ms);
         if verdict == GateVerdict::Fail {
             break;
         }
@@ -131,13 +131,13 @@ fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
     last
 }
 
-fn judge(gate: &Gate, look: &GateSample, wrong_since: &mut Option<u64>) -> Option<(GateVerdict, String)> {
+fn judge(gate: &Gate, sample: &GateSample, wrong_since: &mut Option<u64>) -> Option<(GateVerdict, String)> {
     match &gate.measure {
-        Measure::Outcome(comparison) => Some(comparison::judge(comparison, &look.figures?)),
+        Measure::Outcome(comparison) => Some(comparison::judge(comparison, &sample.figures?)),
         Measure::Prometheus(query) => {
-            let value = look.value?;
-            *wrong_since = (!query.admits(value)).then(|| wrong_since.unwrap_or(look.after_ms));
-            let lasting = wrong_since.map(|since| std::time::Duration::from_millis(look.after_ms.saturating_sub(since)));
+            let value = sample.value?;
+            *wrong_since = (!query.admits(value)).then(|| wrong_since.unwrap_or(sample.after_ms));
+            let lasting = wrong_since.map(|since| std::time::Duration::from_millis(sample.after_ms.saturating_sub(since)));
             Some(prometheus::judge(query, value, lasting))
         }
         Measure::Probe { .. } => None,

@@ -19,7 +19,7 @@ use crate::outcome::reports::Reports;
 #[derive(Debug, Clone)]
 pub struct Rollouts {
     pub(super) environments: Environments,
-    pub(super) drivers: LeaderLease,
+    pub(super) lease: LeaderLease,
     pub(super) kills: Kills,
     pub(super) checks: Checks,
     pub(super) reports: Arc<dyn Reports>,

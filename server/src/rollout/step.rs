@@ -119,7 +119,7 @@ pub fn door<'a>(plan: &RolloutPlan, flag: &'a Flag) -> Option<&'a OneWay> {
 }
 
 /// The flag with what the rollout moved restored, and only that.
-pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErrors> {
+pub fn revert(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErrors> {
     let mut flag = flag.clone();
     let added: Vec<&str> = moved.added.iter().filter_map(|rule| rule.get("id").and_then(Value::as_str)).collect();
     flag.rules.retain(|rule| rule.id.as_ref().is_none_or(|id| !added.contains(&id.as_str())));

@@ -13,15 +13,15 @@ use super::messages;
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepObservations {
     pub(super) gates: Vec<GateReading>,
-    pub(super) looks: Vec<GateHistory>,
+    pub(super) histories: Vec<GateHistory>,
 }
 
-/// Enters a state.
-pub(super) fn stands(rollout: &Rollout, standing: RolloutStatus, observed: &StepObservations) -> Rollout {
+/// Enters a state, or gives another reason for it.
+pub(super) fn with_status(rollout: &Rollout, status: RolloutStatus, observed: &StepObservations) -> Rollout {
     Rollout {
-        state: standing.state,
-        waits_for: standing.waits_for,
-        reason: standing.reason,
+        state: status.state,
+        waits_for: status.waits_for,
+        reason: status.reason,
         gates: observed.gates.clone(),
         ..rollout.clone()
     }
@@ -102,7 +102,7 @@ fn past(rollout: &Rollout, observed: &StepObservations, now: Timestamp) -> Vec<P
         entered,
         left: now,
         gates: observed.gates.clone(),
-        looks: observed.looks.clone(),
+        looks: observed.histories.clone(),
     }));
     past
 }

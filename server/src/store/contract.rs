@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
-use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::actor::Actor;
 use ripcord_proto::change::{Change, EnvironmentRecord, EpochCause};
-use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::settings::{Bucketing, Settings};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, Kill, KillId, KillScope, Position, Revision, Sequence};
 
+use super::fixture::next_entry;
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, Head, LogName, Settled, Store};
 
@@ -64,26 +65,9 @@ impl Writer {
         let reseeded = changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
         let of_records = |change: &Change| matches!(change, Change::PutRecord(_) | Change::DeleteRecord(_));
         let answers = self.log != LogName::System && !changes.iter().all(of_records) && !reseeded;
-        let commit = Commit {
-            sequence: self.head.sequence.next(),
-            epoch: if reseeded { self.head.epoch.next() } else { self.head.epoch },
-            revision: answers.then(|| self.head.revision.next()),
-            at: "2026-11-24T12:00:00Z".parse().unwrap(),
-            actor: Actor::server("test"),
-            origin: Origin {
-                node: "test".to_owned(),
-                address: None,
-                request: None,
-            },
-            reason: Some(format!("entry {}", self.head.sequence.next())),
-            release: None,
-            approved: None,
-            urgent: false,
-            changes,
-            hash: None,
-            idempotency: None,
-        };
-        let entry = Sealed::seal(commit, &self.head.chain).unwrap();
+        let epoch = if reseeded { self.head.epoch.next() } else { self.head.epoch };
+        let revision = answers.then(|| self.head.revision.next());
+        let entry = next_entry(&self.head, epoch, revision, changes);
         self.head = self.head.after(&entry);
         self.entries.push(entry.clone());
         entry

@@ -13,7 +13,7 @@ use super::firing_record::RecordOutcome;
 use crate::commit::CommitError;
 
 pub(super) use self::hold::{HoldScope, live};
-pub(super) use self::rollback::order;
+pub(super) use self::rollback::spec;
 
 impl Triggers {
     /// Does what the incident's trigger does, and records it.

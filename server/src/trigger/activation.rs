@@ -7,9 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{RecordKey, Records};
-use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::{Attribution, Firing, FiringEffects, FiringState, SignalSource, Trigger};
-use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, Position, limits};
+use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, limits};
 
 use super::decision::{self, Restraint, SignalDecision};
 use super::signal::Signal;
@@ -199,12 +198,11 @@ pub(super) fn unanswerable(firing: &Firing, why: String) -> CommitError {
 /// Writes a firing's record; the oldest make room for a new one.
 pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let is_new = records.firings.get(firing.id.as_str()).is_none();
-    let entry = Entry::new(firing.id.clone(), firing, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-    let mut asks = vec![Operation::PutRecord(Arc::new(entry).into(), expected)];
+    let mut operations = vec![Operation::put_record(firing.id.clone(), firing, expected)?];
     if is_new {
-        asks.extend(surplus(records, now));
+        operations.extend(surplus(records, now));
     }
-    Ok(asks)
+    Ok(operations)
 }
 
 /// The firings that make room for one more: first the oldest that are over and no longer count towards a limit, then the others.

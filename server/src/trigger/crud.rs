@@ -1,17 +1,14 @@
 //! Creates, changes and deletes triggers.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::triggers::{CredentialKind, TriggerPatch, TriggerRequest};
-use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::{Credential, SignalSource, SigningKey, Trigger};
-use ripcord_proto::{Position, TriggerName, ValidationErrors, limits};
+use ripcord_proto::{TriggerName, ValidationErrors, limits};
 
 use crate::commit::{CommitError, Expected, Operation};
 use crate::secret::Secret;
@@ -66,7 +63,7 @@ pub fn create(trigger: Trigger) -> Operation {
             let problem = format!("the environment already has {} triggers, the maximum; delete one first", limits::TRIGGERS);
             return Err(CommitError::Invalid(ValidationErrors::one("", problem)));
         }
-        Ok(vec![Operation::PutRecord(entry(trigger.clone())?, Expected::Absent)])
+        Ok(vec![Operation::put_record(trigger.name.clone(), trigger.clone(), Expected::Absent)?])
     })
 }
 
@@ -76,11 +73,8 @@ pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) 
         let found = state.records.triggers.get(name.as_str());
         let found = found.and_then(|entry| Some((entry, entry.value().ok()?)));
         let (present, trigger) = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
-        let changed = changed(trigger, &patch);
-        Ok(vec![Operation::PutRecord(
-            entry(changed)?,
-            Expected::Digest(expected.unwrap_or(*present.digest())),
-        )])
+        let expected = Expected::Digest(expected.unwrap_or(*present.digest()));
+        Ok(vec![Operation::put_record(name.clone(), changed(trigger, &patch), expected)?])
     })
 }
 
@@ -106,11 +100,4 @@ pub fn delete(name: TriggerName, expected: Option<Digest>) -> Operation {
         let found = state.records.digest(&key).ok_or_else(|| CommitError::NoRecord(key.clone()))?;
         Ok(vec![Operation::DeleteRecord(key, Expected::Digest(expected.unwrap_or(found)))])
     })
-}
-
-fn entry(trigger: Trigger) -> Result<Record, CommitError> {
-    let entry = Entry::new(trigger.name.clone(), trigger, Position::START);
-    entry
-        .map(|entry| Arc::new(entry).into())
-        .map_err(|error| CommitError::Internal(error.to_string()))
 }

@@ -96,7 +96,7 @@ fn resolved(records: &Records, trigger: &Trigger, signal: &Signal) -> SignalDeci
 
 /// The firings of a signal's group.
 pub(super) fn of_group<'r>(records: &'r Records, trigger: &'r Trigger, group: &'r str) -> impl Iterator<Item = &'r Firing> {
-    let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
+    let firings = records.firings.values();
     firings.filter(move |firing| firing.trigger == trigger.name && firing.group == group)
 }
 
@@ -111,7 +111,7 @@ fn ended(records: &Records, trigger: &Trigger, signal: &Signal) -> Option<Timest
 
 /// The newest release that is open.
 pub(super) fn open_release(records: &Records) -> Option<&Release> {
-    let releases = records.releases.iter().filter_map(|entry| entry.value().ok());
+    let releases = records.releases.values();
     releases.filter(|release| release.state == ReleaseState::Open).max_by_key(|release| release.at)
 }
 
@@ -137,7 +137,7 @@ fn check_during(records: &Records, trigger: &Trigger) -> Result<(), String> {
 
 /// Why it may not act now.
 fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<String> {
-    let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
+    let firings = records.firings.values();
     let acted: Vec<Timestamp> = firings.filter(|firing| firing.trigger == trigger.name).filter_map(Firing::acted_at).collect();
     let until = |at: Timestamp, span: HumanDuration| at.checked_add(SignedDuration::from_millis(i64::try_from(span.millis()).unwrap_or(i64::MAX)));
     let last = acted.iter().max().copied();

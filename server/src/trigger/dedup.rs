@@ -20,7 +20,7 @@ const REMEMBERED: usize = 50_000;
 #[derive(Debug, Default)]
 pub(super) struct ReplayCache {
     deliveries: Mutex<BTreeMap<Digest, Timestamp>>,
-    told: Mutex<BTreeMap<HookName, Timestamp>>,
+    newest: Mutex<BTreeMap<HookName, Timestamp>>,
 }
 
 /// Whether a delivery was taken before.
@@ -59,15 +59,15 @@ impl ReplayCache {
 
     /// Whether a signal about a state is older than one that was received before.
     pub(super) fn is_overtaken(&self, hook: &HookName, at: Timestamp) -> bool {
-        let mut told = self.told.lock();
-        match told.get_mut(hook) {
+        let mut newest = self.newest.lock();
+        match newest.get_mut(hook) {
             Some(last) if *last > at => true,
             Some(last) => {
                 *last = at;
                 false
             }
             None => {
-                told.insert(hook.clone(), at);
+                newest.insert(hook.clone(), at);
                 false
             }
         }

@@ -8,7 +8,7 @@ use ripcord_proto::rest::triggers::TriggerTestResponse;
 use ripcord_proto::trigger::{FiringEffects, Trigger, TriggerAction, TriggerState};
 use serde_json::Value;
 
-use super::action::{HoldScope, live, order};
+use super::action::{HoldScope, live, spec};
 use super::activation::{Activation, Initiator, flags_or_own};
 use super::decision::{self, SignalDecision};
 use super::effects::{self, Preview};
@@ -55,8 +55,8 @@ impl Triggers {
                 )
             }
             TriggerAction::Rollback(back) => {
-                let prepared = match order(&state, back, activation) {
-                    Ok(order) => rollback::prepare(&self.inner.environments, &activation.environment, &activation.author(), &order)
+                let prepared = match spec(&state, back, activation) {
+                    Ok(spec) => rollback::prepare(&self.inner.environments, &activation.environment, &activation.author(), &spec)
                         .await
                         .map_err(|error| error.to_string()),
                     Err(why) => Err(why),

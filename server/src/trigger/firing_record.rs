@@ -53,8 +53,8 @@ fn firing_of<'c>(changes: impl IntoIterator<Item = &'c Change>, id: &FiringId) -
 }
 
 impl Triggers {
-    /// Commits `asks`; answers with the firing that they wrote, if any.
-    pub(super) async fn commit(&self, activation: &Activation, asks: Vec<Operation>) -> Result<Option<Firing>, CommitError> {
+    /// Commits `operations`; answers with the firing that they wrote, if any.
+    pub(super) async fn commit(&self, activation: &Activation, operations: Vec<Operation>) -> Result<Option<Firing>, CommitError> {
         let call = match &activation.by {
             Initiator::Person(confirming) => confirming.call.clone(),
             Initiator::Trigger => None,
@@ -66,7 +66,7 @@ impl Triggers {
             approval: Approval::Agreed,
             call,
             renderer: Renderer::new(move |made| answer(made, &id, now)),
-            ..Draft::new(activation.environment.clone(), activation.author(), asks)
+            ..Draft::new(activation.environment.clone(), activation.author(), operations)
         };
         let changes = match self.inner.environments.submit(draft).await? {
             Outcome::Written(applied) | Outcome::Unchanged(applied) => applied.changes,

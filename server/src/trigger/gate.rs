@@ -37,7 +37,7 @@ impl Triggers {
         let Ok(state) = self.inner.environments.state(&fired.environment) else {
             return;
         };
-        let triggers = state.records.triggers.iter().filter_map(|entry| entry.value().ok());
+        let triggers = state.records.triggers.values();
         for trigger in triggers.filter(|trigger| listens_for(trigger, fired)) {
             let hook = HookName {
                 environment: fired.environment.clone(),

@@ -1,10 +1,9 @@
 //! Messages of firings and deliveries, for people on call.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::problem::Code;
+use ripcord_proto::text::counted_len;
 use ripcord_proto::trigger::{FiringEffects, TriggerAction};
 use ripcord_proto::{FiringId, RollbackId};
 
@@ -42,11 +41,10 @@ pub(super) fn killed(flags: &[String], effects: &FiringEffects, failed: &[String
         message.push_str(". Not killed: ");
         message.push_str(&failed.join("; "));
     }
-    if let Some(kill) = effects.kills.first() {
-        // Writing to a String cannot fail.
-        let _ = write!(message, ". Once fixed: `ripcord restore {kill} --reason \"…\"`");
+    match effects.kills.first() {
+        Some(kill) => format!("{message}. Once fixed: `ripcord restore {kill} --reason \"…\"`"),
+        None => message,
     }
-    message
 }
 
 /// Flags that were killed because they could not be rolled back.
@@ -62,12 +60,12 @@ pub(super) fn rolled_back(id: &RollbackId, flags: usize, target: &str) -> String
 
 /// `1 flag`, `2 flags`.
 pub(super) fn flags(count: usize) -> String {
-    if count == 1 { "1 flag".to_owned() } else { format!("{count} flags") }
+    counted_len(count, "flag", "flags")
 }
 
 /// `1 rollout`, `2 rollouts`.
 pub(super) fn rollouts(count: usize) -> String {
-    if count == 1 { "1 rollout".to_owned() } else { format!("{count} rollouts") }
+    counted_len(count, "rollout", "rollouts")
 }
 
 /// A trigger paused rollouts.

@@ -93,7 +93,7 @@ impl Triggers {
         let Ok(state) = self.inner.environments.state(&hook.environment) else {
             return false;
         };
-        let mut firings = state.records.firings.iter().filter_map(|entry| entry.value().ok());
+        let mut firings = state.records.firings.values();
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
 
@@ -105,12 +105,12 @@ impl Triggers {
         body: &[u8],
         now: Timestamp,
     ) -> Result<HookResponse, DeliveryError> {
-        let told = match genuine.sent {
+        let sent_at = match genuine.sent {
             SentAt::Signed(at) => at,
             SentAt::InBody | SentAt::Unknown => now,
         };
         let payload = signal::parse(body).map_err(DeliveryError::Unreadable)?;
-        let signal = match signal::read(&trigger, &payload, told).map_err(DeliveryError::Unreadable)? {
+        let signal = match signal::read(&trigger, &payload, sent_at).map_err(DeliveryError::Unreadable)? {
             ParsedPayload::Signal(signal) => signal,
             ParsedPayload::NoSignal(why) => return Ok(answer(HookOutcome::Ignored, format!("Nothing was done: {why}"))),
         };

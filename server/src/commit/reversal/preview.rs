@@ -84,7 +84,7 @@ fn killed(step: &FlagReversal, now: &Snapshot) -> Option<KilledFlag> {
 
 /// Kills that latch onto a flag that is given their tag.
 fn latching(to: &Flag, now: &Snapshot) -> Vec<KillId> {
-    let kills = now.kills.iter().filter_map(|entry| entry.value().ok());
+    let kills = now.kills.values();
     let by_tag = kills.filter(|kill| matches!(&kill.scope, KillScope::Tag(tag) if to.tags.contains(tag)));
     by_tag.map(|kill| kill.id.clone()).collect()
 }

@@ -3,9 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
-use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, Revision};
@@ -14,6 +13,7 @@ use super::read_back;
 use crate::clock::SystemClock;
 use crate::environment::fixture::production;
 use crate::store::embedded::{EmbeddedStore, Flush};
+use crate::store::fixture::next_entry;
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, LogName, Store};
 
@@ -46,26 +46,8 @@ fn history(flags: u64, revisions: u64, wanted: &[u64]) -> (Vec<Sealed>, Hashes) 
         };
         let key = FlagKey::new(&format!("flag-{:05}", number % flags)).unwrap();
         let entry = Entry::new(key, flag(number), position).unwrap();
-        let commit = Commit {
-            sequence: head.sequence.next(),
-            epoch: head.epoch,
-            revision: Some(position.revision),
-            at: "2026-11-24T12:00:00Z".parse().unwrap(),
-            actor: Actor::server("test"),
-            origin: Origin {
-                node: "test".to_owned(),
-                address: None,
-                request: None,
-            },
-            reason: Some("the next step".to_owned()),
-            release: None,
-            approved: None,
-            urgent: false,
-            changes: vec![Change::PutFlag(Arc::new(entry))],
-            hash: None,
-            idempotency: None,
-        };
-        let sealed = Sealed::seal(commit, &head.chain).unwrap();
+        let changes = vec![Change::PutFlag(Arc::new(entry))];
+        let sealed = next_entry(&head, head.epoch, Some(position.revision), changes);
         head = head.after(&sealed);
         state.apply(&sealed);
         if wanted.contains(&number) {

@@ -22,7 +22,7 @@ pub struct RollbackDeps {
     pub elsewhere: Arc<dyn PeerOutcomes>,
     pub checks: Checks,
     /// Says whether this node is the leader.
-    pub drivers: LeaderLease,
+    pub lease: LeaderLease,
 }
 
 impl RollbackDeps {

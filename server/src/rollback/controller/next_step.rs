@@ -57,16 +57,16 @@ pub(super) async fn step(deps: &RollbackDeps, environment: &EnvironmentKey, roll
 
 /// How far down the next step goes, and the record as it is after it, but for its revision.
 fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Option<(Option<f64>, Rollback)> {
-    let ladder = rollback.ladder.as_ref()?;
-    let cap = ladder.steps.get(stages::done(ladder)).copied();
+    let stages = rollback.ladder.as_ref()?;
+    let cap = stages.steps.get(stages::done(stages)).copied();
     if cap.is_none() && stages::remaining(rollback) == 0 {
         return None;
     }
     let mut after = rollback.clone();
     after.ladder = Some(Stages {
-        done: ladder.done + 1,
-        next_at: cap.is_some().then(|| now.checked_add(Duration::from_secs(ladder.every_seconds)).unwrap_or(now)),
-        ..ladder.clone()
+        done: stages.done + 1,
+        next_at: cap.is_some().then(|| now.checked_add(Duration::from_secs(stages.every_seconds)).unwrap_or(now)),
+        ..stages.clone()
     });
     after.state = RollbackState::Committed;
     after.confirmation = None;
@@ -84,8 +84,8 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
 pub(super) fn cannot_step(rollback: &Rollback, why: &str, environment: &EnvironmentKey) -> Rollback {
     let mut next = rollback.clone();
     next.state = RollbackState::Failed;
-    if let Some(ladder) = &mut next.ladder {
-        ladder.next_at = None;
+    if let Some(stages) = &mut next.ladder {
+        stages.next_at = None;
     }
     next.message = messages::stuck(&next, why, environment);
     next

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, RollbackId};
+use ripcord_proto::{EnvironmentKey, FlagKey, RollbackId};
 use tokio::sync::watch;
 
 use super::deps::RollbackDeps;
@@ -103,7 +103,7 @@ impl Procedure<'_> {
         }
         let moved = moved(self.states.clone(), &entry);
         tokio::pin!(moved);
-        let Some(token) = self.deps.drivers.hold(self.environment).await else {
+        let Some(token) = self.deps.lease.hold(self.environment).await else {
             // By the time this node becomes the leader, it may have missed part of what happened.
             self.found = Pickup::Inherited;
             let _ = tokio::time::timeout(FOLLOWER_POLL, moved).await;
@@ -163,16 +163,14 @@ impl Procedure<'_> {
     async fn record(&mut self, token: LeaderToken, entry: &Entry<Rollback>, next: Rollback) {
         let state = next.state;
         let was = entry.value().map(|rollback| rollback.state);
-        let told = next.clone();
-        let Ok(put) = Entry::new(self.id.clone(), next, Position::START) else {
+        let Ok(put) = Operation::put_record(self.id.clone(), next.clone(), Expected::Digest(*entry.digest())) else {
             return;
         };
-        let put = Operation::PutRecord(Arc::new(put).into(), Expected::Digest(*entry.digest()));
         let reason = format!("rollback {}: {}", self.id, state.as_str());
-        match self.submit(reason, vec![token.ask(), put], KilledEdit::Refuse).await {
+        match self.submit(reason, vec![token.check(), put], KilledEdit::Refuse).await {
             Ok(_) if was != Ok(state) => {
-                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), message = told.message, "rollback");
-                metrics::record(self.environment, &told);
+                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), message = next.message, "rollback");
+                metrics::record(self.environment, &next);
             }
             Ok(_) => {}
             Err(error) => self.not_committed(error).await,
@@ -191,8 +189,8 @@ impl Procedure<'_> {
         let Ok(rollback) = entry.value() else { return };
         // Writing the record unchanged makes the commit fail if it has changed.
         let unmoved = Operation::PutRecord(Arc::clone(entry).into(), Expected::Digest(*entry.digest()));
-        let asks = vec![token.ask(), unmoved, Operation::Rollback(Box::new(reversal))];
-        match self.submit(reason, asks, killed_edit).await {
+        let operations = vec![token.check(), unmoved, Operation::Rollback(Box::new(reversal))];
+        match self.submit(reason, operations, killed_edit).await {
             Ok(committed) => {
                 let (revision, step) = (committed.position.revision.0, messages::describe_step(&record));
                 tracing::info!(env = %self.environment, rollback = %self.id, revision, step, "rollback step committed");
@@ -209,13 +207,13 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Applied, CommitError> {
+    async fn submit(&self, reason: String, operations: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some(reason),
             killed_edit: allow_killed_edit,
             // A rollback was approved as a whole when it began.
             approval: Approval::Agreed,
-            ..Draft::new(self.environment.clone(), self.deps.drivers.author(), asks)
+            ..Draft::new(self.environment.clone(), self.deps.lease.author(), operations)
         };
         self.deps.environments.commit(draft).await
     }

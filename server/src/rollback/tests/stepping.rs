@@ -3,11 +3,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use ripcord_proto::rollback::RollbackState;
 
-use super::{World, production};
+use super::World;
+use crate::environment::fixture::production;
 use crate::rollback::actions::{self, ResumePace};
 
-/// A ladder of which the first step has been made: `checkout` and `search` are on for everyone, and go down by 50, 25 and 5.
-async fn ladder(world: &World) -> ripcord_proto::RollbackId {
+/// A staged rollback whose first stage is committed: `checkout` and `search` are on for everyone, and go down to 50, 25 and 5 percent.
+async fn staged(world: &World) -> ripcord_proto::RollbackId {
     world.put("search", 0, &[]).await;
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("checkout", 100, &[]).await;
@@ -25,11 +26,11 @@ async fn act(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ladder_goes_down_step_by_step_and_is_confirmed_at_the_target() {
+async fn a_staged_rollback_goes_down_step_by_step_and_is_confirmed_at_the_target() {
     let world = World::new().await;
-    world.drive_alone();
+    world.run_single_controller();
     let began = world.clock.now();
-    let id = ladder(&world).await;
+    let id = staged(&world).await;
     for (done, percent) in [(1, 50), (2, 25), (3, 5), (4, 0)] {
         world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == done).await;
         assert_eq!((world.percent("checkout"), world.percent("search")), (percent, percent));
@@ -42,10 +43,10 @@ async fn a_ladder_goes_down_step_by_step_and_is_confirmed_at_the_target() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ladder_stops_where_it_is_told_to_and_goes_on_when_it_is_told_to() {
+async fn a_staged_rollback_stops_and_resumes_when_a_person_says_so() {
     let world = World::new().await;
-    world.drive_alone();
-    let id = ladder(&world).await;
+    world.run_single_controller();
+    let id = staged(&world).await;
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;
     act(&world, &id, |rollback| actions::stopped(rollback, &production())).await.unwrap();
     tokio::time::sleep(Duration::from_mins(30)).await;
@@ -71,10 +72,10 @@ async fn a_ladder_stops_where_it_is_told_to_and_goes_on_when_it_is_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ladder_that_is_hurried_makes_all_that_is_left_in_one_commit() {
+async fn resuming_now_makes_all_remaining_stages_in_one_commit() {
     let world = World::new().await;
-    world.drive_alone();
-    let id = ladder(&world).await;
+    world.run_single_controller();
+    let id = staged(&world).await;
     world.until_it(&id, |rollback| rollback.confirmation.is_some()).await;
     let before = world.rollback(&id).revision;
     act(&world, &id, |rollback| {
@@ -88,9 +89,9 @@ async fn a_ladder_that_is_hurried_makes_all_that_is_left_in_one_commit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_fails_after_a_step_stops_the_ladder() {
+async fn a_check_that_fails_after_a_stage_stops_the_rollback() {
     let world = World::new().await;
-    world.drive_alone();
+    world.run_single_controller();
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("checkout", 100, &["http://127.0.0.1:9/health"]).await;
     let id = world.roll_back(&["checkout"], good, &[50.0]).await;
@@ -108,10 +109,10 @@ async fn a_check_that_fails_after_a_step_stops_the_ladder() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_person_changes_under_a_ladder_is_left_and_the_rest_goes_on() {
+async fn what_a_person_changes_during_a_staged_rollback_is_kept_and_the_rest_goes_on() {
     let world = World::new().await;
-    world.drive_alone();
-    let id = ladder(&world).await;
+    world.run_single_controller();
+    let id = staged(&world).await;
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;
     world.put("search", 40, &[]).await;
     world.until(&id, RollbackState::Confirmed).await;

@@ -4,7 +4,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use ripcord_proto::rollback::RollbackState;
 
-use super::{Said, World, production};
+use super::World;
+use crate::environment::fixture::production;
+use crate::leader::fixture::FixedNodes;
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_starts_goes_on_from_the_record_and_waits_for_those_who_come_back() {
@@ -13,7 +15,7 @@ async fn a_node_that_starts_goes_on_from_the_record_and_waits_for_those_who_come
     world.put("checkout", 100, &[]).await;
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let began = world.clock.now();
-    world.drive_alone();
+    world.run_single_controller();
     let confirmed = world.until(&id, RollbackState::Confirmed).await;
     let took = world.clock.now().duration_since(began);
     assert!((SignedDuration::from_secs(5)..SignedDuration::from_secs(6)).contains(&took), "{took}");
@@ -21,14 +23,14 @@ async fn a_node_that_starts_goes_on_from_the_record_and_waits_for_those_who_come
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_nodes_one_drives_and_the_other_goes_on_when_it_is_gone() {
+async fn of_two_nodes_one_leads_and_the_other_goes_on_when_it_is_gone() {
     let world = World::new().await;
-    let (of_a, of_b) = (Arc::new(Said::default()), Arc::new(Said::default()));
+    let (of_a, of_b) = (Arc::new(FixedNodes::default()), Arc::new(FixedNodes::default()));
     of_a.alive(&["b"]);
     of_b.alive(&["a"]);
-    let drivers = world.drive("a", of_a.clone());
-    drivers.hold(&production()).await.unwrap();
-    world.drive("b", of_b.clone());
+    let lease = world.run_controller("a", of_a.clone());
+    lease.hold(&production()).await.unwrap();
+    world.run_controller("b", of_b.clone());
     world.put("search", 0, &[]).await;
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("search", 100, &[]).await;

@@ -42,10 +42,10 @@ impl RolloutController {
         })
     }
 
-    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Operation>) -> Draft {
-        let author = self.rollouts.drivers.author();
+    fn draft(&self, rollout: &Rollout, reason: &str, operations: Vec<Operation>) -> Draft {
+        let author = self.rollouts.lease.author();
         let reason = format!("rollout {}: {reason}", rollout.id);
-        commits::draft(&self.environment, author, rollout.plan.release.clone(), reason, asks)
+        commits::draft(&self.environment, author, rollout.plan.release.clone(), reason, operations)
     }
 
     fn submit(&mut self, ids: Vec<RolloutId>, what: CommitKind, draft: Draft) {
@@ -60,7 +60,7 @@ impl RolloutController {
             let submitted = environments.commit(draft);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
-                CommitKind::TakeBack => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
+                CommitKind::RollBack => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
                 CommitKind::Record | CommitKind::Step | CommitKind::Kill => submitted.await,
             };
             let result = result.map(drop);
@@ -76,18 +76,18 @@ impl RolloutController {
         let next = next(rollout, &member);
         let reason = next.reason.clone();
         let Ok(put) = commits::put(&member.entry, next) else { return };
-        let mut draft = self.draft(rollout, &reason, vec![token.ask(), put]);
+        let mut draft = self.draft(rollout, &reason, vec![token.check(), put]);
         // A record alone is no part of the release: a finished one must not keep a rollout from ending.
         draft.release = None;
         self.submit(vec![id.clone()], CommitKind::Record, draft);
     }
 
     /// Records its state if that has changed, and now and then the samples of its gates.
-    pub(super) fn stand(&mut self, token: LeaderToken, id: &RolloutId, standing: RolloutStatus) {
+    pub(super) fn record_status(&mut self, token: LeaderToken, id: &RolloutId, status: RolloutStatus) {
         let now = Instant::now();
         let Some(tracked) = self.tracked.get_mut(id) else { return };
         let Ok(rollout) = tracked.entry.value() else { return };
-        let changed = (rollout.state, rollout.waits_for) != (standing.state, standing.waits_for);
+        let changed = (rollout.state, rollout.waits_for) != (status.state, status.waits_for);
         let counted = tracked
             .gates
             .iter()
@@ -98,7 +98,7 @@ impl RolloutController {
             return;
         }
         tracked.recorded = now;
-        self.record(token, id, |rollout, member| transition::stands(rollout, standing, &member.observed));
+        self.record(token, id, |rollout, member| transition::with_status(rollout, status, &member.observed));
     }
 
     pub(super) fn complete(&mut self, token: LeaderToken, id: &RolloutId) {
@@ -135,7 +135,7 @@ impl RolloutController {
             let busy = self.tracked.get(&other.id).is_none_or(|tracked| tracked.busy);
             if !ready || busy {
                 let behind = format!("{} of {}", other.id, other.plan.flag);
-                return self.stand(token, id, RolloutStatus::waiting(WaitsFor::Release, messages::lockstep(&rollout, &behind)));
+                return self.record_status(token, id, RolloutStatus::waiting(WaitsFor::Release, messages::lockstep(&rollout, &behind)));
             }
             ids.push(other.id.clone());
         }
@@ -157,7 +157,7 @@ impl RolloutController {
     }
 
     /// Rolls back what it moved, with the other rollouts of its release.
-    pub(super) fn take_back(&mut self, token: LeaderToken, id: &RolloutId, reason: &str) {
+    pub(super) fn roll_back(&mut self, token: LeaderToken, id: &RolloutId, reason: &str) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value().cloned() else { return };
         let state = Arc::clone(&self.states.borrow());
@@ -173,16 +173,16 @@ impl RolloutController {
             ids.push(entry.key().clone());
         }
         if let Some(tracked) = self.tracked.get_mut(id) {
-            tracked.back = Some(reason.to_owned());
+            tracked.rolling_back = Some(reason.to_owned());
         }
         let mut draft = self.draft(
             &rollout,
             reason,
-            vec![token.ask(), commits::take_back(members, self.rollouts.drivers.author().actor, self.wall())],
+            vec![token.check(), commits::roll_back(members, self.rollouts.lease.author().actor, self.wall())],
         );
         // A release that was finished in between must not keep exposure from being rolled back.
         draft.release = draft.release.filter(|name| commits::is_open(&state, name));
-        self.submit(ids, CommitKind::TakeBack, draft);
+        self.submit(ids, CommitKind::RollBack, draft);
     }
 
     /// It ends without changing exposure, with the other rollouts of its release.
@@ -206,7 +206,7 @@ impl RolloutController {
         let (environments, environment, author, wall) = (
             self.rollouts.environments.clone(),
             self.environment.clone(),
-            self.rollouts.drivers.author(),
+            self.rollouts.lease.author(),
             self.wall(),
         );
         self.jobs.push(Box::pin(async move {
@@ -218,10 +218,13 @@ impl RolloutController {
                 }
             };
             let result = match aborted(&rollout, &member, &bound, &reason, wall) {
-                Ok(mut asks) => {
-                    asks.insert(0, token.ask());
+                Ok(mut operations) => {
+                    operations.insert(0, token.check());
                     let reason = format!("rollout {}: {reason}", rollout.id);
-                    environments.submit(commits::draft(&environment, author, None, reason, asks)).await.map(drop)
+                    environments
+                        .submit(commits::draft(&environment, author, None, reason, operations))
+                        .await
+                        .map(drop)
                 }
                 Err(error) => Err(error),
             };
@@ -241,22 +244,22 @@ impl RolloutController {
             return;
         }
         (tracked.killed, tracked.busy) = (true, true);
-        let order = KillOrder {
+        let kill_order = KillOrder {
             id: None,
             environment: self.environment.clone(),
-            author: self.rollouts.drivers.author(),
+            author: self.rollouts.lease.author(),
             scope: KillScope::Flag(rollout.plan.flag.clone()),
             reason: Some(format!(
                 "rollout {} could not be rolled back because the store is away: {}",
                 rollout.id,
-                tracked.back.as_deref().unwrap_or_default()
+                tracked.rolling_back.as_deref().unwrap_or_default()
             )),
             call: None,
             renderer: Renderer::default(),
         };
         let (kills, ids) = (self.rollouts.kills.clone(), vec![id.clone()]);
         self.jobs.push(Box::pin(async move {
-            let result = kills.kill(order).await.map(drop);
+            let result = kills.kill(kill_order).await.map(drop);
             JobResult::Commit(CommitResult {
                 ids,
                 what: CommitKind::Kill,
@@ -309,7 +312,7 @@ impl RolloutController {
             // An internal failure counts like a store that is away: neither may leave users exposed.
             Err(error) if matches!(error.kind(), ErrorKind::StoreAway | ErrorKind::Internal) => {
                 again(self, AWAY);
-                if what == CommitKind::TakeBack {
+                if what == CommitKind::RollBack {
                     for id in &ids {
                         self.kill(id);
                     }
@@ -327,7 +330,7 @@ impl RolloutController {
     fn forget_back(&mut self, ids: &[RolloutId]) {
         for id in ids {
             if let Some(tracked) = self.tracked.get_mut(id) {
-                tracked.back = None;
+                tracked.rolling_back = None;
             }
         }
     }
@@ -350,14 +353,14 @@ impl RolloutController {
 /// What ends a rollout and those that are bound to it.
 fn aborted(rollout: &Rollout, member: &ObservedRollout, bound: &[ObservedRollout], reason: &str, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let own = transition::over(rollout, &member.observed, RolloutState::Aborted, reason.to_owned(), now);
-    let mut asks = vec![commits::put(&member.entry, own)?];
+    let mut operations = vec![commits::put(&member.entry, own)?];
     for other in bound {
         if let Ok(record) = other.entry.value() {
             let next = transition::over(record, &other.observed, RolloutState::Aborted, messages::with_sibling(rollout, reason), now);
-            asks.push(commits::put(&other.entry, next)?);
+            operations.push(commits::put(&other.entry, next)?);
         }
     }
-    Ok(asks)
+    Ok(operations)
 }
 
 /// Who committed at a position, and why, as far as the newest entries of the log tell.

@@ -24,15 +24,15 @@ impl RolloutController {
         let mut series: Vec<SeriesQuery> = Vec::new();
         let mut comparisons: Vec<(GateQuery, usize)> = Vec::new();
         for id in due {
-            for (asked, gate) in self.due_gates(id, now) {
+            for (query, gate) in self.due_gates(id, now) {
                 match gate.measure {
-                    Measure::Probe { probe } => self.probe(asked, probe),
-                    Measure::Prometheus(query) => self.query(asked, &query),
+                    Measure::Probe { probe } => self.probe(query, probe),
+                    Measure::Prometheus(measure) => self.query(query, &measure),
                     Measure::Outcome(comparison) => {
-                        let Some(pair) = self.pair(id, asked.gate, &comparison.outcome) else {
+                        let Some(pair) = self.pair(id, query.gate, &comparison.outcome) else {
                             continue;
                         };
-                        comparisons.push((asked, series.len()));
+                        comparisons.push((query, series.len()));
                         series.extend(pair);
                     }
                 }
@@ -62,18 +62,18 @@ impl RolloutController {
             if !watch.is_due(now, held, hold) {
                 continue;
             }
-            watch.asked = true;
+            watch.in_flight = true;
             watch.next = now + gate.every.duration();
             if gate.counts_outcomes() {
                 watch.next = on_the_beat(opened, watch.next).max(now + BEAT);
             }
-            let asked = GateQuery {
+            let query = GateQuery {
                 id: id.clone(),
                 step: rollout.step,
                 gate: place,
                 held,
             };
-            due.push((asked, gate.clone()));
+            due.push((query, gate.clone()));
         }
         due
     }
@@ -94,50 +94,50 @@ impl RolloutController {
         Some([series(rollout.plan.variant.clone()), series(control)])
     }
 
-    fn probe(&mut self, asked: GateQuery, check: Check) {
+    fn probe(&mut self, query: GateQuery, check: Check) {
         let checks = self.rollouts.checks.clone();
         let probe = ScopedCheck {
-            of: format!("rollout {}", asked.id),
+            of: format!("rollout {}", query.id),
             check,
         };
-        let span = self.span(&asked);
+        let span = self.span(&query);
         let job = async move {
             let outcomes = checks.run(&[probe], CheckPhase::After).await;
-            JobResult::Gate(GateAnswer::Probe(asked, outcomes.into_iter().next()))
+            JobResult::Gate(GateAnswer::Probe(query, outcomes.into_iter().next()))
         };
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
-    fn query(&mut self, asked: GateQuery, query: &PrometheusQuery) {
+    fn query(&mut self, query: GateQuery, measure: &PrometheusQuery) {
         let http = self.rollouts.http.clone();
-        let address = query.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
-        let query = query.prometheus.clone();
-        let span = self.span(&asked);
+        let address = measure.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
+        let expression = measure.prometheus.clone();
+        let span = self.span(&query);
         let job = async move {
-            let value = prometheus::ask(&http, address.as_deref(), &query).await;
-            JobResult::Gate(GateAnswer::Value(asked, value))
+            let value = prometheus::ask(&http, address.as_deref(), &expression).await;
+            JobResult::Gate(GateAnswer::Value(query, value))
         };
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
     /// The span of an outgoing request for a gate.
-    fn span(&self, asked: &GateQuery) -> tracing::Span {
-        tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
+    fn span(&self, query: &GateQuery) -> tracing::Span {
+        tracing::debug_span!("gate", env = %self.environment, rollout = %query.id, step = query.step, gate = query.gate)
     }
 
     /// Takes in a result; its rollouts are considered next.
     pub(super) fn answered(&mut self, answer: GateAnswer) -> Vec<RolloutId> {
         let mut ids = Vec::new();
         match answer {
-            GateAnswer::Value(asked, value) => ids.extend(self.take_in(&asked, |gate, watch, moment| {
-                if let Measure::Prometheus(query) = &gate.measure {
-                    watch.measured(gate, query, value, moment);
+            GateAnswer::Value(query, value) => ids.extend(self.take_in(&query, |gate, watch, moment| {
+                if let Measure::Prometheus(measure) = &gate.measure {
+                    watch.measured(gate, measure, value, moment);
                 }
             })),
-            GateAnswer::Probe(asked, outcome) => ids.extend(self.take_in(&asked, |gate, watch, moment| watch.probed(gate, outcome, moment))),
+            GateAnswer::Probe(query, outcome) => ids.extend(self.take_in(&query, |gate, watch, moment| watch.probed(gate, outcome, moment))),
             GateAnswer::Sums(comparisons, nodes) => {
-                for (asked, place) in comparisons {
-                    ids.extend(self.take_in(&asked, |gate, watch, moment| {
+                for (query, place) in comparisons {
+                    ids.extend(self.take_in(&query, |gate, watch, moment| {
                         if let Measure::Outcome(comparison) = &gate.measure {
                             watch.counted(gate, comparison, &nodes, place, moment);
                         }
@@ -148,26 +148,26 @@ impl RolloutController {
         ids
     }
 
-    fn take_in(&mut self, asked: &GateQuery, take: impl FnOnce(&Gate, &mut crate::rollout::gate::GateWatch, ReadingTime)) -> Option<RolloutId> {
+    fn take_in(&mut self, query: &GateQuery, take: impl FnOnce(&Gate, &mut crate::rollout::gate::GateWatch, ReadingTime)) -> Option<RolloutId> {
         let (wall, now) = (self.wall(), Instant::now());
-        let tracked = self.tracked.get_mut(&asked.id)?;
+        let tracked = self.tracked.get_mut(&query.id)?;
         let entry = Arc::clone(&tracked.entry);
-        let rollout = entry.value().ok().filter(|rollout| rollout.step == asked.step)?;
+        let rollout = entry.value().ok().filter(|rollout| rollout.step == query.step)?;
         let held = tracked.held(now);
-        let watch = tracked.gates.get_mut(asked.gate)?.as_mut()?;
+        let watch = tracked.gates.get_mut(query.gate)?.as_mut()?;
         let moment = ReadingTime {
             at: wall,
             instant: now,
             held,
-            asked_at: asked.held,
+            requested_at: query.held,
         };
-        take(rollout.plan.gates.get(asked.gate)?, watch, moment);
+        take(rollout.plan.gates.get(query.gate)?, watch, moment);
         if let Some(reading) = &watch.reading {
             self.metrics.read(reading.verdict);
         }
         let readings = tracked.readings();
-        self.rollouts.live().insert(asked.id.clone(), readings);
-        Some(asked.id.clone())
+        self.rollouts.live().insert(query.id.clone(), readings);
+        Some(query.id.clone())
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) struct CommitResult {
 pub(super) enum CommitKind {
     Record,
     Step,
-    TakeBack,
+    RollBack,
     Kill,
 }
 
@@ -54,7 +54,7 @@ impl CommitKind {
         match self {
             Self::Record => "record",
             Self::Step => "step",
-            Self::TakeBack => "back",
+            Self::RollBack => "rollback",
             Self::Kill => "kill",
         }
     }

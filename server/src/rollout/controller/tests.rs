@@ -10,60 +10,31 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::change::EnvironmentRecord;
-use ripcord_proto::frame::Overlay;
 use ripcord_proto::gate::Arm;
 use ripcord_proto::policy::{Policy, SingletonKey};
+use ripcord_proto::problem::Code;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan, RolloutState};
 use ripcord_proto::rule::Serve;
-use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RolloutId};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, RolloutId};
 use serde_json::{Value, json};
 
 use crate::check::Checks;
-use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation, Renderer};
-use crate::environment::{EnvironmentDeps, Environments, Orphans};
+use crate::clock::Clock as _;
+use crate::clock::fixture::TokioClock;
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation};
+use crate::environment::Environments;
+use crate::environment::fixture::{EnvironmentsBuilder, author_as, production};
 use crate::kill::Kills;
-use crate::leader::{LeaderLease, LiveNodes, SingleNode};
+use crate::leader::fixture::SingleNode;
+use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::reports::{NodeSums, Reports, SeriesQuery, SeriesSums};
 use crate::peer::Peers;
 use crate::rollout::Rollouts;
 use crate::rollout::actions::{self, RolloutAction};
-use crate::snapshot::board::Board;
 use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemDraft, SystemOperation};
-use crate::tasks::TaskSet;
-
-fn production() -> EnvironmentKey {
-    EnvironmentKey::new("production").unwrap()
-}
-
-/// A clock that goes with tokio's, so that paused time is paused for it too.
-#[derive(Debug)]
-struct TestClock {
-    began: Timestamp,
-    since: tokio::time::Instant,
-    /// By how much somebody has set it.
-    set: Mutex<jiff::SignedDuration>,
-}
-
-impl TestClock {
-    fn jump(&self, seconds: i64) {
-        *self.set.lock().unwrap() += jiff::SignedDuration::from_secs(seconds);
-    }
-}
-
-impl crate::clock::Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        self.began + jiff::SignedDuration::try_from(self.since.elapsed()).unwrap() + *self.set.lock().unwrap()
-    }
-}
 
 /// What applications report: so many evaluations a second of each variant, and so many errors among a hundred.
 #[derive(Debug)]
@@ -97,67 +68,40 @@ impl Reports for Traffic {
     }
 }
 
+/// The code that a caller is refused with.
+fn code(refused: &CommitError) -> Code {
+    refused.problem().code
+}
+
+/// Somebody with a key of their own.
 fn author(name: &str, role: Role) -> Author {
-    Author {
-        actor: Actor {
-            name: name.to_owned(),
-            role,
-            key: Some(format!("key_{name}")),
-        },
-        origin: Origin {
-            node: "a".to_owned(),
-            address: None,
-            request: None,
-        },
-    }
+    let mut author = author_as(name, role);
+    author.actor.key = Some(format!("key_{name}"));
+    author
 }
 
 struct World {
     environments: Environments,
     store: Arc<FaultyStore<MemoryStore>>,
-    clock: Arc<TestClock>,
+    clock: Arc<TokioClock>,
     traffic: Arc<Traffic>,
     kills: Kills,
     ids: std::sync::atomic::AtomicU64,
 }
 
 impl World {
-    /// A node that drives, with the flag `checkout`, which serves `off` to all.
+    /// A node that leads, with the flag `checkout`, which serves `off` to all.
     async fn new() -> Self {
-        let world = Self::without_driver().await;
-        world.drive("a", Arc::new(SingleNode));
+        let world = Self::without_controller().await;
+        world.run_controller("a", Arc::new(SingleNode));
         world
     }
 
-    async fn without_driver() -> Self {
-        let since = tokio::time::Instant::now();
-        let clock = Arc::new(TestClock {
-            began: SystemClock.now(),
-            since,
-            set: Mutex::default(),
-        });
+    async fn without_controller() -> Self {
+        let (since, clock) = (tokio::time::Instant::now(), Arc::new(TokioClock::start()));
         let store = FaultyStore::new(MemoryStore::new());
-        let rooms = EnvironmentDeps {
-            store: Arc::clone(&store) as _,
-            board: Arc::new(Board::default()),
-            clock: Arc::clone(&clock) as _,
-            tasks: TaskSet::default(),
-            orphans: Orphans::default(),
-        };
-        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
-        let record = EnvironmentRecord {
-            key: production(),
-            description: None,
-            created: clock.now(),
-        };
-        let draft = SystemDraft {
-            author: author("admin", Role::Admin),
-            reason: None,
-            operations: vec![SystemOperation::CreateEnvironment(record)],
-            call: None,
-            renderer: Renderer::default(),
-        };
-        environments.submit_system(draft).await.unwrap();
+        let builder = EnvironmentsBuilder::new().store(Arc::clone(&store) as _).clock(Arc::clone(&clock) as _);
+        let environments = builder.start().await;
         let world = Self {
             kills: Kills::start(environments.clone(), Journal::in_memory(), Peers::new(Vec::new(), None, None), "a".to_owned()),
             environments,
@@ -173,20 +117,20 @@ impl World {
         world
     }
 
-    fn drive(&self, id: &str, presence: Arc<dyn LiveNodes>) -> Rollouts {
-        let drivers = LeaderLease::new(self.environments.clone(), presence, id, id);
+    fn run_controller(&self, id: &str, live_nodes: Arc<dyn LiveNodes>) -> Rollouts {
+        let lease = LeaderLease::new(self.environments.clone(), live_nodes, id, id);
         let checks = Checks::new(Arc::clone(&self.clock) as _);
-        Rollouts::start(self.environments.clone(), drivers, self.kills.clone(), checks, Arc::clone(&self.traffic) as _)
+        Rollouts::start(self.environments.clone(), lease, self.kills.clone(), checks, Arc::clone(&self.traffic) as _)
     }
 
     fn serves(&self, rates: &[(&'static str, u64, u64)]) {
         *self.traffic.rates.lock().unwrap() = rates.to_vec();
     }
 
-    async fn submit(&self, who: Author, asks: Vec<Operation>) -> Result<Applied, CommitError> {
+    async fn submit(&self, who: Author, operations: Vec<Operation>) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
-            ..Draft::new(production(), who, asks)
+            ..Draft::new(production(), who, operations)
         };
         self.environments.commit(draft).await
     }
@@ -201,8 +145,7 @@ impl World {
     }
 
     async fn policy(&self, policy: Policy) {
-        let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
-        let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
+        let put = Operation::put_record(SingletonKey, policy, Expected::Anything).unwrap();
         self.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
     }
 
@@ -282,16 +225,5 @@ impl World {
     /// Whole seconds since the test began.
     fn second(&self) -> u64 {
         self.traffic.since.elapsed().as_secs()
-    }
-}
-
-/// The nodes that are said to be alive.
-#[derive(Debug, Default)]
-struct Said(Mutex<BTreeSet<String>>);
-
-impl LiveNodes for Said {
-    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
-        let said = self.0.lock().unwrap().clone();
-        Box::pin(std::future::ready(Some(said)))
     }
 }

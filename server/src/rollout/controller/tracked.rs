@@ -1,4 +1,4 @@
-//! A rollout as a node that drives holds it in memory, beside its record.
+//! A rollout as the leader holds it in memory, beside its record.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) struct TrackedRollout {
     /// Whether a commit is under way.
     pub(super) busy: bool,
     /// Why it is rolled back, once that is decided.
-    pub(super) back: Option<String>,
+    pub(super) rolling_back: Option<String>,
     /// Whether its flag was killed because it could not be rolled back.
     pub(super) killed: bool,
     /// When the samples of its gates were last recorded.
@@ -42,7 +42,7 @@ impl TrackedRollout {
             judged: (0, None),
             gates: Vec::new(),
             busy: false,
-            back: None,
+            rolling_back: None,
             killed: false,
             recorded: now,
             due: None,
@@ -103,16 +103,16 @@ impl TrackedRollout {
     /// What was seen of the step.
     pub(super) fn observed(&self) -> StepObservations {
         let plan = self.entry.value().map(|rollout| rollout.plan.gates.as_slice()).unwrap_or_default();
-        let looks = self.gates.iter().zip(plan).filter_map(|(watch, gate)| {
-            let looks = watch.as_ref().map(|watch| watch.looks.clone()).filter(|looks| !looks.is_empty())?;
+        let histories = self.gates.iter().zip(plan).filter_map(|(watch, gate)| {
+            let samples = watch.as_ref().map(|watch| watch.samples.clone()).filter(|samples| !samples.is_empty())?;
             Some(GateHistory {
                 gate: gate.name.clone(),
-                looks,
+                looks: samples,
             })
         });
         StepObservations {
             gates: self.readings(),
-            looks: looks.collect(),
+            histories: histories.collect(),
         }
     }
 }

@@ -66,8 +66,8 @@ fn after(rollout: &Rollout, seconds: u64, verdicts: [GateVerdict; 2], read_at: u
 }
 
 fn state(next: &RolloutDecision) -> (RolloutState, Option<WaitsFor>) {
-    let RolloutDecision::Stay(standing) = next else { panic!("{next:?}") };
-    (standing.state, standing.waits_for)
+    let RolloutDecision::Stay(status) = next else { panic!("{next:?}") };
+    (status.state, status.waits_for)
 }
 
 const FINE: [GateVerdict; 2] = [GateVerdict::Pass, GateVerdict::Pass];
@@ -93,7 +93,7 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
     let rollout = rollout(1);
     let taken = after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Fail], 1);
     assert!(
-        matches!(&taken, RolloutDecision::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
+        matches!(&taken, RolloutDecision::RollBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
         "{taken:?}"
     );
     assert!(matches!(
@@ -110,7 +110,7 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
         "held is held"
     );
     assert!(
-        matches!(after(&paused, 1, [GateVerdict::Fail, GateVerdict::Pass], 1), RolloutDecision::TakeBack(_)),
+        matches!(after(&paused, 1, [GateVerdict::Fail, GateVerdict::Pass], 1), RolloutDecision::RollBack(_)),
         "users are still exposed"
     );
 }
@@ -129,7 +129,7 @@ fn silence_never_passes() {
     assert!(
         matches!(
             after(&rollout, 660, [GateVerdict::Samples, GateVerdict::Pass], 660),
-            RolloutDecision::TakeBack(_)
+            RolloutDecision::RollBack(_)
         ),
         "ten minutes after the hold"
     );
@@ -145,7 +145,7 @@ fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_f
     );
     assert!(matches!(
         after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Pass], 1),
-        RolloutDecision::TakeBack(_)
+        RolloutDecision::RollBack(_)
     ));
     rollout.approvals.push(Approval { step: 2, word: word() });
     assert_eq!(after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1), RolloutDecision::EnterStep);

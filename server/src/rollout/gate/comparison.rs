@@ -25,11 +25,14 @@ pub(in crate::rollout) fn judge(comparison: &OutcomeComparison, figures: &Figure
             ComparedTo::Limit(limit) => rates(limit, alpha).is_above(treatment),
         },
     };
-    let said = said(comparison, figures);
+    let summary = summary(comparison, figures);
     if failed {
-        (GateVerdict::Fail, format!("{said}: {}, {} sure", too_much(comparison), comparison.confidence))
+        (
+            GateVerdict::Fail,
+            format!("{summary}: {}, {} sure", too_much(comparison), comparison.confidence),
+        )
     } else {
-        (GateVerdict::Pass, said)
+        (GateVerdict::Pass, summary)
     }
 }
 
@@ -59,7 +62,7 @@ fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> 
 }
 
 /// The figures: `3.00% errors of 5000 against 1.00% of 5000 for the control`.
-fn said(comparison: &OutcomeComparison, figures: &Figures) -> String {
+fn summary(comparison: &OutcomeComparison, figures: &Figures) -> String {
     let Figures { treatment, control, .. } = *figures;
     let (own, its) = match &comparison.outcome {
         OutcomeMeasure::Error => (format!("{} errors of {}", percent(treatment), treatment.served), percent(control)),
@@ -88,7 +91,8 @@ fn too_much(comparison: &OutcomeComparison) -> String {
         (OutcomeMeasure::Error | OutcomeMeasure::Latency(_), ComparedTo::Control(margin)) => {
             let points = margin.to_string();
             let points = points.trim_end_matches('%');
-            format!("worse by more than {points} point{}", if points == "1" { "" } else { "s" })
+            let noun = if points == "1" { "point" } else { "points" };
+            format!("worse by more than {points} {noun}")
         }
         (OutcomeMeasure::Number(_, ripcord_proto::gate::WorseDirection::Lower), ComparedTo::Limit(limit)) => format!("below {limit}"),
         (OutcomeMeasure::Error | OutcomeMeasure::Latency(_) | OutcomeMeasure::Number(..), ComparedTo::Limit(limit)) => format!("above {limit}"),

@@ -18,8 +18,8 @@ pub(in crate::rollout) async fn ask(http: &reqwest::Client, address: Option<&str
     let Some(address) = address else {
         return Err("no Prometheus address is configured: set the gate's \"url\", or \"prometheus\" in the environment's policy".to_owned());
     };
-    let asked = tokio::time::timeout(PATIENCE, get(http, address, query)).await;
-    let text = asked.unwrap_or_else(|_| Err(format!("Prometheus did not answer within {} s", PATIENCE.as_secs())))?;
+    let answer = tokio::time::timeout(PATIENCE, get(http, address, query)).await;
+    let text = answer.unwrap_or_else(|_| Err(format!("Prometheus did not answer within {} s", PATIENCE.as_secs())))?;
     value_of(&text)
 }
 

@@ -11,7 +11,7 @@ use super::{comparison, prometheus, reading};
 use crate::outcome::reports::{NodeSums, SeriesSums};
 
 /// Most samples that are kept of a step; of more, every other one.
-const LOOKS: usize = 64;
+const SAMPLES: usize = 64;
 
 /// A gate while a step is held.
 #[derive(Debug)]
@@ -19,13 +19,13 @@ pub(in crate::rollout) struct GateWatch {
     /// When it is read next.
     pub(in crate::rollout) next: Instant,
     /// Whether an answer is awaited.
-    pub(in crate::rollout) asked: bool,
+    pub(in crate::rollout) in_flight: bool,
     /// Its latest reading.
     pub(in crate::rollout) reading: Option<GateReading>,
     /// How long the step had been held then.
     pub(in crate::rollout) read_at: HumanDuration,
     /// Its samples, thinned out.
-    pub(in crate::rollout) looks: Vec<GateSample>,
+    pub(in crate::rollout) samples: Vec<GateSample>,
     stride: usize,
     count: usize,
     tally: GateTally,
@@ -44,10 +44,10 @@ impl GateWatch {
         };
         Self {
             next: now,
-            asked: false,
+            in_flight: false,
             reading: recorded.cloned(),
             read_at: HumanDuration::ZERO,
-            looks: Vec::new(),
+            samples: Vec::new(),
             stride: 1,
             count: 0,
             tally,
@@ -58,7 +58,7 @@ impl GateWatch {
 
     /// Whether it is due: its time has come, or the hold is over and it was not read since.
     pub(in crate::rollout) fn is_due(&self, now: Instant, held: HumanDuration, hold: HumanDuration) -> bool {
-        !self.asked && (self.next <= now || (held >= hold && self.read_at < hold))
+        !self.in_flight && (self.next <= now || (held >= hold && self.read_at < hold))
     }
 
     /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
@@ -75,8 +75,8 @@ impl GateWatch {
         let failed = self.reading.clone().filter(|reading| reading.verdict == GateVerdict::Fail);
         let mut made = failed.unwrap_or_else(|| reading(gate, verdict, detail, moment.at));
         made.figures = Some(figures);
-        self.look(moment.held, |look| look.figures = Some(figures));
-        self.said(made, moment);
+        self.sample(moment.held, |sample| sample.figures = Some(figures));
+        self.set_reading(made, moment);
     }
 
     /// Takes in a value, or why there is none.
@@ -87,7 +87,7 @@ impl GateWatch {
                 self.wrong_since = wrong_since;
                 let lasting = wrong_since.map(|since| moment.instant.saturating_duration_since(since));
                 let (verdict, detail) = prometheus::judge(query, value, lasting);
-                self.look(moment.held, |look| look.value = Some(value));
+                self.sample(moment.held, |sample| sample.value = Some(value));
                 GateReading {
                     value: Some(value),
                     ..reading(gate, verdict, detail, moment.at)
@@ -95,7 +95,7 @@ impl GateWatch {
             }
             Err(why) => reading(gate, GateVerdict::Unknown, why, moment.at),
         };
-        self.said(made, moment);
+        self.set_reading(made, moment);
     }
 
     /// Takes in the outcome of a probe.
@@ -107,29 +107,29 @@ impl GateWatch {
             }
             None => reading(gate, GateVerdict::Unknown, "it was not queried".to_owned(), moment.at),
         };
-        self.said(made, moment);
+        self.set_reading(made, moment);
     }
 
-    fn said(&mut self, made: GateReading, moment: ReadingTime) {
-        self.asked = false;
-        self.read_at = moment.asked_at;
+    fn set_reading(&mut self, made: GateReading, moment: ReadingTime) {
+        self.in_flight = false;
+        self.read_at = moment.requested_at;
         self.reading = Some(made);
     }
 
-    fn look(&mut self, held: HumanDuration, fill: impl FnOnce(&mut GateSample)) {
+    fn sample(&mut self, held: HumanDuration, fill: impl FnOnce(&mut GateSample)) {
         if self.count.is_multiple_of(self.stride) {
-            let mut look = GateSample {
+            let mut sample = GateSample {
                 after_ms: held.millis(),
                 figures: None,
                 value: None,
             };
-            fill(&mut look);
-            self.looks.push(look);
+            fill(&mut sample);
+            self.samples.push(sample);
         }
         self.count += 1;
-        if self.looks.len() > LOOKS {
+        if self.samples.len() > SAMPLES {
             let mut keep = false;
-            self.looks.retain(|_| {
+            self.samples.retain(|_| {
                 keep = !keep;
                 keep
             });
@@ -147,6 +147,6 @@ pub(in crate::rollout) struct ReadingTime {
     pub(in crate::rollout) instant: Instant,
     /// How long the step has been held.
     pub(in crate::rollout) held: HumanDuration,
-    /// How long it had been held when the question was asked.
-    pub(in crate::rollout) asked_at: HumanDuration,
+    /// How long it had been held when it was requested.
+    pub(in crate::rollout) requested_at: HumanDuration,
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::rollout::actions;
 
 /// A rollout of one gate whose first step is over, and what the gate went by in it.
-fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
+fn rollout(gate: &Value, samples: &[(u64, u64)]) -> Rollout {
     let mut gate = gate.clone();
     gate["name"] = json!("g");
     gate["on_fail"] = json!("hold");
@@ -21,7 +21,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
         reason: None,
     };
     let mut rollout = actions::begun(RolloutPlan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
-    let look = |(after_ms, errors): &(u64, u64)| GateSample {
+    let sample = |(after_ms, errors): &(u64, u64)| GateSample {
         after_ms: *after_ms,
         figures: Some(Figures {
             treatment: Arm::new(5_000, *errors),
@@ -37,7 +37,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
         gates: Vec::new(),
         looks: vec![GateHistory {
             gate: "g".to_owned(),
-            looks: looks.iter().map(look).collect(),
+            looks: samples.iter().map(sample).collect(),
         }],
     });
     rollout

@@ -86,7 +86,7 @@ proptest! {
                 prop_assert!(was != Some("on") || is.as_deref() == Some("on"));
             }
             prop_assert!(untouched(&made.flag, &made.moved).is_ok());
-            prop_assert_eq!(&take_back(&made.flag, &made.moved).unwrap(), &flag, "going back is what it was");
+            prop_assert_eq!(&revert(&made.flag, &made.moved).unwrap(), &flag, "going back is what it was");
             before = now;
             at = (made.flag, Some(made.moved));
         }

@@ -41,7 +41,7 @@ fn a_step_moves_the_split_that_is_there() {
         json!([{"id": "rollout", "serve": {"split": [{"variant": "on", "weight": "10%"}, {"variant": "off", "weight": "90%"}]}}])
     );
     assert!(untouched(&made.flag, &made.moved).is_ok());
-    assert_eq!(take_back(&made.flag, &made.moved).unwrap(), before);
+    assert_eq!(revert(&made.flag, &made.moved).unwrap(), before);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_flag_without_a_split_gets_a_rule_and_loses_it_again() {
             {"id": "rollout", "serve": {"split": [{"variant": "on", "weight": "100%"}, {"variant": "off", "weight": "0%"}]}},
         ])
     );
-    assert_eq!(take_back(&made.flag, &made.moved).unwrap(), before);
+    assert_eq!(revert(&made.flag, &made.moved).unwrap(), before);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn going_back_keeps_what_others_changed_meanwhile() {
     edited
         .rules
         .insert(0, Rule::from_value(&json!({"when": {"segment": "staff"}, "serve": "on"})).unwrap());
-    let back = take_back(&edited, &made.moved).unwrap();
+    let back = revert(&edited, &made.moved).unwrap();
     assert_eq!(back.description.as_deref(), Some("new words"));
     assert_eq!(rules(&back), json!([{"when": {"segment": "staff"}, "serve": "on"}]));
 }

@@ -1,13 +1,11 @@
-use std::sync::Arc;
-
-use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position};
 use ripcord_sdk::Context;
 use ripcord_sdk::engine::SinceContact;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Publisher;
@@ -15,6 +13,7 @@ use crate::commit::state::EnvironmentState;
 use crate::commit::traits::{LogState as _, Sink as _};
 use crate::snapshot::board::Board;
 use crate::snapshot::fixture::{flag, kill};
+use crate::store::fixture::next_entry;
 
 struct Case {
     state: EnvironmentState,
@@ -34,26 +33,8 @@ impl Case {
     fn commit(&self, key: &str) -> (Sealed, EnvironmentState) {
         let position = Position::new(1, 1);
         let key = FlagKey::new(key).unwrap();
-        let commit = Commit {
-            sequence: self.state.head.sequence.next(),
-            epoch: position.epoch,
-            revision: Some(position.revision),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            actor: Actor::server("test"),
-            origin: Origin {
-                node: "test".to_owned(),
-                address: None,
-                request: None,
-            },
-            reason: None,
-            release: None,
-            approved: None,
-            urgent: false,
-            changes: vec![Change::PutFlag(Arc::new(Entry::new(key, flag(true), position).unwrap()))],
-            hash: None,
-            idempotency: None,
-        };
-        let sealed = Sealed::seal(commit, &self.state.head.chain).unwrap();
+        let changes = vec![Change::PutFlag(Arc::new(Entry::new(key, flag(true), position).unwrap()))];
+        let sealed = next_entry(&self.state.head, position.epoch, Some(position.revision), changes);
         let after = self.state.after(&sealed);
         (sealed, after)
     }

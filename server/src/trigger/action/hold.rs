@@ -37,7 +37,7 @@ impl HoldScope {
 
 /// The running rollouts that a hold would pause.
 pub(in crate::trigger) fn live(state: &EnvironmentState, held: &HoldScope) -> Vec<RolloutId> {
-    let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
+    let rollouts = state.records.rollouts.values();
     let goes_on = |rollout: &&Rollout| !rollout.state.is_final() && rollout.state != RolloutState::Paused;
     rollouts
         .filter(goes_on)
@@ -80,10 +80,10 @@ impl Triggers {
                         at: activation.now,
                         reason: Some(activation.signal.summary.clone()),
                     };
-                    let mut asks: Vec<Operation> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
+                    let mut operations: Vec<Operation> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
                     let firing = activation.firing(before.as_deref(), result(paused));
-                    asks.extend(put(&state.records, firing, expected, activation.now)?);
-                    Ok(asks)
+                    operations.extend(put(&state.records, firing, expected, activation.now)?);
+                    Ok(operations)
                 }
                 ActivationVerdict::Restrain(restraint) => {
                     let preview = Preview {

@@ -42,8 +42,8 @@ impl Triggers {
     /// Kills each of `scopes`, side by side.
     pub(super) async fn pull(&self, activation: &Activation, scopes: Vec<KillScope>, why: &str) -> KillResults {
         let pulls = scopes.into_iter().map(|scope| async move {
-            let order = order(activation, &scope, why);
-            (scope, self.inner.kills.kill(order).await)
+            let kill_order = kill_order(activation, &scope, why);
+            (scope, self.inner.kills.kill(kill_order).await)
         });
         let mut pulled = KillResults::default();
         for (scope, result) in join_all(pulls).await {
@@ -64,7 +64,7 @@ impl Triggers {
     }
 }
 
-fn order(activation: &Activation, scope: &KillScope, why: &str) -> KillOrder {
+fn kill_order(activation: &Activation, scope: &KillScope, why: &str) -> KillOrder {
     KillOrder {
         id: Some(activation.kill_id(&scope.to_string())),
         environment: activation.environment.clone(),

@@ -46,12 +46,12 @@ enum RollbackStopped {
 impl Triggers {
     pub(super) async fn roll_back(&self, activation: Activation, back: &TriggerRollback, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let state = self.inner.environments.state(&activation.environment)?;
-        let order = match order(&state, back, &activation) {
-            Ok(order) => order,
+        let spec = match spec(&state, back, &activation) {
+            Ok(spec) => spec,
             Err(why) => return self.held_instead(activation, HoldScope::Flags(BTreeSet::new()), &why, guard).await,
         };
         let author = activation.author();
-        let preparing = rollback::prepare(&self.inner.environments, &activation.environment, &author, &order);
+        let preparing = rollback::prepare(&self.inner.environments, &activation.environment, &author, &spec);
         let prepared = match tokio::time::timeout(PATIENCE, preparing).await {
             Ok(Ok(prepared)) => Ok(prepared),
             Ok(Err(error)) => Err(stopped(&error.into())),
@@ -67,9 +67,9 @@ impl Triggers {
         };
         let flags = prepared.as_ref().map(moved).unwrap_or_default();
         match stopped {
-            RollbackStopped::Refused(why) => self.held_instead(activation, scope_of(&order.scope, flags), &why, guard).await,
+            RollbackStopped::Refused(why) => self.held_instead(activation, scope_of(&spec.scope, flags), &why, guard).await,
             RollbackStopped::StoreAway(why) => {
-                let scopes = scopes(&state, &order.scope, prepared.as_ref().map(|_| flags));
+                let scopes = scopes(&state, &spec.scope, prepared.as_ref().map(|_| flags));
                 let pulled = self
                     .pull(
                         &activation,
@@ -143,8 +143,8 @@ impl Triggers {
             }
             ActivationVerdict::Restrain(_) | ActivationVerdict::Nothing => Err(CommitError::RecordMoved(RecordKey::Firing(asking.id()))),
         };
-        let asks = vec![Operation::DecideNow(Precheck::new(decide)), Operation::Rollback(Box::new(reversal))];
-        match tokio::time::timeout(PATIENCE, self.commit(activation, asks)).await {
+        let operations = vec![Operation::DecideNow(Precheck::new(decide)), Operation::Rollback(Box::new(reversal))];
+        match tokio::time::timeout(PATIENCE, self.commit(activation, operations)).await {
             Ok(Ok(Some(firing))) => Ok(RollbackResult::Committed(Box::new(firing))),
             Ok(Ok(None) | Err(CommitError::RecordMoved(RecordKey::Firing(_)))) => Ok(RollbackResult::Superseded),
             // A person who was too late gets the reason.
@@ -182,8 +182,8 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
     })
 }
 
-/// The order of a rollback, or why there is none.
-pub(in crate::trigger) fn order(state: &EnvironmentState, back: &TriggerRollback, activation: &Activation) -> Result<RollbackSpec, String> {
+/// The specification of a rollback, or why there is none.
+pub(in crate::trigger) fn spec(state: &EnvironmentState, back: &TriggerRollback, activation: &Activation) -> Result<RollbackSpec, String> {
     let scope = match &back.scope {
         TriggerRollbackScope::OpenRelease => {
             let release = decision::open_release(&state.records).ok_or_else(|| "no release is open".to_owned())?;
@@ -199,7 +199,7 @@ pub(in crate::trigger) fn order(state: &EnvironmentState, back: &TriggerRollback
         segment: None,
         steps: Vec::new(),
         every_seconds: 0,
-        latitude: RollbackOptions::default(),
+        options: RollbackOptions::default(),
         acknowledged: BTreeSet::new(),
         reason: Some(activation.why()),
         detected: Some(activation.signal.at),
@@ -236,7 +236,7 @@ fn scopes(state: &EnvironmentState, scope: &RollbackScope, moved: Option<BTreeSe
             let details = release.map(|release| &release.details);
             let tags = details.iter().flat_map(|details| details.tags.iter().cloned().map(KillScope::Tag));
             let named = details.iter().flat_map(|details| details.flags.iter().cloned());
-            let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
+            let rollouts = state.records.rollouts.values();
             let moving = rollouts
                 .filter(|rollout| rollout.plan.release.as_ref() == Some(name))
                 .map(|rollout| rollout.plan.flag.clone());

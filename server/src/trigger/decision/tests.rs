@@ -190,23 +190,23 @@ fn mode_and_state_decide_what_firing_means() {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct Alert {
     activation: i64,
     phase: SignalPhase,
 }
 
 proptest! {
-    /// Alerts of one group begin at 100, 300, … and end at 200, 400, …; they are told in any order, any number of times.
+    /// Alerts of one group begin at 100, 300, … and end at 200, 400, …; they arrive in any order, any number of times.
     #[test]
-    fn in_any_order_no_incident_is_acted_on_twice(told in proptest::collection::vec((0_i64..4, any::<bool>()), 0..40)) {
+    fn in_any_order_no_incident_is_acted_on_twice(alerts in proptest::collection::vec((0_i64..4, any::<bool>()), 0..40)) {
         let (trigger, mut records) = (trigger(&json!({"cooldown": "0s", "max_per_hour": 1_000})), records(TriggerMode::Automatic));
         let mut acted: BTreeMap<i64, u32> = BTreeMap::new();
-        for (place, (activation, begins)) in told.into_iter().enumerate() {
-            let told = Told { activation, phase: if begins { SignalPhase::Firing } else { SignalPhase::Resolved } };
-            let second = told.activation * 200 + if begins { 100 } else { 200 };
+        for (place, (activation, begins)) in alerts.into_iter().enumerate() {
+            let alert = Alert { activation, phase: if begins { SignalPhase::Firing } else { SignalPhase::Resolved } };
+            let second = alert.activation * 200 + if begins { 100 } else { 200 };
             let now = 10_000 + i64::try_from(place).unwrap();
-            if take(&mut records, &trigger, &signal(told.phase, "g", second), now) == SignalDecision::Act {
-                *acted.entry(told.activation).or_default() += 1;
+            if take(&mut records, &trigger, &signal(alert.phase, "g", second), now) == SignalDecision::Act {
+                *acted.entry(alert.activation).or_default() += 1;
             }
         }
         prop_assert!(acted.values().all(|times| *times == 1), "{acted:?}");

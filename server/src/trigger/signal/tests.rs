@@ -10,15 +10,15 @@ use crate::trigger::crud;
 
 fn trigger(source: &Value, conditions: &Value) -> Trigger {
     let request = json!({"name": "t", "source": source, "action": {"hold": {}}, "conditions": conditions});
-    crud::new_trigger(&TriggerRequest::from_value(&request).unwrap(), Actor::server("a"), told()).trigger
+    crud::new_trigger(&TriggerRequest::from_value(&request).unwrap(), Actor::server("a"), received()).trigger
 }
 
-fn told() -> Timestamp {
+fn received() -> Timestamp {
     "2026-01-05T12:00:00Z".parse().unwrap()
 }
 
 fn read_as(source: &Value, conditions: &Value, payload: &Value) -> ParsedPayload {
-    read(&trigger(source, conditions), payload, told()).unwrap()
+    read(&trigger(source, conditions), payload, received()).unwrap()
 }
 
 fn signal(reading: ParsedPayload) -> Signal {
@@ -91,7 +91,7 @@ fn only_alerts_that_are_labelled_as_asked_count() {
 #[test]
 fn a_clock_that_is_ahead_does_not_date_a_signal_into_the_future() {
     let payload = webhook(&[alert("resolved", "search", "2026-01-05T10:00:00Z", "2036-01-05T10:00:00Z")]);
-    assert_eq!(signal(read_as(&json!("alertmanager"), &json!({}), &payload)).at, told());
+    assert_eq!(signal(read_as(&json!("alertmanager"), &json!({}), &payload)).at, received());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn one_place_of_any_json_says_how_things_are() {
     assert_eq!(signal(read_as(&source, &json!({}), &payload(json!(0.05)))).phase, SignalPhase::Resolved);
     assert!(nothing(read_as(&source, &json!({"labels": {"service": "search"}}), &payload(json!(1)))).contains("search"));
     for unclear in [payload(json!("much")), json!({}), json!([]), json!(null)] {
-        assert!(read(&trigger(&source, &json!({})), &unclear, told()).is_err(), "{unclear}");
+        assert!(read(&trigger(&source, &json!({})), &unclear, received()).is_err(), "{unclear}");
     }
 }
 
@@ -144,7 +144,7 @@ fn what_is_no_signal_is_refused_with_what_is_missing() {
         (json!("pagerduty"), json!({"event_action": "explode"}), "event_action"),
         (json!("pagerduty"), json!({}), "event_action"),
     ] {
-        let faults = read(&trigger(&source, &json!({})), &payload, told()).unwrap_err().to_string();
+        let faults = read(&trigger(&source, &json!({})), &payload, received()).unwrap_err().to_string();
         assert!(faults.contains(names), "{payload}: {faults}");
     }
 }
@@ -195,7 +195,7 @@ proptest! {
     #[test]
     fn no_payload_makes_a_reader_fall_over(payload in any_json()) {
         for source in [json!("alertmanager"), json!("pagerduty"), json!({"json": {"pointer": "/alerts", "equals": true}})] {
-            let _ = read(&trigger(&source, &json!({"labels": {"a": "b"}})), &payload, told());
+            let _ = read(&trigger(&source, &json!({"labels": {"a": "b"}})), &payload, received());
         }
     }
 

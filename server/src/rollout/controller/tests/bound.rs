@@ -1,5 +1,7 @@
 //! Rollouts of one release move and go back together.
 
+use ripcord_proto::rollout::WaitsFor;
+
 use super::*;
 
 async fn two(world: &World) -> [RolloutId; 2] {
@@ -16,8 +18,7 @@ async fn release(world: &World) {
     let release = json!({"name": "web-1", "baseline": "before-web-1", "state": "open", "by": {"name": "p", "role": "pipeline"},
         "at": world.clock.now(), "commits": 0});
     let release: ripcord_proto::release::Release = serde_json::from_value(release).unwrap();
-    let entry = Entry::new(release.name.clone(), release, Position::START).unwrap();
-    let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Absent);
+    let put = Operation::put_record(release.name.clone(), release, Expected::Absent).unwrap();
     world.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
 }
 
@@ -27,7 +28,11 @@ async fn the_faster_one_waits_and_both_step_in_one_commit() {
     release(&world).await;
     let [first, second] = two(&world).await;
     let waiting = world.until(&first, RolloutState::Waiting).await;
-    assert!(waiting.reason.contains(second.as_str()), "{}", waiting.reason);
+    assert_eq!(waiting.waits_for, Some(WaitsFor::Release));
+    assert_eq!(
+        waiting.reason,
+        format!("step 2 of 2 (50%) starts together with the other rollouts of its release; waiting for rollout {second} of other")
+    );
     world.until_step(&first, 2).await;
     assert_eq!(world.rollout(&first).position, world.rollout(&second).position, "one commit");
     assert_eq!((world.percent("checkout"), world.percent("other")), (50, 50));
@@ -43,9 +48,6 @@ async fn they_go_back_together() {
     let (first, second) = (world.rollout(&first), world.rollout(&second));
     assert_eq!((first.state, second.state), (RolloutState::RolledBack, RolloutState::RolledBack));
     assert_eq!(first.position, second.position);
-    assert!(
-        second.reason.contains(&format!("rollout {} of checkout in the same release", first.id)),
-        "{}",
-        second.reason
-    );
+    assert!(first.rollback.is_some());
+    assert_eq!(first.rollback, second.rollback, "one rollback of both");
 }

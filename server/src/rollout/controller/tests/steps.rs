@@ -1,6 +1,9 @@
 //! Steps: when they are taken, once each, by whom.
 
+use ripcord_proto::rollout::WaitsFor;
+
 use super::*;
+use crate::leader::fixture::FixedNodes;
 
 #[tokio::test(start_paused = true)]
 async fn steps_are_taken_when_they_are_due_and_the_last_is_held_to_its_end() {
@@ -46,7 +49,8 @@ async fn a_flag_is_moved_by_one_rollout_at_a_time_and_one_that_cannot_follow_is_
         )
         .await;
     let refused = world.try_start(&["10% for 1h"], &json!({"flag": "twenty"})).await.unwrap_err();
-    assert!(refused.to_string().contains("steps[0].to: would lower"), "{refused}");
+    let problem = refused.problem();
+    assert_eq!((problem.code, &*problem.errors[0].path), (Code::Invalid, "steps[0].to"), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +67,7 @@ async fn a_step_waits_for_its_window_and_for_its_beginning() {
     let window = json!({"window": {"hours": format!("{:02}:00-{:02}:30", hours.hour(), hours.hour()), "zone": "UTC"}});
     let id = world.start(&["2% for 1s"], &window).await;
     let waiting = world.until(&id, RolloutState::Waiting).await;
-    assert!(waiting.reason.contains("starts when the window opens"), "{}", waiting.reason);
+    assert_eq!(waiting.waits_for, Some(WaitsFor::Window));
     assert_eq!(world.percent("checkout"), 1);
     world.until_step(&id, 1).await;
     let now = jiff::tz::TimeZone::UTC.to_datetime(world.clock.now());
@@ -71,19 +75,19 @@ async fn a_step_waits_for_its_window_and_for_its_beginning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_nodes_one_drives_and_the_other_goes_on_when_it_is_gone() {
-    let world = World::without_driver().await;
-    let (of_a, of_b) = (Arc::new(Said::default()), Arc::new(Said::default()));
-    of_a.0.lock().unwrap().insert("b".to_owned());
-    of_b.0.lock().unwrap().insert("a".to_owned());
-    world.drive("a", of_a);
+async fn of_two_nodes_one_leads_and_the_other_goes_on_when_it_is_gone() {
+    let world = World::without_controller().await;
+    let (of_a, of_b) = (Arc::new(FixedNodes::default()), Arc::new(FixedNodes::default()));
+    of_a.alive(&["b"]);
+    of_b.alive(&["a"]);
+    world.run_controller("a", of_a);
     let id = world.start(&["1% for 10s", "10% for 10s", "50% for 10s"], &json!({})).await;
     world.until_step(&id, 1).await;
-    world.drive("b", Arc::clone(&of_b) as _);
+    world.run_controller("b", Arc::clone(&of_b) as _);
     world.until_step(&id, 2).await;
     assert_eq!(world.environments.state(&production()).unwrap().records.driver().unwrap().node, "a");
     // Both believe to be alone now: the token says who is right, and no step is taken twice.
-    of_b.0.lock().unwrap().clear();
+    of_b.alive(&[]);
     world.until(&id, RolloutState::Completed).await;
     let state = world.environments.state(&production()).unwrap();
     assert_eq!(state.head.revision.0, 4, "the flag, and three steps");
@@ -141,14 +145,13 @@ async fn a_wall_clock_that_jumps_makes_no_hold_shorter_or_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_begins_goes_on_with_what_is_left_of_a_hold() {
-    let world = World::without_driver().await;
-    let of_b = Arc::new(Said::default());
-    world.drive("a", Arc::new(SingleNode));
+    let world = World::without_controller().await;
+    world.run_controller("a", Arc::new(SingleNode));
     let id = world.start(&["1% for 1m", "10% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;
     tokio::time::sleep(Duration::from_secs(40)).await;
     // A second process knows the rollout from its record alone; the first is said to be gone, and its token is worth nothing.
-    world.drive("b", of_b);
+    world.run_controller("b", Arc::new(SingleNode));
     world.until_step(&id, 2).await;
     assert!((60..62).contains(&world.second()), "{}", world.second());
 }
