@@ -2,13 +2,13 @@
 
 use crate::role::Role;
 
-/// The holder of a key, as the log names it. Never holds a secret.
+/// The holder of a key, as the audit log names it. It contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Actor {
-    /// The name of the key, or the one that the caller gave (`X-Ripcord-Actor`, shown as `name (via key)`).
+    /// The name of the key, or the name that the caller gave (`X-Ripcord-Actor`, shown as `name (via key)`).
     pub name: String,
-    /// What the key may do.
+    /// The role of the key.
     pub role: Role,
     /// The key's id; absent for the admin key of the environment variable and for the server itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,7 +16,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The name that callers gave for themselves, if any: `anna` of `anna (via release)`.
+    /// The name that the caller gave, if any: `anna` of `anna (via release)`.
     pub fn given_name(&self) -> Option<&str> {
         self.name
             .rsplit_once(" (via ")
@@ -24,7 +24,7 @@ impl Actor {
             .map(|(name, _)| name.trim())
     }
 
-    /// The server itself: merges, re-seeds.
+    /// The server itself, for example when it merges kills or re-seeds the store.
     pub fn server(node: &str) -> Self {
         Self {
             name: format!("node {node}"),
@@ -33,7 +33,7 @@ impl Actor {
         }
     }
 
-    /// A trigger that acts by itself. It may what those on call may.
+    /// A trigger that acts automatically, with the role `oncall`.
     pub fn trigger(name: &crate::key::TriggerName) -> Self {
         Self {
             name: format!("trigger {name}"),
@@ -47,23 +47,23 @@ impl Actor {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Origin {
-    /// The node that took it.
+    /// The node that received the request.
     pub node: String,
-    /// The caller's address, where there was a caller.
+    /// The caller's address, if there was a caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// The request's id, which its answer and its log lines carry too.
+    /// The id of the request, which its response and its log lines contain too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
 }
 
-/// Who decided something, when and why: an approval, an answer, a withdrawal.
+/// A decision of a person or key: an approval, an answer, a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attribution {
     /// The person or key that decided.
     pub by: Actor,
-    /// When, by the clock of the node that took the decision.
+    /// The time, by the clock of the node that received the decision.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// The reason, if one was given.

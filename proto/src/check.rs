@@ -1,4 +1,4 @@
-//! Checks: HTTP probes that a rollback asks before it commits and after.
+//! Checks: HTTP probes that a rollback runs before and after its commits.
 
 use std::collections::BTreeSet;
 
@@ -14,58 +14,58 @@ use crate::yaml;
 pub struct Check {
     /// The name shown in responses and on the command line.
     pub name: String,
-    /// What is asked: `http://` or `https://`.
+    /// The URL: `http://` or `https://`.
     pub url: String,
     /// When it runs; after the commit by default.
     pub when: BTreeSet<CheckPhase>,
-    /// The status that must come.
+    /// The expected status.
     pub expect: u16,
-    /// What must stand in the body.
+    /// A condition on the body.
     #[serde(flatten)]
     pub body: Option<BodyCheck>,
-    /// Milliseconds after which it has failed.
+    /// Timeout in milliseconds.
     pub timeout_ms: u64,
 }
 
-/// When a check is asked.
+/// When a check runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckPhase {
     /// Before the commit: a failure refuses the rollback.
     Before,
-    /// After each step of a staged rollback: a failure stops the ladder.
+    /// After each step of a staged rollback: a failure stops the rollback.
     Step,
-    /// After the commit: it says whether service is restored.
+    /// After the last commit: it determines whether service is restored.
     After,
 }
 
-/// One place of a JSON body, and what must stand there.
+/// A condition on one value of a JSON body.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct BodyCheck {
     /// RFC 6901: `/status`, or the empty pointer for the whole body.
     pub pointer: String,
-    /// How it is compared.
+    /// The comparison.
     #[serde(flatten)]
     pub comparison: BodyComparison,
 }
 
-/// How a value of the body is compared.
+/// A comparison of a value of the body.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyComparison {
-    /// It is this JSON value.
+    /// The value equals this JSON value.
     Equals(Value),
-    /// It is a number below this.
+    /// The value is a number below this.
     Below(f64),
-    /// It is a number above this.
+    /// The value is a number above this.
     Above(f64),
 }
 
 impl Check {
     /// Default timeout of a check, in milliseconds.
     pub const TIMEOUT_MS: u64 = 2_000;
-    /// Milliseconds that a check may ask for, at most.
+    /// Maximum timeout of a check, in milliseconds.
     pub const TIMEOUT_MS_MAX: u64 = 30_000;
 
     /// Reads the JSON form and reports every problem.
@@ -136,7 +136,7 @@ impl<'de> serde::Deserialize<'de> for BodyCheck {
 }
 
 impl BodyCheck {
-    /// Reads one that stands by itself.
+    /// Reads a body check on its own.
     pub(crate) fn read_alone(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
         reader.members(map, "a comparison", &["pointer", "equals", "below", "above"], &[]);
@@ -196,7 +196,7 @@ fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {
     reader.items(value, 3, one).map(BTreeSet::from_iter)
 }
 
-/// A check, and whose it is.
+/// A check, and what it belongs to.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ScopedCheck {
     /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
@@ -205,21 +205,21 @@ pub struct ScopedCheck {
     pub check: Check,
 }
 
-/// What became of a check that was asked.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckOutcome {
     /// The name of the check.
     pub name: String,
-    /// Whose it is: `flag checkout-v2`, `release web-2026.11.24` or `environment`.
+    /// What it belongs to: `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,
-    /// When it was asked.
+    /// The phase in which it ran.
     pub when: CheckPhase,
-    /// Whether all was as stated.
+    /// Whether it passed.
     pub passed: bool,
-    /// What came, in words: `200 in 12 ms`, `503, expected 200`, `no answer within 2000 ms`.
+    /// The response, in words: `200 in 12 ms`, `503, expected 200`, `no answer within 2000 ms`.
     pub detail: String,
-    /// When the answer was in.
+    /// When it completed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Checkpoints: named pointers to revisions, known-good once someone has vouched for them with evidence.
+//! Checkpoints: named pointers to revisions, which can be marked known-good with evidence.
 
 use crate::actor::Actor;
 use crate::key::CheckpointName;
@@ -7,7 +7,7 @@ use crate::snapshot::ContentHash;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-/// A named pointer to a revision. Its state is read back from the log; the hash proves it.
+/// A named pointer to a revision. Its state is read from the log and verified with the hash.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Checkpoint {
@@ -20,23 +20,23 @@ pub struct Checkpoint {
     pub epoch: crate::revision::Epoch,
     /// The revision that it points to.
     pub revision: Revision,
-    /// The last entry of the log that belongs to it.
+    /// The last log entry that is part of its state.
     pub sequence: Sequence,
-    /// The content hash of the snapshot there.
+    /// The content hash of its snapshot.
     pub hash: ContentHash,
-    /// How many flags that snapshot holds.
+    /// Number of flags in its snapshot.
     pub flags: u64,
     /// Who created the checkpoint.
     pub by: Actor,
     /// When the checkpoint was created.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Who vouched for it or doubted it, in order. The last word counts.
+    /// Judgements that it is good or doubted, in order. The last one counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub judgements: Vec<Judgement>,
 }
 
-/// Somebody, or something, says whether a checkpoint is known to be good.
+/// A judgement whether a checkpoint is known-good, by a person, a pipeline or the server.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Judgement {
@@ -47,41 +47,41 @@ pub struct Judgement {
     /// When the verdict was given.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Evidence, or the reason of the doubt, in words.
+    /// The evidence, or the reason of the doubt, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
-    /// The figures of the evidence: `{"error_rate": 0.002, "soaked_seconds": 1800}`.
+    /// Figures that support the evidence: `{"error_rate": 0.002, "soaked_seconds": 1800}`.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub figures: serde_json::Map<String, serde_json::Value>,
 }
 
-/// What a judgement says.
+/// The verdict of a judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CheckpointVerdict {
-    /// It is known to be good.
+    /// The checkpoint is known-good.
     Vouched,
-    /// It is not, or not any more.
+    /// The checkpoint is not known-good, or no longer.
     Doubted,
 }
 
-/// How a checkpoint stands.
+/// The state of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckpointState {
-    /// Nobody has said anything about it.
+    /// It was never judged.
     Unvouched,
-    /// The last word on it is a vouch.
+    /// The last judgement says that it is known-good.
     KnownGood,
-    /// The last word on it is a doubt.
+    /// The last judgement says that it is doubted.
     Doubted,
 }
 
 impl Checkpoint {
-    /// Where it points to.
+    /// The position that it points to.
     pub const fn position(&self) -> Position {
         Position {
             epoch: self.epoch,

@@ -1,7 +1,7 @@
-//! A commit: one entry of a log, sealed into the hash chain.
+//! Commits: the entries of a log, sealed into its hash chain.
 //!
 //! `digest = SHA-256(digest of the entry before ‖ body)`, where the body is the commit's JSON exactly as it is stored. The first
-//! entry of a log follows [`Digest::ZERO`]. Whoever has the bodies can prove the chain with nothing but SHA-256.
+//! entry of a log follows [`Digest::ZERO`]. Anyone who has the bodies can verify the chain with SHA-256 alone.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::validation::ValidationErrors;
 /// One atomic change with an actor and a reason.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Commit {
-    /// Its place in the log.
+    /// Its position in the log.
     pub sequence: Sequence,
     /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
-    /// The revision that it made; absent for a commit of records, which changes no answer.
+    /// The revision that it made; absent if it changed only records, which affect no evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
-    /// When, by the clock of the node that made it.
+    /// The time, by the clock of the node that made it.
     pub at: jiff::Timestamp,
     /// Who made the commit.
     pub actor: Actor,
@@ -38,18 +38,18 @@ pub struct Commit {
     /// The release that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
-    /// The second person who approved it, where one did.
+    /// The second person who approved it, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved: Option<CommitApproval>,
-    /// Whether it went ahead of everything that was queued: kills, restores, rollbacks.
+    /// Whether it was committed ahead of all queued commits, as kills, restores and rollbacks are.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
-    /// What it changed, in order. Empty only where it records the answer to an idempotent call that changed nothing.
+    /// The changes, in order. Empty only if it records the response to an idempotent request that changed nothing.
     pub changes: Vec<Change>,
-    /// The content hash of the snapshot that it made.
+    /// The content hash of the resulting snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<ContentHash>,
-    /// The idempotent call that it answers.
+    /// The idempotent request that it responds to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Recorded>,
 }
@@ -58,16 +58,16 @@ pub struct Commit {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommitApproval {
-    /// Who approved it; the commit's actor asked for it.
+    /// Who approved it. The commit's actor proposed it.
     pub by: Actor,
-    /// The proposal that it was.
+    /// The proposal that was approved.
     pub proposal: ProposalId,
 }
 
-/// An idempotent call and what it was answered, kept in the commit that it made so that both are there or neither.
+/// An idempotent request and its response. They are stored in the commit itself, so that they are saved if and only if it is.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Recorded {
-    /// Who called: the key's id, or `admin`.
+    /// The caller: the key's id, or `admin`.
     pub caller: String,
     /// The method and path of the request.
     pub route: String,
@@ -77,7 +77,7 @@ pub struct Recorded {
     pub request: Digest,
     /// The HTTP status of the response.
     pub status: u16,
-    /// The answer's body, without the members that are looked up again (confirmation) or never shown twice (a key's secret).
+    /// The body of the response, without members that are looked up again (the confirmation) or never shown twice (a key's secret).
     pub answer: Box<RawValue>,
 }
 
@@ -130,27 +130,28 @@ impl Commit {
         })
     }
 
-    /// The position that it made, where it made one.
+    /// The position that it made, if it made a revision.
     pub fn position(&self) -> Option<Position> {
         self.revision.map(|revision| Position { epoch: self.epoch, revision })
     }
 }
 
-/// A commit with its bytes and its place in the chain.
+/// A commit with its bytes and its digest in the chain.
 #[derive(Debug, Clone)]
 pub struct Sealed {
     /// The commit that was sealed.
     pub commit: Arc<Commit>,
-    /// Its JSON, as stored and digested.
+    /// Its JSON, from which the digest is computed.
     pub body: Arc<str>,
-    /// The digest that the next entry follows.
+    /// The digest of the entry, which the next entry contains.
     pub digest: Digest,
 }
 
-/// An entry does not follow the one before it.
+/// A broken hash chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChainError {
-    /// The body was altered, or an entry before it.
+    /// The entry, or one before it, was altered.
     #[error("entry {sequence} does not follow the entry before it: its digest is {stated}, its contents give {computed}")]
     Broken {
         /// The sequence number of the entry.
@@ -171,7 +172,7 @@ pub enum ChainError {
 }
 
 impl Sealed {
-    /// Seals a commit behind `previous`.
+    /// Seals a commit as the successor of `previous`.
     pub fn seal(commit: Commit, previous: &Digest) -> Result<Self, serde_json::Error> {
         let body: Arc<str> = serde_json::to_string(&commit)?.into();
         let digest = Digest::of([previous.bytes().as_slice(), body.as_bytes()]);
@@ -182,7 +183,7 @@ impl Sealed {
         })
     }
 
-    /// A stored entry, proven to follow `previous`.
+    /// Verifies that a stored entry follows `previous`.
     pub fn open(sequence: Sequence, body: &str, stated: Digest, previous: &Digest) -> Result<Self, ChainError> {
         let computed = Digest::of([previous.bytes().as_slice(), body.as_bytes()]);
         if computed != stated {

@@ -1,4 +1,4 @@
-//! Conditions: what must hold for a rule to serve.
+//! Conditions: what must be true for a rule to match.
 
 mod read;
 #[cfg(test)]
@@ -96,11 +96,11 @@ impl serde::Serialize for AttributePath {
 /// A condition tree, at most 16 deep. A missing attribute makes a test false, never an error.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Every one of them holds; true where empty.
+    /// All conditions hold; true if the list is empty.
     All(Vec<Condition>),
-    /// At least one of them holds; false where empty.
+    /// At least one condition holds; false if the list is empty.
     Any(Vec<Condition>),
-    /// It does not hold.
+    /// The condition does not hold.
     Not(Box<Condition>),
     /// The named segment's condition holds.
     Segment(SegmentKey),
@@ -110,7 +110,7 @@ pub enum Condition {
     Attribute {
         /// The path of the attribute to test.
         attribute: AttributePath,
-        /// What it must satisfy.
+        /// The test.
         test: Test,
     },
 }
@@ -118,17 +118,17 @@ pub enum Condition {
 /// A test on one attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// The same value (29 equals 29.0).
+    /// The attribute equals the value (29 equals 29.0).
     Equals(Scalar),
-    /// One of the values.
+    /// The attribute equals one of the values.
     OneOf(Vec<Scalar>),
-    /// A string that holds this text, or a list that holds this value.
+    /// The attribute is a string that contains this text, or a list that contains this value.
     Contains(Scalar),
-    /// A string that starts so.
+    /// The attribute is a string that starts with this text.
     StartsWith(String),
-    /// A string that ends so.
+    /// The attribute is a string that ends with this text.
     EndsWith(String),
-    /// A string that the regular expression matches somewhere (linear time).
+    /// The attribute is a string in which the regular expression matches anywhere (in linear time).
     Matches(String),
     /// The attribute is less than the number.
     Lt(serde_json::Number),
@@ -142,26 +142,26 @@ pub enum Test {
     SemverEq(semver::Version),
     /// The attribute is an earlier version.
     SemverLt(semver::Version),
-    /// An earlier or the same version.
+    /// The attribute is an earlier version or the same.
     SemverLte(semver::Version),
     /// The attribute is a later version.
     SemverGt(semver::Version),
-    /// A later or the same version.
+    /// The attribute is a later version or the same.
     SemverGte(semver::Version),
-    /// A version within the range (Cargo's syntax, several joined by commas).
+    /// The attribute is a version in the range (Cargo's syntax; several ranges are separated by commas).
     SemverIn(semver::VersionReq),
-    /// An instant (RFC 3339) before this one.
+    /// The attribute is a time (RFC 3339) before this one.
     Before(jiff::Timestamp),
-    /// An instant (RFC 3339) after this one.
+    /// The attribute is a time (RFC 3339) after this one.
     After(jiff::Timestamp),
-    /// An IP address in one of the networks.
+    /// The attribute is an IP address in one of the networks.
     InCidr(Vec<ipnet::IpNet>),
-    /// Whether the attribute is there at all.
+    /// The attribute exists, or does not exist.
     Exists(bool),
 }
 
 impl Condition {
-    /// An unknown operator of an imported rule within it, if any; see [`crate::flagd::unknown_operator`].
+    /// An unknown operator of an imported rule in the condition, if any; see [`crate::flagd::unknown_operator`].
     pub fn unknown_operator(&self) -> Option<&str> {
         match self {
             Self::All(items) | Self::Any(items) => items.iter().find_map(Self::unknown_operator),
@@ -169,6 +169,19 @@ impl Condition {
             Self::JsonLogic(rule) => crate::flagd::unknown_operator(rule),
             Self::Segment(_) | Self::Attribute { .. } => None,
         }
+    }
+
+    /// All of them, each once.
+    pub(crate) fn unknown_operators(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = match self {
+            Self::All(items) | Self::Any(items) => items.iter().flat_map(Self::unknown_operators).collect(),
+            Self::Not(inner) => inner.unknown_operators(),
+            Self::JsonLogic(rule) => crate::flagd::unknown_operators(rule),
+            Self::Segment(_) | Self::Attribute { .. } => Vec::new(),
+        };
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// Calls `visit` with the key of each segment that it names, and its path within the condition: `all[1].segment`.
@@ -210,7 +223,7 @@ pub fn compile_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
         .build()
 }
 
-/// Reads a version leniently, as an attribute may hold it: one leading `v` is dropped, and a missing minor or patch is 0.
+/// Reads a version leniently, as attributes contain them: one leading `v` is dropped, and a missing minor or patch is 0.
 pub fn parse_version(text: &str) -> Option<semver::Version> {
     let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
     if let Ok(version) = semver::Version::parse(text) {

@@ -1,4 +1,4 @@
-//! The way from one snapshot to a later one.
+//! Deltas: the changes from one snapshot to a later one.
 
 use std::sync::Arc;
 
@@ -16,22 +16,22 @@ use crate::table::{Entity, Table};
 pub enum Urgency {
     /// Delivered in order with other changes.
     Ordinary,
-    /// Kills, restores and rollbacks: what is queued for a connection is dropped for it.
+    /// Kills, restores and rollbacks: delivered ahead of queued changes, which they replace.
     Urgent,
 }
 
-/// What changed from one revision to a later one of the same epoch. One delta may span many revisions.
+/// The changes from one revision to a later one of the same epoch. One delta may span many revisions.
 #[derive(Debug, Clone)]
 pub struct Delta {
     /// The revision that it must be applied to.
     pub from: Revision,
     /// The position after the delta.
     pub to: Position,
-    /// The content hash there.
+    /// The content hash after the delta.
     pub hash: ContentHash,
-    /// Whether it carries a kill or a rollback.
+    /// Whether it contains a kill, a restore or a rollback.
     pub urgency: Urgency,
-    /// Entries put, each as a whole.
+    /// New and changed entries, each complete.
     pub changed: Changed,
     /// The keys of removed entries.
     pub removed: Removed,
@@ -46,11 +46,11 @@ pub struct Changed {
     pub segments: Table<Segment>,
     /// The kills that were added or changed.
     pub kills: Table<Kill>,
-    /// The settings, where they changed.
+    /// The settings, if they changed.
     pub settings: Option<Settings>,
 }
 
-/// The keys that a delta takes out.
+/// The keys that a delta removes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Removed {
     /// The keys of deleted flags.
@@ -64,20 +64,20 @@ pub struct Removed {
     pub kills: Vec<KillId>,
 }
 
-/// Why a delta could not be applied. In each case the reader takes a snapshot.
+/// Why a delta could not be applied. In each case the reader requests a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
     /// The delta does not start at the snapshot's position.
     #[error("a delta from {from} to {to} does not start at {at}")]
     Gap {
-        /// Where the snapshot is.
+        /// The position of the snapshot.
         at: Position,
-        /// Where the delta starts.
+        /// The start of the delta.
         from: Revision,
         /// The position after the delta.
         to: Position,
     },
-    /// The result is not what the sender has.
+    /// The result differs from the sender's state.
     #[error("after the delta to {at} the content hash is {own}, the server's is {theirs}")]
     Hash {
         /// The position after the delta.
@@ -90,7 +90,7 @@ pub enum ApplyError {
 }
 
 impl Snapshot {
-    /// The snapshot that `delta` leads to. Copies reference counts, not entries, and proves the content hash.
+    /// Applies `delta` and verifies the content hash. Entries are shared, not copied.
     pub fn apply(&self, delta: &Delta) -> Result<Self, ApplyError> {
         if delta.to.epoch != self.position.epoch || delta.from != self.position.revision || delta.to < self.position {
             return Err(ApplyError::Gap {
@@ -111,7 +111,7 @@ impl Snapshot {
         Ok(next)
     }
 
-    /// The same without the proof, for the server, which makes the hash.
+    /// Applies `delta` without verifying the hash, for the server, which computes it.
     #[must_use]
     pub fn with(&self, delta: &Delta) -> Self {
         let mut next = self.clone();
@@ -134,7 +134,7 @@ fn put<M: Entity>(table: &mut Table<M>, changed: &Table<M>, removed: &[M::Key]) 
 }
 
 impl Delta {
-    /// This delta and then `next` as one. `next` must start where this one leads; the caller keeps them in order.
+    /// Combines this delta with `next`, which must start where this one ends.
     #[must_use]
     pub fn then(mut self, next: &Self) -> Self {
         self.to = next.to;
@@ -152,8 +152,8 @@ impl Delta {
         self
     }
 
-    /// The difference between two snapshots, of which `hash` is the content hash of the second. Entries that both share are told
-    /// by their address, so the cost is one pass over the two tables.
+    /// The difference between two snapshots; `hash` is the content hash of the second one. Shared entries are recognized
+    /// by their address, so it takes one pass over both tables.
     pub fn between(from: &Snapshot, to: &Snapshot, hash: ContentHash, urgency: Urgency) -> Self {
         let (mut changed, mut removed) = (Changed::default(), Removed::default());
         (changed.flags, removed.flags) = from.flags.difference(&to.flags);
@@ -183,7 +183,7 @@ fn join<M: Entity>(changed: &mut Table<M>, removed: &mut Vec<M::Key>, next_chang
 }
 
 impl<M: Entity> Table<M> {
-    /// Puts every entry of `other`. A few are put one by one; many are merged in one pass.
+    /// Puts every entry of `other`: few entries one by one, many in one pass.
     pub fn merge(&mut self, other: &Self) {
         if other.len() <= 16 {
             for entry in other {
@@ -194,7 +194,7 @@ impl<M: Entity> Table<M> {
         }
     }
 
-    /// What must be put and what must be taken out to come from this table to `to`.
+    /// The entries to put and the keys to remove to get from this table to `to`.
     pub fn difference(&self, to: &Self) -> (Self, Vec<M::Key>) {
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
         let (mut old, mut new) = (self.iter().peekable(), to.iter().peekable());

@@ -1,4 +1,4 @@
-//! How two states of an environment differ, and whom a difference affects.
+//! Differences between two states of an environment, and their impact on users.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,35 @@ use crate::policy::Policy;
 use crate::revision::{Epoch, Revision, Sequence};
 use crate::settings::Settings;
 
-/// What a proposal changes: each thing as it was when it was shown, and as it would be.
+/// The changes of a proposal, with the state when it was made and the state after it.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ProposalDiff {
-    /// Flags that change; a staged rollback's as they are at its end.
+    /// The flags that would change; for a staged rollback, as they are at its end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagDiff>,
     /// The segments that would change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentDiff>,
-    /// The settings, where they change.
+    /// The settings, if they change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsDiff>,
-    /// The policy, where it changes.
+    /// The policy, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyDiff>,
-    /// What else happens, a sentence each: kills that are lifted, rollouts that start or go on.
+    /// Other effects, one sentence each: kills that are lifted, rollouts that start or resume.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// How many users would get a different variant; only for a single pending proposal, not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub users: Option<UserShare>,
-    /// The same for each flag of which some user would get a different variant.
+    /// The share for each flag of which any user would get a different variant.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub shares: BTreeMap<FlagKey, FlagShare>,
 }
 
-/// The policy, as it is and as it would be.
+/// The policy before and after a change.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PolicyDiff {
@@ -48,39 +48,39 @@ pub struct PolicyDiff {
     pub to: Policy,
 }
 
-/// A flag, as it is and as it would be.
+/// A flag before and after a change.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagDiff {
     /// The key of the flag.
     pub key: FlagKey,
-    /// As it is; absent = it is not there.
+    /// The definition before the change; absent if it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub from: Option<Box<RawValue>>,
-    /// As it would be; absent = it would be gone.
+    /// The definition after the change; absent if it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub to: Option<Box<RawValue>>,
 }
 
-/// A segment, as it is and as it would be.
+/// A segment before and after a change.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SegmentDiff {
     /// The key of the segment.
     pub key: SegmentKey,
-    /// As it is; absent = it is not there.
+    /// The definition before the change; absent if it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
     pub from: Option<Box<RawValue>>,
-    /// As it would be; absent = it would be gone.
+    /// The definition after the change; absent if it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
     pub to: Option<Box<RawValue>>,
 }
 
-/// The settings, as they are and as they would be.
+/// The settings before and after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsDiff {
@@ -90,31 +90,31 @@ pub struct SettingsDiff {
     pub to: Settings,
 }
 
-/// Of how many contexts a flag's variant changes.
+/// The impact of a change on the users of one flag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagShare {
     /// Number of contexts whose variant changes.
     pub changed: u64,
-    /// Of one: 0.125 is an eighth.
+    /// The share as a fraction of one: 0.125 is an eighth.
     pub share: f64,
 }
 
-/// Of how many users at least one flag's variant changes.
+/// The impact of a change on users.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserShare {
     /// Whether the users are simulated or uploaded.
     pub source: Population,
-    /// How many there are.
+    /// Number of users.
     pub contexts: u64,
-    /// How many of them get a different variant of at least one flag.
+    /// Number of users who get a different variant of at least one flag.
     pub changed: u64,
-    /// The same, of one: 0.125 is an eighth.
+    /// The share as a fraction of one: 0.125 is an eighth.
     pub share: f64,
 }
 
-/// Over whom a share is computed.
+/// The users over whom an impact is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -125,11 +125,11 @@ pub enum Population {
     Sample,
 }
 
-/// Which commit changed something, and who made it.
+/// The commit that last changed something.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangedBy {
-    /// Its place in the log.
+    /// Its position in the log.
     pub sequence: Sequence,
     /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,

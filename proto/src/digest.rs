@@ -1,4 +1,4 @@
-//! SHA-256, as 64 lower-case hexadecimal digits wherever a person or another program sees it.
+//! SHA-256 digests, written as 64 lower-case hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use crate::validation::ValidationErrors;
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// What the first entry of a log names as its predecessor.
+    /// The predecessor of the first entry of a log.
     pub const ZERO: Self = Self([0; 32]);
 
-    /// The digest of the parts, one after the other, with nothing between them.
+    /// The digest of the concatenated parts.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
@@ -35,7 +35,7 @@ impl Digest {
     }
 }
 
-/// The digit of a value below 16.
+/// The hexadecimal digit of a value below 16.
 const fn hexadecimal(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }

@@ -1,4 +1,4 @@
-//! Drills: reports of rehearsed rollbacks, kept with the environment that they were forked from.
+//! Drills: reports of rehearsed rollbacks, stored with the environment that was rehearsed on.
 
 use crate::actor::Actor;
 use crate::table::Entity;
@@ -6,7 +6,7 @@ use crate::validation::ValidationErrors;
 
 pub use crate::id::DrillId;
 
-/// A drill that was run, as it is kept.
+/// The report of a drill, as it is stored.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Drill {
@@ -14,20 +14,20 @@ pub struct Drill {
     pub id: DrillId,
     /// The scenario's name.
     pub scenario: String,
-    /// On which store it ran.
+    /// The kind of store on which it ran.
     pub store: DrillStore,
-    /// What was rehearsed on: `production at 1:41`, the name of a file, or that the built-in flags were taken.
+    /// What it rehearsed on, in words: `production at 1:41`, the name of a file, or the built-in flags.
     pub fork: String,
-    /// Whether everything was judged to be as it must be.
+    /// Whether all checks passed.
     pub passed: bool,
     /// Who ran the drill.
     pub by: Actor,
-    /// When it was kept.
+    /// When it was saved.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// How many applications took part.
     pub applications: u64,
-    /// What was judged, in order.
+    /// The verdicts, in order.
     pub verdicts: Vec<DrillVerdict>,
     /// Figures to compare with other runs, by name: `applied_p99_ms`, `evaluations_bad`, …
     pub figures: std::collections::BTreeMap<String, f64>,
@@ -38,7 +38,7 @@ pub struct Drill {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DrillStore {
-    /// One node with its log in a file of its own.
+    /// One node with its own database file.
     Embedded,
     /// Two nodes over one Redis.
     Redis,
@@ -48,7 +48,7 @@ impl DrillStore {
     /// Both stores.
     pub const ALL: [Self; 2] = [Self::Embedded, Self::Redis];
 
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
@@ -72,14 +72,14 @@ impl std::str::FromStr for DrillStore {
     }
 }
 
-/// One thing that a drill judged.
+/// The verdict of one check of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DrillVerdict {
     /// Which check this is, for programs: `no_torn_view`. Empty in reports of older versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub check: String,
-    /// What must hold, as a sentence.
+    /// What is expected, as a sentence.
     pub name: String,
     /// Whether the check passed.
     pub passed: bool,

@@ -1,11 +1,11 @@
-//! Which node runs the background work of an environment: confirmations that are awaited, staged rollbacks, scheduled pings.
+//! The node that runs the background work of an environment: waiting for confirmations, staged rollbacks, scheduled pings.
 
 use crate::policy::SingletonKey;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-/// The node that drives, and the fencing token that it got with it. A node whose token is not the newest has been replaced: what
-/// it still asks for is refused.
+/// The driving node and its fencing token. A node whose token is not the newest has been replaced, and
+/// its requests are refused.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Driver {
     /// The node's name, for people.

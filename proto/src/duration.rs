@@ -1,4 +1,4 @@
-//! Lengths of time as people write them: `500ms`, `30s`, `10m`, `1h30m`, `2d`.
+//! Durations as people write them: `500ms`, `30s`, `10m`, `1h30m`, `2d`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,17 +8,17 @@ use crate::validation::ValidationErrors;
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// A length of time, in whole milliseconds; at most a year.
+/// A duration in whole milliseconds, at most a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct HumanDuration(u64);
 
 impl HumanDuration {
-    /// The longest: 366 days.
+    /// The longest duration: 366 days.
     pub const LONGEST: Self = Self(366 * 86_400_000);
     /// Zero seconds.
     pub const ZERO: Self = Self(0);
 
-    /// From milliseconds; what is longer than a year is a year.
+    /// From milliseconds, at most a year.
     pub const fn from_millis(millis: u64) -> Self {
         if millis > Self::LONGEST.0 { Self::LONGEST } else { Self(millis) }
     }
@@ -28,12 +28,12 @@ impl HumanDuration {
         self.0
     }
 
-    /// As the standard library's.
+    /// As a duration of the standard library.
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
 
-    /// Both, one after the other.
+    /// The sum of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self::from_millis(self.0.saturating_add(other.0))

@@ -1,4 +1,4 @@
-//! A file set as it is applied: what its files say, whole, in one change of a commit.
+//! A file set as it is applied: the complete contents of its files, in one change of a commit.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::segment::Segment;
 const MEMBERS: [&str; 5] = ["set", "segments", "flags", "absent", "takeover"];
 
 /// `{"apply_set": {…}}`: makes the flags and segments of a set match its files, except for what was changed by hand since
-/// they were last applied and that the files say as they did.
+/// the last apply and has not changed in the files.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileSet {
@@ -25,33 +25,33 @@ pub struct FileSet {
     /// The flags of its files.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Flag>))]
     pub flags: IndexMap<FlagKey, Flag>,
-    /// What becomes of the set's things that its files do not have any more.
+    /// What happens to entries of the set that its files no longer contain.
     pub absent: OnAbsent,
-    /// What becomes of what others hold.
+    /// What happens to entries of other owners, and to manual changes.
     pub takeover: Takeover,
 }
 
-/// What becomes of a set's things that its files do not have any more.
+/// What happens to entries of a set that its files no longer contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnAbsent {
-    /// They stay, and the set keeps owning them.
+    /// They stay, and the set still owns them.
     #[default]
     Stay,
     /// Entries of the set that its files no longer contain are deleted.
     Delete,
 }
 
-/// What happens to entries of another set or of none, and to what was changed by hand.
+/// What happens to entries of other owners, and to manual changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Takeover {
-    /// Another's things are refused, and what was changed by hand stays.
+    /// Entries of other owners are refused, and manual changes are kept.
     #[default]
     Refuse,
-    /// The set owns whatever its files have, and all of it becomes as they say.
+    /// The set takes over all entries of its files, and manual changes are overwritten.
     Adopt,
 }
 

@@ -1,12 +1,12 @@
-//! flagd's flag definitions: read into native flags, and native flags written as flagd's.
+//! Conversion between flagd's flag definitions and native flags.
 //!
 //! ```text
 //! flagd's JSON or YAML -> read   -> flags whose targeting is kept as a `jsonlogic` rule
-//! Snapshot             -> write  -> flags as flagd's clients evaluate them, and what cannot be said there, by name
+//! Snapshot             -> write  -> flags for flagd's clients, and the names of flags that cannot be expressed there
 //! ```
 //!
-//! What a flag answers is the same on both sides, for all users. If that is impossible the flag is refused, or left out, and
-//! named; nothing is approximated.
+//! A flag serves every user the same variant on both sides. If that is impossible, the flag is refused or left out, and is
+//! named. Nothing is approximated.
 
 mod operators;
 mod read;
@@ -14,7 +14,9 @@ mod safe;
 mod sets;
 mod write;
 
+pub(crate) use cautions::unknown;
 pub use operators::unknown_operator;
+pub(crate) use operators::unknown as unknown_operators;
 pub use read::{FlagdImport, ImportedFile, parse, parse_either};
 pub use safe::{SafeChoice, SafeVariants};
 pub use sets::{FLAG_SET, belongs_to};

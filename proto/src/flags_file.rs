@@ -1,4 +1,4 @@
-//! The flags file: the flags and segments of an environment in one YAML or JSON document, as people keep it in a repository.
+//! Flags files: flags and segments in a YAML or JSON document, for example in a repository.
 //!
 //! ```yaml
 //! environment: production
@@ -15,8 +15,8 @@
 //!         serve: { split: [{ variant: on, weight: 25% }, { variant: off, weight: 75% }] }
 //! ```
 //!
-//! JSON is read by the same parser, since it is YAML. Booleans are `true` and `false` alone (YAML 1.2), so that `on`, `off`,
-//! `yes` and `no` stay the strings that they look like.
+//! JSON is read by the same parser, because it is YAML. Only `true` and `false` are booleans (YAML 1.2), so that `on`, `off`,
+//! `yes` and `no` are strings.
 
 pub mod schema;
 #[cfg(test)]
@@ -35,12 +35,12 @@ use crate::yaml;
 
 const MEMBERS: [&str; 4] = ["environment", "set", "segments", "flags"];
 
-/// A flags file. Its entries are valid in themselves; what they refer to is checked against the environment.
+/// A flags file. Its entries are valid on their own; their references are checked against the environment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FlagsFile {
-    /// The environment that it is meant for, where it says so.
+    /// The environment that it is for, if it names one.
     pub environment: Option<EnvironmentKey>,
-    /// The file set that it belongs to, where it says so.
+    /// The file set that it belongs to, if it names one.
     pub set: Option<SetName>,
     /// Segments, in the order of the file.
     pub segments: IndexMap<SegmentKey, Segment>,
@@ -77,7 +77,7 @@ impl FlagsFile {
         })
     }
 
-    /// As YAML, in the order of the entries: the same file for the same content.
+    /// Writes it as YAML, in the order of the entries. The same contents give the same text.
     #[cfg(feature = "yaml")]
     pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
         serde_saphyr::to_string(self)

@@ -1,4 +1,4 @@
-//! Stream frames (DESIGN 6): JSON objects told apart by `type`, the same over WebSocket and SSE.
+//! Stream frames: JSON objects with a `type`, the same over WebSocket and SSE.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,25 +17,25 @@ use crate::snapshot::{ContentHash, Snapshot};
 use crate::table::{Entity, Entry, Table};
 use crate::validation::ValidationErrors;
 
-/// What a client says of itself when it connects. Over SSE the same members are query parameters.
+/// The first message of a client. Over SSE its members are query parameters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hello {
     /// Name and version of the SDK: `ripcord-rust/0.1.0`.
     pub sdk: String,
     /// The name of the instance: `checkout-7f9c`.
     pub instance: String,
-    /// Random, new for each process.
+    /// A random id, different for each process.
     pub instance_id: String,
-    /// The epoch it has; absent = nothing yet.
+    /// The epoch of its state; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Epoch>,
-    /// The revision it has.
+    /// The revision of its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
-    /// The content hash it has.
+    /// The content hash of its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<ContentHash>,
-    /// Whether it will acknowledge; one that says `false` is counted as `sent`.
+    /// Whether it will acknowledge; if `false`, it is counted as `sent`.
     #[serde(default = "acknowledges")]
     pub acknowledges: bool,
 }
@@ -45,7 +45,7 @@ const fn acknowledges() -> bool {
 }
 
 impl Hello {
-    /// The position that the client has, where it has one.
+    /// The position of the client's state, if it has one.
     pub fn position(&self) -> Option<Position> {
         Some(Position {
             epoch: self.epoch?,
@@ -63,13 +63,13 @@ pub struct Heartbeat {
     pub revision: Revision,
     /// The sender's clock when it sent the heartbeat.
     pub time: jiff::Timestamp,
-    /// From a node: whether no kill can have passed it by (it reaches its store or every configured peer). Leases are counted
-    /// from the last heartbeat marked so.
+    /// From a node: whether it cannot have missed a kill, because it reaches its store or all configured peers. Leases are counted
+    /// from the last such heartbeat.
     #[serde(default)]
     pub fresh: bool,
 }
 
-/// Acknowledges what a client now evaluates at. Cumulative: it covers every earlier revision of the epoch.
+/// Acknowledges the revision that a client now evaluates, and thereby every earlier revision of the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ack {
     /// The epoch in force.
@@ -86,29 +86,29 @@ pub struct Ack {
 /// Why a client asks for a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Resync {
-    /// In words, for the server's log.
+    /// The reason, for the server's log.
     pub why: String,
 }
 
 /// Announces that a stream ends.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Goodbye {
-    /// Why: `shutting down`, `key revoked`, `application ends`.
+    /// The reason: `shutting down`, `key revoked`, `application ends`.
     pub why: String,
-    /// From the server: how long to wait before the next try; the client adds full jitter.
+    /// From the server: how long to wait before reconnecting; the client adds full jitter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// From the server: whether coming back can help at all (`false` after a key was revoked).
+    /// From the server: whether reconnecting can succeed (`false` after a key was revoked).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<bool>,
 }
 
-/// All provisional kills in force, and what became of those that ended.
+/// All provisional kills in force, and those that ended recently.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Overlay {
-    /// In force, by id.
+    /// The kills in force, by id.
     pub kills: BTreeMap<KillId, Kill>,
-    /// Ended lately, and how. An SDK keeps a provisional kill that it has seen until it stands here.
+    /// The kills that ended recently, and how. An SDK keeps a provisional kill until it is listed here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<KillId, KillEnd>,
 }
@@ -118,7 +118,7 @@ pub struct Overlay {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum KillEnd {
-    /// It is in the log now, and in the snapshot as a committed kill.
+    /// It was written to the log, and is in the snapshot as a committed kill.
     Merged,
     /// It was lifted with a restore.
     Restored,
@@ -129,11 +129,11 @@ pub enum KillEnd {
 /// A frame from the server.
 #[derive(Debug, Clone)]
 pub enum ServerFrame {
-    /// Everything, and the overlay.
+    /// The complete state, and the overlay.
     Snapshot(Box<Snapshot>, ContentHash, Overlay),
     /// The changes since an earlier revision.
     Delta(Box<Delta>),
-    /// All provisional kills in force, after a change of them.
+    /// All provisional kills in force, sent when they change.
     Overlay(Overlay),
     /// Shows that the connection is alive.
     Heartbeat(Heartbeat),
@@ -145,7 +145,7 @@ pub enum ServerFrame {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ClientFrame {
-    /// The first frame: what the client is and what it has.
+    /// The first frame, with the client's identity and state.
     Hello(Hello),
     /// Acknowledges the revision that the client now evaluates at.
     Ack(Ack),
@@ -211,8 +211,8 @@ fn table<M: Entity>(raw: BTreeMap<M::Key, Box<RawValue>>, at: Position) -> Table
 }
 
 impl ServerFrame {
-    /// Parses one frame. Members that this version does not know are skipped, so that an older client lives with a newer
-    /// server; an entry that it cannot read is kept with its faults.
+    /// Parses one frame. Unknown members are skipped, so that an older client works with a newer
+    /// server. An entry that cannot be read is kept with its errors.
     pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, ValidationErrors> {
             serde_json::from_str(text).map_err(|error| ValidationErrors::one("", format!("not a frame: {error}")))
@@ -300,8 +300,8 @@ pub fn encode_snapshot(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overla
     })
 }
 
-/// The entity tag of a snapshot frame at `GET /v1/snapshot`: another one with each revision and with each overlay. A client that
-/// heard it all on its stream makes the same one, and so asks without being sent anything.
+/// The entity tag of a snapshot frame at `GET /v1/snapshot`, different for each revision and each overlay. A client that
+/// received all of it on its stream computes the same tag, so that nothing has to be sent.
 pub fn snapshot_tag(position: Position, hash: &ContentHash, overlay: &Overlay) -> Result<String, serde_json::Error> {
     let overlay = serde_json::to_vec(overlay)?;
     let digest = ContentHash::of([hash.bytes().as_slice(), &overlay]).to_string();
@@ -382,7 +382,7 @@ pub fn encode_goodbye(goodbye: &Goodbye) -> Result<String, serde_json::Error> {
     encode_tagged("goodbye", goodbye)
 }
 
-/// The name of a frame as SSE's `event:` carries it.
+/// The name of a frame, as in SSE's `event:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
     /// `snapshot`
@@ -398,7 +398,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    /// As it is written.
+    /// The name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",

@@ -1,4 +1,4 @@
-//! Gates: conditions on measured outcomes, probes or figures of Prometheus that every step of a rollout must pass.
+//! Gates: conditions on outcomes, probes or Prometheus metrics that every step of a rollout must pass.
 
 mod comparison;
 mod percent;
@@ -17,14 +17,14 @@ pub use self::reading::{Arm, Figures, GateReading, GateSample, GateVerdict};
 pub struct Gate {
     /// Its name, unique within the plan.
     pub name: String,
-    /// What it measures, and what must hold.
+    /// What it measures, and the condition.
     #[serde(flatten)]
     pub measure: Measure,
     /// What happens when it fails.
     pub on_fail: OnFail,
-    /// How often it is read while a step is held.
+    /// How often it is evaluated while a step is held.
     pub every: HumanDuration,
-    /// Whether it only says what it would have done.
+    /// Whether it only reports what it would have done.
     #[serde(rename = "dry_run", serialize_with = "write_mode")]
     pub mode: GateMode,
 }
@@ -43,9 +43,9 @@ pub enum GateMode {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OnFail {
-    /// The rollout is paused where it stands.
+    /// The rollout is paused at the current step.
     Hold,
-    /// Exposure goes back to what it was before the first step.
+    /// Exposure is restored to what it was before the first step.
     Rollback,
 }
 
@@ -53,9 +53,9 @@ pub enum OnFail {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Measure {
-    /// What applications report of the variant, compared with its control or with a limit.
+    /// Outcomes that applications report for the variant, compared with its control or with a limit.
     Outcome(OutcomeComparison),
-    /// A query of Prometheus.
+    /// A Prometheus query.
     Prometheus(PrometheusQuery),
     /// An HTTP probe.
     Probe {
@@ -65,12 +65,12 @@ pub enum Measure {
     },
 }
 
-/// A query of Prometheus, and between what its one value must lie.
+/// A Prometheus query, and the limits of its value.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PrometheusQuery {
-    /// A query that gives one value.
+    /// A query that returns one value.
     pub prometheus: String,
-    /// Where Prometheus answers; the environment's policy says it where this does not.
+    /// The address of Prometheus; that of the environment's policy if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// The value must be below this.
@@ -85,14 +85,14 @@ pub struct PrometheusQuery {
 }
 
 impl PrometheusQuery {
-    /// Whether a value is as it must be.
+    /// Whether a value is within the limits.
     pub fn admits(&self, value: f64) -> bool {
         self.below.is_none_or(|most| value < most) && self.above.is_none_or(|least| value > least)
     }
 }
 
 impl Gate {
-    /// Whether it can judge a step only by a control that was served at the same time, or before.
+    /// Whether it needs a control, served at the same step or an earlier one.
     pub const fn needs_control(&self) -> bool {
         match &self.measure {
             Measure::Outcome(comparison) => matches!(comparison.against, ComparedTo::Control(_)),
@@ -100,7 +100,7 @@ impl Gate {
         }
     }
 
-    /// Whether it goes by what applications report.
+    /// Whether it measures outcomes that applications report.
     pub const fn counts_outcomes(&self) -> bool {
         matches!(self.measure, Measure::Outcome(_))
     }
@@ -111,7 +111,7 @@ fn write_mode<S: serde::Serializer>(mode: &GateMode, serializer: S) -> Result<S:
     serializer.serialize_bool(*mode == GateMode::DryRun)
 }
 
-/// A probe as a plan writes it: without the name and the moments that checks of a rollback have.
+/// A probe as written in a plan, without the name and the phase that a check of a rollback has.
 fn write_probe<S: serde::Serializer>(check: &Check, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(serde::Serialize)]
     struct Probe<'a> {

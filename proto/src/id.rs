@@ -1,8 +1,8 @@
-//! Ids that a node makes once: a prefix that says of what, and 26 lower-case letters or digits that sort by time of making.
+//! Unique ids: a prefix that names the kind, and 26 lower-case letters or digits that sort by time of creation.
 
 use crate::validation::ValidationErrors;
 
-/// Letters and digits behind the prefix.
+/// Number of letters and digits after the prefix.
 const DIGITS: usize = 26;
 
 /// 130 bits of which the upper 48 are milliseconds since 1970 and the rest random: [Crockford's base 32], lower case.
@@ -18,7 +18,7 @@ pub(crate) fn from_parts(prefix: &str, unix_ms: u64, random: u128) -> String {
     prefix.chars().chain((0..26).rev().map(digit)).collect()
 }
 
-/// Checks that `text` has the prefix and as many digits as an id has.
+/// Checks that `text` has the prefix and the length of an id.
 pub(crate) fn check(what: &str, prefix: &str, list: &str, text: String) -> Result<String, ValidationErrors> {
     let digits = text.strip_prefix(prefix).unwrap_or_default();
     if digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
@@ -30,7 +30,7 @@ pub(crate) fn check(what: &str, prefix: &str, list: &str, text: String) -> Resul
     ))
 }
 
-/// A newtype for the ids of one kind of thing.
+/// Defines a newtype for one kind of id.
 macro_rules! define_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal, $list:literal) => {
         $(#[$doc])*
@@ -45,12 +45,12 @@ macro_rules! define_id {
                 $crate::id::check($what, $prefix, $list, text.into()).map(Self)
             }
 
-            /// From milliseconds since 1970 and 80 random bits.
+            /// Creates an id from milliseconds since 1970 and 80 random bits.
             pub fn from_parts(unix_ms: u64, random: u128) -> Self {
                 Self($crate::id::from_parts($prefix, unix_ms, random))
             }
 
-            /// As text.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -91,37 +91,37 @@ macro_rules! define_id {
 }
 
 define_id!(
-    /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
+    /// The id of a kill: `k_` and 26 lower-case letters or digits. It sorts by time of creation.
     KillId, "k_", "kill", "ripcord kill list"
 );
 
 define_id!(
-    /// The id of a ping: `p_` and 26 lower-case letters or digits. It sorts by time of making.
+    /// The id of a ping: `p_` and 26 lower-case letters or digits. It sorts by time of creation.
     PingId, "p_", "ping", "ripcord ping list"
 );
 
 define_id!(
-    /// The id of a drill: `d_` and 26 lower-case letters or digits. It sorts by time of making.
+    /// The id of a drill: `d_` and 26 lower-case letters or digits. It sorts by time of creation.
     DrillId, "d_", "drill", "ripcord drill list"
 );
 
 define_id!(
-    /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of making.
+    /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of creation.
     ProposalId, "pr_", "proposal", "ripcord proposal list"
 );
 
 define_id!(
-    /// The id of a rollback: `rb_` and 26 lower-case letters or digits. It sorts by time of making.
+    /// The id of a rollback: `rb_` and 26 lower-case letters or digits. It sorts by time of creation.
     RollbackId, "rb_", "rollback", "ripcord rollback list"
 );
 
 define_id!(
-    /// The id of a rollout: `ro_` and 26 lower-case letters or digits. It sorts by time of making.
+    /// The id of a rollout: `ro_` and 26 lower-case letters or digits. It sorts by time of creation.
     RolloutId, "ro_", "rollout", "ripcord rollout list"
 );
 
 define_id!(
-    /// The id of a firing: `f_` and 26 lower-case letters or digits. It is made from the signal, so that two nodes that are told
-    /// of one incident make the same.
+    /// The id of a firing: `f_` and 26 lower-case letters or digits. It is derived from the signal, so that two nodes that receive
+    /// signals of the same incident create the same id.
     FiringId, "f_", "firing", "ripcord trigger firings"
 );

@@ -1,4 +1,4 @@
-//! JSON text → [`serde_json::Value`], strictly: a duplicate member is refused instead of silently overwritten.
+//! JSON text → [`serde_json::Value`], strictly: a duplicate member is refused, not silently overwritten.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::validation::ValidationErrors;
 
-/// A value whose objects name each member once. Any serde format can be read into it.
+/// A value without duplicate members. It can be deserialized from any serde format.
 pub(crate) struct Strict(pub(crate) Value);
 
 /// Reads JSON text; a syntax error is reported with line and column.

@@ -1,4 +1,4 @@
-//! Kills: overlay entries that force flags to their safe variant. They are no part of a flag's definition.
+//! Kills: overlay entries that force flags to their safe variant. They are not part of a flag's definition.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,9 +18,9 @@ pub use crate::id::KillId;
 pub enum KillScope {
     /// The flag with this key.
     Flag(FlagKey),
-    /// Every flag that carries the tag when the kill is made, or is given it later.
+    /// Every flag that has the tag when the kill is made, or gets it later.
     Tag(Tag),
-    /// Every flag of the environment, also those made later.
+    /// Every flag of the environment, including flags created later.
     All(AllFlags),
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for KillScope {
 pub struct Kill {
     /// The kill's id.
     pub id: KillId,
-    /// What it was asked to cover.
+    /// The scope that was requested.
     pub scope: KillScope,
     /// The reason; `None` until one is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ pub struct Kill {
     /// When, by the clock of the node that took it.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// The flags that it has latched onto: covered until it is restored, through untagging, deletion and re-creation. Empty
+    /// The flags that it covers until it is restored, even if they are untagged, deleted or created again. Empty
     /// for `all`, which covers every key.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
@@ -90,7 +90,7 @@ impl Kill {
         }
     }
 
-    /// Those of `flags` that it forces to their safe variant.
+    /// The flags among `flags` that it forces to their safe variant.
     pub fn covered(&self, flags: &Table<Flag>) -> Vec<FlagKey> {
         let there = |key: &FlagKey| flags.get(key.as_str()).is_some();
         match &self.scope {

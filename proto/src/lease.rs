@@ -1,4 +1,4 @@
-//! How long an application may keep serving a risky flag without hearing from the server.
+//! Leases: how long an application may serve a risky flag without contact with the server.
 
 use serde_json::Value;
 

@@ -7,7 +7,7 @@
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and its changes
-//! checkpoint  release  rollback  rollout  trigger  proposal  …     ->  record       what is kept beside the flags
+//! checkpoint  release  rollback  rollout  trigger  proposal  …     ->  record       what is stored besides flags
 //! scenario                                             ->  drill                    a rehearsed rollback and its report
 //! frame  rest  problem                                                              what goes over the wire
 //! text                                                                              counted nouns, lists, percentages, commands
@@ -60,6 +60,7 @@ pub mod problem;
 pub mod proposal;
 mod raw_record;
 mod reader;
+pub mod proxy;
 pub mod record;
 pub mod references;
 pub mod release;

@@ -46,9 +46,9 @@ pub const NUMBER_MAX: u64 = 9_007_199_254_740_991;
 pub const SHARES: usize = 256;
 /// Nesting of a JSONLogic rule, of an object value and of metadata, at most.
 pub const JSON_DEPTH: usize = 64;
-/// How many segments may stand within each other, at most.
+/// Nesting of segments, at most.
 pub const SEGMENT_DEPTH: usize = 16;
-/// How many flags may require each other in a row, at most.
+/// Length of a chain of flags that require each other, at most.
 pub const REQUIREMENT_DEPTH: usize = 16;
 /// Characters of a salt or of an attribute's path, at most.
 pub const NAME_CHARACTERS: usize = 255;
@@ -64,7 +64,7 @@ pub const LADDER_STEPS: usize = 32;
 pub const SAMPLE_CONTEXTS: usize = 10_000;
 /// Steps of a rollout, at most.
 pub const ROLLOUT_STEPS: usize = 64;
-/// Rollouts that are over and that an environment keeps: the newest. The log has them all.
+/// Ended rollouts that an environment keeps: the newest ones. The log contains all.
 pub const ROLLOUTS_KEPT: usize = 500;
 /// Gates of a rollout, at most.
 pub const GATES: usize = 16;
@@ -72,11 +72,11 @@ pub const GATES: usize = 16;
 pub const PLAN_BYTES: usize = 64 * 1024;
 /// Seconds within which a proposal must be decided on, at most: 30 days.
 pub const PROPOSALS_EXPIRE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
-/// Proposals that an environment keeps: those that wait, and the newest of the others.
+/// Proposals that an environment keeps: all waiting ones, and the newest of the others.
 pub const PROPOSALS: usize = 200;
-/// Bytes of all of them as JSON, at most.
+/// Bytes of all proposals of an environment as JSON, at most.
 pub const PROPOSALS_BYTES: usize = 64 * 1024 * 1024;
-/// Reports of drills that an environment keeps: the newest.
+/// Reports of drills that an environment keeps: the newest ones.
 pub const DRILLS: usize = 200;
 /// Verdicts of a drill, at most.
 pub const DRILL_VERDICTS: usize = 100;
@@ -94,7 +94,7 @@ pub const RELEASE_FLAGS: usize = 5_000;
 pub const RELEASE_TEXTS: usize = 64;
 /// Seconds of a release's rollback window, at most: 90 days.
 pub const WINDOW_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;
-/// Seconds without a change after which an environment vouches by itself, at most: 30 days.
+/// Seconds without a change after which an environment is automatically marked known-good, at most: 30 days.
 pub const VOUCH_AFTER_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
 /// Seconds within which a rollback must be confirmed, at most: an hour.
 pub const CONFIRM_WITHIN_SECONDS_MAX: u64 = 60 * 60;
@@ -106,13 +106,13 @@ pub const PING_EVERY_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 pub const REVIEW_WITHIN_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;
 /// Triggers of an environment, at most.
 pub const TRIGGERS: usize = 200;
-/// Firings that an environment keeps: the newest.
+/// Firings that an environment keeps: the newest ones.
 pub const FIRINGS: usize = 200;
 /// Bytes of a signal that a trigger takes, at most.
 pub const SIGNAL_BYTES: usize = 1024 * 1024;
 /// Flags that one trigger names, at most.
 pub const TRIGGER_FLAGS: usize = 100;
-/// Labels that a trigger asks for, and that a firing keeps, at most.
+/// Labels in the conditions of a trigger, and of a firing, at most.
 pub const SIGNAL_LABELS: usize = 32;
 /// Characters of a label, a group or a summary that a firing keeps, at most.
 pub const SIGNAL_CHARACTERS: usize = 200;
@@ -120,9 +120,9 @@ pub const SIGNAL_CHARACTERS: usize = 200;
 pub const COOLDOWN_MILLIS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// Actions that a trigger may take in an hour, at most.
 pub const ACTIONS_PER_HOUR_MAX: u32 = 1_000;
-/// Milliseconds within which a person may answer what a trigger asks, at least: a minute.
+/// Milliseconds within which a person may confirm a firing, at least: a minute.
 pub const ANSWER_MILLIS_MIN: u64 = 60 * 1_000;
-/// Milliseconds within which a person may answer what a trigger asks, at most: a week.
+/// Milliseconds within which a person may confirm a firing, at most: a week.
 pub const ANSWER_MILLIS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Characters of a secret that a trigger is given, at least.
 pub const TRIGGER_SECRET_CHARACTERS_MIN: usize = 24;

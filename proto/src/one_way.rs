@@ -6,15 +6,15 @@ use crate::key::VariantName;
 use crate::reader::{Read, Reader};
 use crate::variant::VariantNames;
 
-/// A one-way door: once `from` was served, going back from it may not restore what it changed. A rollback that takes the variant
-/// from anyone is refused unless it names the flag.
+/// A one-way door: once `from` was served, rolling it back may not undo its effects. A rollback that takes the variant
+/// from any user is refused unless it acknowledges the flag.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct OneWay {
     /// The variant that a rollback cannot simply undo.
     pub from: VariantName,
-    /// Why, for the person who has to decide: `orders are written in the new format`.
+    /// The reason, for the person who has to decide: `orders are written in the new format`.
     pub reason: String,
-    /// The checkpoint of the data from which it could be restored: `backup job 118`.
+    /// The backup from which the data could be restored: `backup job 118`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_checkpoint: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Outcomes: what happened to the users that were served a variant, and how often each variant was served, in batches.
+//! Outcomes: batches of counts that say how often each variant was served, and how it went for the users.
 
 mod bucket;
 
@@ -10,7 +10,7 @@ use crate::validation::ValidationErrors;
 
 pub use self::bucket::LatencyBucket;
 
-/// Whether a person or a machine was served; told by the context's attribute `traffic: synthetic`.
+/// Whether a real user or a machine was served, according to the context's attribute `traffic: synthetic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -18,18 +18,18 @@ pub enum Traffic {
     /// Traffic of real users.
     #[default]
     Real,
-    /// Probes, load tests, canaries' own checks.
+    /// Traffic of probes, load tests and other machines.
     Synthetic,
 }
 
-/// The body of `POST /v1/outcomes`: counts since the last batch of this instance.
+/// The body of `POST /v1/outcomes`: the counts of an instance since its last batch.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OutcomeBatch {
     /// The random id of the process.
     pub instance_id: String,
-    /// Grows by one with each batch of the process, so that a batch sent twice is counted once.
+    /// Increases by one with each batch of the process, so that a batch that is sent twice is counted once.
     pub batch: u64,
     /// One count per flag, variant and kind of traffic.
     pub counts: Vec<OutcomeCount>,
@@ -45,29 +45,29 @@ pub struct OutcomeCount {
     /// The variant served; absent = the caller's own default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<VariantName>,
-    /// Whom it was served to.
+    /// The kind of traffic.
     #[serde(default)]
     pub traffic: Traffic,
     /// How often it was served.
     #[serde(default)]
     pub evaluations: u64,
-    /// How often the application said that it went well.
+    /// Number of reported successes.
     #[serde(default)]
     pub successes: u64,
-    /// How often it said that it went wrong.
+    /// Number of reported failures.
     #[serde(default)]
     pub errors: u64,
-    /// How long it took: pairs of microseconds and how often. What is nearer together than three in a hundred is one.
+    /// Latencies as pairs of microseconds and count. Latencies that differ by less than 3 % share a pair.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<u64>>, example = json!([[850, 3], [12_000, 1]])))]
     pub latencies_us: Vec<(u64, u64)>,
-    /// Numbers that the application reported, by their names; at most 16.
+    /// Numbers that the application reported, by name; at most 16.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, NumberSums>))]
     pub numbers: BTreeMap<NumberName, NumberSums>,
 }
 
-/// What is kept of the reports of one number: enough for its mean, and how far it spreads.
+/// The sums of one reported number, from which its mean and variance are computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -76,12 +76,12 @@ pub struct NumberSums {
     pub count: u64,
     /// The sum of the reported numbers.
     pub sum: f64,
-    /// The sum of the squares.
+    /// The sum of the squares of the reported numbers.
     pub squares: f64,
 }
 
 impl NumberSums {
-    /// Whether numbers within ±(2^53-1) can add up to it.
+    /// Whether numbers within ±(2^53-1) can have these sums.
     #[expect(clippy::cast_precision_loss, reason = "a bound may be off by a little")]
     fn is_sound(&self) -> bool {
         let (count, most) = (self.count as f64, limits::NUMBER_MAX as f64);
@@ -97,10 +97,10 @@ impl NumberSums {
 }
 
 impl OutcomeBatch {
-    /// Refuses what no client can have counted.
+    /// Refuses counts that no client can have made.
     ///
     /// # Errors
-    /// More numbers than a flag may have, or sums that no numbers add up to.
+    /// If there are too many numbers, or sums that no numbers can have.
     pub fn check(self) -> Result<Self, ValidationErrors> {
         for (place, count) in self.counts.iter().enumerate() {
             if count.numbers.len() > NUMBERS {
@@ -116,5 +116,5 @@ impl OutcomeBatch {
     }
 }
 
-/// Numbers that an application may report, at most.
+/// Maximum number of names for reported numbers.
 pub const NUMBERS: usize = 16;

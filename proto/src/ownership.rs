@@ -1,8 +1,8 @@
-//! Claims: which file set owns a flag or a segment, and what its file said of it when it was last applied.
+//! Claims: which file set owns a flag or a segment, and the definition in its file when it was last applied.
 //!
-//! There is one claim for each thing that a set owns, so that a thing has at most one owner, and a commit that changes one flag
-//! of a large set writes one claim. What the file said is kept whole: if it says the same again and the flag is different,
-//! someone has changed the flag by hand since, and that is kept.
+//! Each owned entry has a claim of its own, so that it has at most one owner, and a commit that changes one flag
+//! of a large set writes one claim. The definition in the file is kept: if the file has not changed but the flag differs,
+//! somebody changed the flag by hand, and applying the file keeps that change.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -19,11 +19,11 @@ use crate::validation::ValidationErrors;
 pub struct Ownership {
     /// The set that owns the entry.
     pub set: SetName,
-    /// The thing as the set's file had it when it was last applied.
+    /// The definition in the set's file when it was last applied.
     pub said: Box<RawValue>,
 }
 
-/// What can be claimed.
+/// The subject of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnedEntry {
     /// The flag with this key.
@@ -32,7 +32,7 @@ pub enum OwnedEntry {
     Segment(SegmentKey),
 }
 
-/// What a claim is on: `flag/checkout-v2`, `segment/beta`.
+/// The key of a claim: `flag/checkout-v2`, `segment/beta`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnershipKey(String);
 
@@ -47,7 +47,7 @@ impl OwnershipKey {
         Self(format!("segment/{key}"))
     }
 
-    /// What it is on.
+    /// The subject of the claim.
     pub fn claimed(&self) -> Result<OwnedEntry, ValidationErrors> {
         if let Some(key) = self.0.strip_prefix("flag/") {
             return key.parse().map(OwnedEntry::Flag);

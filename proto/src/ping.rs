@@ -18,12 +18,12 @@ pub struct Ping {
     pub epoch: Epoch,
     /// The revision that the ping made.
     pub revision: Revision,
-    /// Who sent it; a node where the environment's policy has it sent.
+    /// Who sent it; a node, if the environment's policy schedules pings.
     pub by: Actor,
     /// When the ping was sent.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Who had confirmed it when it was closed.
+    /// The confirmations when the ping was closed.
     pub confirmation: Confirmation,
 }
 

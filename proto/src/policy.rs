@@ -8,18 +8,18 @@ use crate::table::Entity;
 use crate::trigger::TriggerMode;
 use crate::validation::ValidationErrors;
 
-/// An environment's policy. It decides who may do what and when, never what a flag answers.
+/// An environment's policy. It determines who may do what and when, and has no effect on evaluations.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// Whether exposure above zero needs an open release that says what it is, how it is judged and how it is taken back.
+    /// Whether raising exposure above zero requires an open release with all details.
     pub protection: Protection,
-    /// Seconds without a change of content, all probes green and nothing killed, after which the environment vouches for its
-    /// state by itself; absent = only people and pipelines vouch.
+    /// Seconds without a change, with all probes passing and nothing killed, after which the current state is automatically
+    /// marked known-good; absent = only people and pipelines mark it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vouch_after_seconds: Option<u64>,
-    /// Probes that every rollback here asks.
+    /// Checks that every rollback in this environment runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
     /// Seconds within which a rollback must be confirmed; 30 if omitted.
@@ -31,17 +31,17 @@ pub struct Policy {
     /// Seconds after a rollback within which its review is due; three days if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_within_seconds: Option<u64>,
-    /// Whether the one who started a rollout may approve its steps too; yes if omitted.
+    /// Whether the person who started a rollout may approve its steps; yes if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve_own: Option<bool>,
-    /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
+    /// The address of Prometheus for gates that do not name one: `http://127.0.0.1:9090`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
     /// What triggers do when they fire; `ask` if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub triggers: Option<TriggerMode>,
-    /// What needs a second person: asked for by one, it waits as a proposal until the holder of another key approves it. What
-    /// limits harm never does: kills, pauses, stops, and the rollback of a rollout.
+    /// Operations that need a second person. They wait as proposals until a different person with a different key approves them.
+    /// Kills, pauses, stops and rollbacks of rollouts never wait.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub second_person: BTreeSet<GuardedOperation>,
     /// Seconds after which an undecided proposal expires; a day if absent.
@@ -56,11 +56,11 @@ pub struct Policy {
 pub enum GuardedOperation {
     /// Changes of flags, segments, settings and the policy: edits, commits, applies, promotions.
     Changes,
-    /// Rollouts: to start one, to let one go on that was held, to begin a step before its time.
+    /// Starting and resuming rollouts, and beginning a step early.
     Rollouts,
-    /// Rollbacks, and rolling forward again.
+    /// Rollbacks, and undoing them.
     Rollback,
-    /// Restores of what was killed.
+    /// Restores of killed flags.
     Restore,
 }
 
@@ -68,7 +68,7 @@ impl GuardedOperation {
     /// All operations that can require a second person.
     pub const ALL: [Self; 4] = [Self::Changes, Self::Rollouts, Self::Rollback, Self::Restore];
 
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Changes => "changes",
@@ -104,16 +104,16 @@ pub enum Protection {
     /// Exposure may be raised freely.
     #[default]
     Open,
-    /// Exposure above zero needs a complete release.
+    /// Raising exposure above zero requires a release with all details.
     Protected,
 }
 
-/// Who may approve a step of a rollout, among those whose role may.
+/// Who may approve a step of a rollout, among people with a suitable role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approvers {
     /// Anyone, including the person who started it.
     Anybody,
-    /// Anyone but the person who started it.
+    /// Anyone except the person who started it.
     NotTheStarter,
 }
 
@@ -147,15 +147,15 @@ impl Policy {
         self.proposals_expire_seconds.unwrap_or(24 * 60 * 60)
     }
 
-    /// Whether putting `next` in its place needs a second person: where changes do, and wherever less would need one.
+    /// Whether replacing this policy by `next` needs a second person: if changes do, or if `next` requires one for fewer operations.
     pub fn guards_itself_against(&self, next: &Self) -> bool {
-        // What triggers may do by themselves needs no second person then.
+        // Actions that triggers may take automatically then need no second person.
         let unleashes = self.second_person.contains(&GuardedOperation::Rollback) && next.triggers() > self.triggers();
         self.second_person.contains(&GuardedOperation::Changes) || !self.second_person.is_subset(&next.second_person) || unleashes
     }
 }
 
-/// The key of a record of which an environment has one: it is written `environment`.
+/// The key of a record of which an environment has only one, written `environment`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SingletonKey;
 

@@ -1,4 +1,4 @@
-//! A record of any kind as it is written, before it is parsed.
+//! A record of any kind in its wire form.
 
 use serde_json::value::RawValue;
 

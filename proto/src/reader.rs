@@ -8,31 +8,31 @@ use serde_json::{Map, Number, Value};
 use crate::limits;
 use crate::validation::{ValidationError, ValidationErrors};
 
-/// Members that have a new name: the old one is refused with the new one named.
+/// Renamed members. The old name is refused with a hint to the new one.
 const RENAMED: [(&str, &str); 2] = [("changes_served", "allow_killed_edit"), ("unjudged", "no_gates")];
 
-/// Token of a problem that has been noted: only [`Reader::refuse`] makes one, so that nothing is refused in silence.
+/// Proof that a problem was noted. Only [`Reader::refuse`] creates one, so nothing is refused silently.
 #[derive(Debug)]
 pub(crate) struct Refused(());
 
-/// What reading one thing gives.
+/// The result of reading a value.
 pub(crate) type Read<T> = Result<T, Refused>;
 
-/// Where reading has come to, and what it has found wrong so far.
+/// The current position while reading, and the problems found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     path: String,
     faults: Vec<ValidationError>,
 }
 
-/// Reads `value` with `read`; gives what it made, or all problems.
+/// Reads `value` with `read`. Returns the result, or all problems.
 pub(crate) fn read<T>(value: &Value, read: impl FnOnce(&mut Reader, &Value) -> Read<T>) -> Result<T, ValidationErrors> {
     let mut reader = Reader::default();
     let made = read(&mut reader, value);
     reader.finish(made)
 }
 
-/// What kind of JSON value it is, for a sentence: `a string`.
+/// The kind of a JSON value, for an error message: `a string`.
 pub(crate) const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -49,7 +49,7 @@ pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The name of `names` that `text` was most likely meant to be.
+/// The name among `names` that is most similar to `text`.
 pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = names.into_iter().map(|name| (strsim::osa_distance(text, name), name));
     let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
@@ -57,13 +57,13 @@ pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) 
     (distance <= 1 + length / 3 && distance * 2 <= length).then_some(name)
 }
 
-/// `; did you mean "rules"?`, or nothing where no name is near.
+/// `; did you mean "rules"?`, or empty if no name is similar.
 pub(crate) fn hint<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     nearest(text, names).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
 impl Reader {
-    /// The end of reading: what was made where nothing was wrong, else all problems.
+    /// Ends reading. Returns the result if there were no problems, else all problems.
     pub(crate) fn finish<T>(self, made: Read<T>) -> Result<T, ValidationErrors> {
         match made {
             Ok(value) => ValidationErrors::check(self.faults, value),
@@ -71,18 +71,18 @@ impl Reader {
         }
     }
 
-    /// Notes a problem with the field that is being read.
+    /// Notes a problem with the current field.
     pub(crate) fn note(&mut self, problem: impl Into<String>) {
         self.faults.push(ValidationError::new(self.path.clone(), problem));
     }
 
-    /// Notes a problem, and gives up on the field that is being read.
+    /// Notes a problem and stops reading the current field.
     pub(crate) fn refuse<T>(&mut self, problem: impl Into<String>) -> Read<T> {
         self.note(problem);
         Err(Refused(()))
     }
 
-    /// Takes over the problems that something else found with the field that is being read.
+    /// Adds problems that another parser found in the current field.
     pub(crate) fn refuse_all<T>(&mut self, faults: ValidationErrors) -> Read<T> {
         self.faults.extend(faults.under(&self.path));
         Err(Refused(()))
@@ -110,13 +110,13 @@ impl Reader {
         made
     }
 
-    /// The member `name`, which may be left out; `None` also where it is refused.
+    /// Reads the optional member `name`. `None` if it is missing or refused.
     pub(crate) fn optional<'v, T>(&mut self, map: &'v Map<String, Value>, name: &str, read: impl FnOnce(&mut Self, &'v Value) -> Read<T>) -> Option<T> {
         let value = map.get(name)?;
         self.within(name, |reader| read(reader, value)).ok()
     }
 
-    /// The member `name`, which must be there; `what` says what it should hold.
+    /// Reads the required member `name`; `what` describes its value in the error message.
     pub(crate) fn required<'v, T>(
         &mut self,
         map: &'v Map<String, Value>,
@@ -130,7 +130,7 @@ impl Reader {
         })
     }
 
-    /// Notes each member that is neither in `known` nor in `reserved`, naming the nearest known one.
+    /// Notes each member that is neither in `known` nor in `reserved`, with the most similar known name.
     pub(crate) fn members(&mut self, map: &Map<String, Value>, what: &str, known: &[&str], reserved: &[&str]) {
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             if reserved.contains(&name.as_str()) {
@@ -149,7 +149,7 @@ impl Reader {
         }
     }
 
-    /// Refuses what takes more than `most` bytes as compact JSON.
+    /// Refuses a value that takes more than `most` bytes as compact JSON.
     pub(crate) fn size(&mut self, value: &Value, most: usize) -> Read<()> {
         let mut counter = ByteCounter(0);
         let counted = serde_json::to_writer(&mut counter, value);
@@ -178,7 +178,7 @@ impl Reader {
         Ok(items)
     }
 
-    /// Every item of a list, read by `read`; refused where one of them is, after all have been looked at.
+    /// Reads all items of a list with `read`. The list is refused if any item is, after all were read.
     pub(crate) fn items<T>(&mut self, value: &Value, most: usize, mut read: impl FnMut(&mut Self, &Value) -> Read<T>) -> Read<Vec<T>> {
         let items = self.list(value, most)?;
         let read: Vec<_> = items
@@ -223,7 +223,7 @@ impl Reader {
             .or_else(|()| self.refuse(format!("must be true or false, not {}", kind(value))))
     }
 
-    /// A number within ±(2^53-1), which is what every JSON reader can hold.
+    /// A number within ±(2^53-1), which every JSON reader can represent.
     pub(crate) fn number(&mut self, value: &Value) -> Read<Number> {
         let Value::Number(number) = value else {
             return self.refuse(format!("must be a number, not {}", kind(value)));
@@ -234,13 +234,13 @@ impl Reader {
         Ok(number.clone())
     }
 
-    /// Something that is written as a string and checks itself.
+    /// A value that is parsed from a string.
     pub(crate) fn parsed<T: FromStr<Err = ValidationErrors>>(&mut self, value: &Value) -> Read<T> {
         let text = self.text(value)?;
         text.parse().or_else(|faults| self.refuse_all(faults))
     }
 
-    /// An instant.
+    /// A timestamp.
     pub(crate) fn instant(&mut self, value: &Value) -> Read<jiff::Timestamp> {
         let text = self.text(value)?;
         text.parse().or_else(|_| {
@@ -295,7 +295,7 @@ fn out_of_range(number: &Number) -> String {
     )
 }
 
-/// Counts what is written and keeps nothing.
+/// A writer that only counts bytes.
 struct ByteCounter(usize);
 
 impl std::io::Write for ByteCounter {

@@ -1,7 +1,7 @@
-//! Records: what a log keeps beside flags, segments and kills. They change no answer, so a commit of records alone takes no
+//! Records: what a log contains besides flags, segments and kills. They change no evaluation, so a commit of records alone has no
 //! revision.
 //!
-//! All kinds go through the log, the stores and the mirrors in one way; this file is the list of them.
+//! All kinds are logged, stored and mirrored in the same way. This file lists them.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -26,40 +26,40 @@ use crate::table::{Entity, Entry, Table};
 use crate::trigger::{Firing, Trigger};
 use crate::validation::ValidationErrors;
 
-/// What keys are made of, as text.
+/// The key as text.
 fn text<K: Borrow<str>>(key: &K) -> &str {
     key.borrow()
 }
 
 macro_rules! records {
     ($($(#[$doc:meta])* $kind:ident in $table:ident,)*) => {
-        /// A record as it is from now on.
+        /// The new version of a record.
         #[derive(Debug, Clone)]
         pub enum Record {
             $($(#[$doc])* $kind(Arc<Entry<$kind>>),)*
         }
 
-        /// Which record.
+        /// The key of a record of any kind.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub enum RecordKey {
             $($(#[$doc])* $kind(<$kind as Entity>::Key),)*
         }
 
-        /// All records of an environment. Copying them copies reference counts.
+        /// All records of an environment. Cloning is cheap: entries are reference-counted.
         #[derive(Debug, Clone, Default)]
         pub struct Records {
             $($(#[$doc])* pub $table: Table<$kind>,)*
         }
 
         impl Record {
-            /// Which record it is.
+            /// The key of the record.
             pub fn key(&self) -> RecordKey {
                 match self {
                     $(Self::$kind(entry) => RecordKey::$kind(entry.key().clone()),)*
                 }
             }
 
-            /// Its JSON as it was encoded.
+            /// The encoded JSON of the record.
             pub fn json(&self) -> &RawValue {
                 match self {
                     $(Self::$kind(entry) => entry.json(),)*
@@ -73,7 +73,7 @@ macro_rules! records {
                 }
             }
 
-            /// A record as it came from a log or a store.
+            /// Parses a record from a log or a store.
             pub fn from_raw(kind: &str, key: &str, json: Box<RawValue>) -> Result<Self, ValidationErrors> {
                 match RecordKey::parse(kind, key)? {
                     $(RecordKey::$kind(key) => Ok(Self::$kind(Arc::new(Entry::from_raw(key, json, Position::START)))),)*
@@ -96,7 +96,7 @@ macro_rules! records {
                 }
             }
 
-            /// The key that is written so.
+            /// Parses a key.
             pub fn parse(kind: &str, key: &str) -> Result<Self, ValidationErrors> {
                 $(if kind == <$kind as Entity>::KIND {
                     return key.parse().map(Self::$kind);
@@ -106,21 +106,21 @@ macro_rules! records {
         }
 
         impl Records {
-            /// Puts a record in its place.
+            /// Adds or replaces a record.
             pub fn put(&mut self, record: &Record) {
                 match record {
                     $(Record::$kind(entry) => drop(self.$table.insert(Arc::clone(entry))),)*
                 }
             }
 
-            /// Takes a record out.
+            /// Removes a record.
             pub fn remove(&mut self, key: &RecordKey) {
                 match key {
                     $(RecordKey::$kind(key) => drop(self.$table.remove(text(key))),)*
                 }
             }
 
-            /// The digest of a record, where it is there.
+            /// The digest of a record, if it exists.
             pub fn digest(&self, key: &RecordKey) -> Option<Digest> {
                 match key {
                     $(RecordKey::$kind(key) => self.$table.get(text(key)).map(|entry| *entry.digest()),)*
@@ -152,33 +152,33 @@ records! {
     Rollback in rollbacks,
     /// Rollouts from their start to their end.
     Rollout in rollouts,
-    /// Writes that wait for a second person, and what became of them.
+    /// Changes that wait for a second person, and decided ones.
     Proposal in proposals,
-    /// What the environment asks and does by itself; at most one.
+    /// The policy of the environment; at most one.
     Policy in policy,
-    /// Which node drives; at most one.
+    /// The driving node; at most one.
     Driver in driver,
-    /// Pings: how fast a revision reached the applications.
+    /// Pings, with their confirmations.
     Ping in pings,
     /// Reports of drills.
     Drill in drills,
-    /// What file sets own.
+    /// Claims of file sets on their entries.
     Ownership in claims,
-    /// What is done when a signal comes.
+    /// Triggers.
     Trigger in triggers,
-    /// Signals that made triggers fire.
+    /// Firings of triggers.
     Firing in firings,
 }
 
 impl Records {
-    /// The newest checkpoint that is known to be good.
+    /// The newest known-good checkpoint.
     pub fn last_known_good(&self) -> Option<&Checkpoint> {
         let good = self.checkpoints.values();
         good.filter(|checkpoint| checkpoint.standing() == crate::checkpoint::CheckpointState::KnownGood)
             .max_by_key(|checkpoint| (checkpoint.position(), checkpoint.sequence))
     }
 
-    /// The checkpoint of a name, `last-known-good` among them.
+    /// The checkpoint with this name, which may be `last-known-good`.
     pub fn checkpoint(&self, name: &str) -> Option<&Checkpoint> {
         if name == LAST_KNOWN_GOOD {
             return self.last_known_good();
@@ -186,12 +186,12 @@ impl Records {
         self.checkpoints.value(name)
     }
 
-    /// The environment's policy, the default where none was set.
+    /// The environment's policy, or the default if none was set.
     pub fn policy(&self) -> Policy {
         self.policy.value(text(&SingletonKey)).cloned().unwrap_or_default()
     }
 
-    /// The node that drives, where one has begun to.
+    /// The driving node, if there is one.
     pub fn driver(&self) -> Option<&Driver> {
         self.driver.value(text(&SingletonKey))
     }

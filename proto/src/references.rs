@@ -1,7 +1,7 @@
-//! What flags and segments refer to outside of themselves, checked over a whole candidate state.
+//! References between flags and segments, checked over a whole candidate state.
 //!
-//! Only what a change can have broken is looked at: what the touched entries refer to, and who refers to the touched ones.
-//! The latter costs one look at each flag's `requires`; the rules of all flags are read only where a segment went away.
+//! Only what a change can have broken is checked: the references of touched entries, and the references to them.
+//! The latter reads each flag's `requires`; the rules of all flags are read only if a segment was removed.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub struct TouchedKeys {
 }
 
 impl TouchedKeys {
-    /// What a delta puts and takes out.
+    /// The keys that a delta puts or removes.
     pub fn by(delta: &Delta) -> Self {
         let flags = delta.changed.flags.iter().map(|entry| entry.key());
         let segments = delta.changed.segments.iter().map(|entry| entry.key());
@@ -38,7 +38,7 @@ impl TouchedKeys {
         }
     }
 
-    /// Everything there is: for a state that comes from outside.
+    /// All keys of a state, for a state from an untrusted source.
     pub fn everything(flags: &Table<Flag>, segments: &Table<Segment>) -> Self {
         Self {
             flags: flags.iter().map(|entry| entry.key().clone()).collect(),
@@ -47,7 +47,7 @@ impl TouchedKeys {
     }
 }
 
-/// Checks a candidate state, `touched` having changed. Paths start at the environment: `flags.checkout.rules[0].when.segment`.
+/// Checks a candidate state in which `touched` changed. Paths start at the environment: `flags.checkout.rules[0].when.segment`.
 pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKeys) -> Vec<ValidationError> {
     let mut found = Vec::new();
     for key in &touched.flags {
@@ -94,7 +94,7 @@ fn unknown_segment(key: &SegmentKey, segments: &Table<Segment>) -> String {
     format!("\"{key}\" is not a segment in this environment{hint}")
 }
 
-/// Calls `visit` with each segment that the rules name, and where: `rules[0].when.any[1].segment`.
+/// Calls `visit` with each segment that the rules name, and its path: `rules[0].when.any[1].segment`.
 fn segments_of<'f>(flag: &'f Flag, mut visit: impl FnMut(&'f SegmentKey, String)) {
     for (index, rule) in flag.rules.iter().enumerate() {
         if let Some(when) = &rule.when {
@@ -109,7 +109,7 @@ enum Required {
     NoVariant(String),
 }
 
-/// A flag that is there but cannot be read here is left to those who can.
+/// A flag that this version cannot read is skipped; a version that can read it checks it.
 fn required(flags: &Table<Flag>, key: &str, variant: &VariantName) -> Required {
     let Some(entry) = flags.get(key) else {
         return Required::NoFlag;
@@ -120,9 +120,9 @@ fn required(flags: &Table<Flag>, key: &str, variant: &VariantName) -> Required {
     }
 }
 
-/// Flags that were not touched and require one that was.
+/// Checks untouched flags that require a touched one.
 fn check_requirers(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
-    // Few flags require others: that is asked first, since this runs over all of them on every commit.
+    // Few flags require others. This is checked first, because it runs over all flags on every commit.
     let requirers = flags
         .iter()
         .filter_map(|entry| Some((entry.key(), entry.value().ok()?)))
@@ -152,7 +152,7 @@ fn check_requirers(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<V
     }
 }
 
-/// A new cycle runs through a touched flag; the depth of requirements may have changed for every flag that leads to one.
+/// A new cycle contains a touched flag. The depth may have changed for every flag that requires a touched one, even indirectly.
 fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     let requires = |key: &str| {
         flags
@@ -252,7 +252,7 @@ fn names(condition: &Condition) -> Vec<&str> {
     names
 }
 
-/// How many stand in a row from `key` on, itself included. The walk stops where more than `most` are certain.
+/// The length of the longest chain from `key`, itself included. The walk stops once it is longer than `most`.
 fn depth<'k>(key: &'k str, next: &impl Fn(&str) -> Vec<&'k str>, known: &mut HashMap<&'k str, usize>, most: usize) -> usize {
     if let Some(depth) = known.get(key) {
         return *depth;

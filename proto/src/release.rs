@@ -24,15 +24,15 @@ pub struct Release {
     /// When the release began.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// When it was finished, and by whom.
+    /// Who finished it, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<ReleaseEnd>,
-    /// What it says about itself.
+    /// The details of the release.
     #[serde(flatten)]
     pub details: ReleaseDetails,
-    /// How many commits belong to it.
+    /// Number of commits that belong to it.
     pub commits: u64,
-    /// The last of them.
+    /// The position of the last of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Sequence>,
 }
@@ -59,15 +59,15 @@ pub struct ReleaseEnd {
     pub at: jiff::Timestamp,
 }
 
-/// What a release says about itself. Everything may be left out; a protected environment names what it misses before exposure
-/// may go above zero.
+/// The details of a release. All are optional, but a protected environment requires some of them before exposure
+/// may be raised above zero.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDetails {
-    /// Flags that it is meant to change; those that it does change belong to it in any case.
+    /// Flags that it is expected to change. All flags that it changes belong to it in any case.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
-    /// Tags of flags that it is meant to change.
+    /// Tags of flags that it is expected to change.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<Tag>,
     /// What is deployed: `web 2026.11.24`.
@@ -79,22 +79,22 @@ pub struct ReleaseDetails {
     /// The digest of the container image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// What must be seen for it to count as well.
+    /// The criteria for its success.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub success: Vec<String>,
-    /// What must be seen for it to be taken back.
+    /// The signals for which it is rolled back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failure: Vec<String>,
-    /// Seconds from its beginning within which it can be taken back as planned.
+    /// Seconds from its start within which it can be rolled back as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_seconds: Option<u64>,
     /// How each flag's data is protected: `expand-contract migration 41, both formats are read`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<FlagKey, String>,
-    /// Who answers for what: `commander`, `operations`, `communications`, …
+    /// The owners by role: `commander`, `operations`, `communications`, …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub owners: BTreeMap<String, String>,
-    /// Probes that a rollback of it asks.
+    /// Checks that a rollback of it runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
 }

@@ -1,8 +1,8 @@
-//! Bodies of the REST API (DESIGN 7) that are not one of the other types already, a file per resource.
+//! Bodies of the REST API that are not one of the other types of this crate, one file per resource.
 //!
-//! What comes in is a [`Request`]: read strictly, every problem at once, a member that is not known refused with the nearest
-//! one that is. What goes out is plain serde on both sides, so that a client written against these types reads it back; there
-//! an unknown member is skipped, so that an older client lives with a newer server.
+//! A request body is a [`Request`]. It is read strictly and reports all problems at once; an unknown member is refused with the
+//! most similar known name. A response body is plain serde on both sides, so that a client can use the same types. Unknown
+//! members of a response are skipped, so that an older client works with a newer server.
 
 pub mod checkpoints;
 pub mod commits;
@@ -41,7 +41,7 @@ use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
 use crate::validation::ValidationErrors;
 
-/// A body that comes in.
+/// The body of a request.
 pub trait Request: Sized {
     /// Reads the JSON form and reports every problem.
     fn from_value(value: &Value) -> Result<Self, ValidationErrors>;
@@ -72,19 +72,19 @@ impl Request for crate::outcome::OutcomeBatch {
     }
 }
 
-/// Reads JSON text as every request is read: a duplicate member is refused, a syntax error is reported with line and
+/// Reads JSON text. A duplicate member is refused, and a syntax error is reported with line and
 /// column.
 pub fn parse_json(text: &str) -> Result<Value, ValidationErrors> {
     crate::json::parse(text)
 }
 
-/// What the requests of this module share: an object with these members.
+/// A request that is an object with known members.
 trait Members: Sized {
-    /// What it is called in an error.
+    /// Its name in error messages.
     const WHAT: &'static str;
-    /// The members that it has.
+    /// The names of its members.
     const KNOWN: &'static [&'static str];
-    /// Reads them.
+    /// Reads the members.
     fn read(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Read<Self>;
 
     /// Reads the object.
@@ -101,7 +101,7 @@ impl<T: Members> Request for T {
     }
 }
 
-/// A reason that may be given: text with something in it.
+/// Reads an optional reason, which must not be empty.
 fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<String> {
     let text = reader.optional(map, "reason", Reader::prose)?;
     let text = text.trim();
@@ -112,7 +112,7 @@ fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<S
     Some(text.to_owned())
 }
 
-/// A whole number of seconds.
+/// Reads a whole number of seconds.
 fn seconds(reader: &mut Reader, value: &Value, least: u64, most: u64) -> Read<u64> {
     match value.as_u64().filter(|seconds| (least..=most).contains(seconds)) {
         Some(seconds) => Ok(seconds),

@@ -14,7 +14,7 @@ macro_rules! number {
         pub struct $name(pub u64);
 
         impl $name {
-            /// The one after this one.
+            /// The next number.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0 + 1)
@@ -30,22 +30,22 @@ macro_rules! number {
 }
 
 number!(
-    /// A number that only grows: one step each time a log is re-seeded or restored from a backup. The first is 1.
+    /// A number that increases by one each time a log is re-seeded or restored from a backup. The first is 1.
     Epoch
 );
 number!(
-    /// The number of a commit that changes what flags answer: dense within an environment. 0 is the empty environment.
+    /// The number of a commit that can change evaluations, without gaps within an environment. 0 is the empty environment.
     Revision
 );
 number!(
-    /// The place of a commit in its log, records included: dense, the first entry is 1.
+    /// The position of a commit in its log, including commits of records, without gaps. The first entry is 1.
     Sequence
 );
 
-/// An epoch and a revision: what readers order by. Written `epoch:revision`, which is also the ETag of things.
+/// An epoch and a revision, by which states are ordered. It is written `epoch:revision`, which is also used as an ETag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// The epoch, which weighs more.
+    /// The epoch, which is compared first.
     pub epoch: Epoch,
     /// The revision within it.
     pub revision: Revision,
@@ -60,13 +60,13 @@ impl Position {
         }
     }
 
-    /// Where every environment starts: epoch 1, revision 0.
+    /// The position of a new environment: epoch 1, revision 0.
     pub const START: Self = Self::new(1, 0);
 }
 
-/// A revision as people write it: `41`, or `1:41` with its epoch. No checkpoint may have such a name.
+/// A revision as people write it: `41`, or `1:41` with its epoch. Checkpoints cannot have such names.
 pub(crate) enum RevisionReference {
-    /// `41`: whichever epoch it was made in.
+    /// `41`, of any epoch.
     Revision(Revision),
     /// `1:41`.
     Position(Position),

@@ -1,37 +1,37 @@
-//! Roles, and what each may do (DESIGN 7).
+//! Roles, and what each of them may do.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::validation::ValidationErrors;
 
-/// What a key may do.
+/// The role of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Read, stream, acknowledge, report outcomes.
+    /// For applications: read, stream, acknowledge, report outcomes.
     Sdk,
-    /// A public key for browsers: OFREP of the flags marked `client`, nothing else.
+    /// A public key for browsers: evaluates flags marked `client` over OFREP, nothing else.
     Client,
     /// Can read everything and explain evaluations.
     Viewer,
-    /// Edit, apply, releases, rollouts, kill.
+    /// For pipelines: edit, apply, manage releases and rollouts, kill.
     Pipeline,
-    /// Kill, restore, roll back, stop and approve rollouts, vouch, ping, drill, incidents; no edits.
+    /// For people on call: kill, restore, roll back, stop and approve rollouts, mark checkpoints, ping and drill, but not edit.
     Oncall,
-    /// What pipeline and oncall may, and triggers, policies.
+    /// Everything that `pipeline` and `oncall` may do, plus triggers and policies.
     Editor,
-    /// Everything, keys and environments among it.
+    /// Everything, including keys and environments.
     Admin,
 }
 
-/// Something that a role may or may not do.
+/// An action that a role may or may not perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Read the snapshot and stream it, acknowledge, report outcomes.
     Stream,
-    /// Have flags evaluated remotely; a public key sees only those that are marked for it.
+    /// Evaluate flags remotely; a public key sees only flags marked for it.
     Evaluate,
     /// Read flags, segments, commits, connections, confirmations; explain.
     Read,
@@ -39,47 +39,47 @@ pub enum Action {
     Edit,
     /// Make kills.
     Kill,
-    /// Restore what was killed, and say afterwards why something was killed.
+    /// Restore kills, and add the reason of a kill later.
     Restore,
     /// Create checkpoints.
     Checkpoint,
-    /// Vouch for checkpoints, and doubt them.
+    /// Mark checkpoints as known-good or doubted.
     Vouch,
     /// Begin, describe and finish releases.
     Release,
-    /// Roll back, stop and hurry rollbacks, review them.
+    /// Roll back; stop, speed up and review rollbacks.
     Rollback,
-    /// Take a rollback through a flag's one-way door.
+    /// Roll back across a flag's one-way door.
     PassOneWay,
-    /// Start rollouts, and let them go on.
+    /// Start and resume rollouts.
     Rollout,
-    /// Pause, abort and take back rollouts.
+    /// Pause, abort and roll back rollouts.
     StopRollout,
     /// Approve a step of a rollout.
     ApproveRollout,
-    /// Make, change and delete triggers.
+    /// Create, change and delete triggers.
     Trigger,
-    /// Answer what a trigger asks, and disarm triggers.
+    /// Confirm or decline firings, and disarm triggers.
     AnswerTrigger,
-    /// Approve and decline what others propose, as far as one may do it oneself.
+    /// Approve and decline proposals of others, if the role may make the change itself.
     Decide,
-    /// Take back what one has proposed.
+    /// Withdraw one's own proposals.
     Withdraw,
     /// Send a ping.
     Ping,
-    /// Keep the report of a drill.
+    /// Save the report of a drill.
     Drill,
     /// Set an environment's policy.
     SetPolicy,
-    /// Make, list and revoke keys; make, copy and delete environments; set what a whole environment answers by; back up.
+    /// Create, list and revoke keys; create, copy and delete environments; change an environment's settings; back up.
     Administer,
 }
 
 impl Role {
-    /// All roles, least first.
+    /// All roles, from the least to the most powerful.
     pub const ALL: [Self; 7] = [Self::Sdk, Self::Client, Self::Viewer, Self::Pipeline, Self::Oncall, Self::Editor, Self::Admin];
 
-    /// Whether a key of this role may do it.
+    /// Whether a key of this role may perform the action.
     pub const fn may(self, action: Action) -> bool {
         match action {
             Action::Evaluate => true,
@@ -99,12 +99,12 @@ impl Role {
         }
     }
 
-    /// Whether a person is behind it, who may prepare the mend of a killed flag; a pipeline may not.
+    /// Whether the key belongs to a person. People may edit what a killed flag serves; pipelines may not.
     pub const fn is_person(self) -> bool {
         matches!(self, Self::Oncall | Self::Editor | Self::Admin)
     }
 
-    /// As it is written in keys and JSON.
+    /// The name in keys and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sdk => "sdk",
@@ -145,7 +145,7 @@ impl Action {
         Self::Administer,
     ];
 
-    /// The roles that may do it.
+    /// The roles that may perform the action.
     pub fn roles(self) -> impl Iterator<Item = Role> {
         Role::ALL.into_iter().filter(move |role| role.may(self))
     }

@@ -1,4 +1,4 @@
-//! Rollbacks: one commit that puts the flags in its scope back to a checkpoint's state, and the proof of what came of it.
+//! Rollbacks: one commit that restores the flags in its scope to an earlier state, and the record of its result.
 
 use std::collections::BTreeSet;
 
@@ -15,22 +15,22 @@ use crate::validation::ValidationErrors;
 pub use crate::id::RollbackId;
 pub use crate::target::RollbackTarget;
 
-/// What a rollback puts back.
+/// The scope of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackScope {
     /// Every flag, every segment and the settings of the environment.
     Environment,
-    /// What a release changed.
+    /// The changes of a release.
     Release(ReleaseName),
     /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),
-    /// Every flag that carries one of the tags, now or at the target.
+    /// Every flag that has one of the tags, now or at the target.
     Tags(BTreeSet<Tag>),
-    /// What an earlier rollback changed: the way forward again.
+    /// The changes of an earlier rollback, which are undone.
     Rollback(RollbackId),
-    /// What a rollout changed, and with it the other rollouts of its release.
+    /// The changes of a rollout, and of the other rollouts of its release.
     Rollout(RolloutId),
 }
 
@@ -40,109 +40,110 @@ pub enum RollbackScope {
 pub struct Rollback {
     /// The rollback's id.
     pub id: RollbackId,
-    /// What it puts back.
+    /// The scope of the rollback.
     pub scope: RollbackScope,
-    /// Only for users in this segment, where it was asked so.
+    /// The segment, if the rollback is for its users only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
     /// The state to roll back to.
     pub target: RollbackTarget,
-    /// The hash of the plan that it did.
+    /// The hash of the plan that it executed.
     pub plan: Digest,
     /// The state of the rollback.
     pub state: RollbackState,
-    /// Why it stands so, in words, and what can be done next.
+    /// The state in words, and what to do next.
     #[serde(alias = "says")]
     pub message: String,
-    /// Who asked for it.
+    /// Who requested it.
     pub by: Actor,
     /// The reason given for the rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The state before its first commit, to which undoing it leads.
+    /// The position before its first commit, which undoing it restores.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:41"))]
     pub before: Position,
-    /// The revision of its newest commit: the one that is confirmed.
+    /// The revision of its newest commit, which the confirmations are about.
     pub revision: Revision,
     /// The epoch of that revision.
     pub epoch: Epoch,
     /// The flags that it changes, over all steps.
     pub flags: BTreeSet<FlagKey>,
-    /// The segments that it puts back.
+    /// The segments that it restores.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub segments: BTreeSet<SegmentKey>,
-    /// Flags in its scope that it left as they are, because others had changed them since.
+    /// Flags in its scope that it left as they are because others had changed them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub skipped: BTreeSet<FlagKey>,
-    /// Flags whose one-way door it was told to pass.
+    /// Flags whose one-way door was acknowledged.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledged: BTreeSet<FlagKey>,
-    /// What it was told to do beyond its scope.
+    /// What it was allowed to change beyond its scope.
     #[serde(default)]
     pub latitude: RollbackOptions,
-    /// The ladder, where it goes down step by step.
+    /// The steps, if it is a staged rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Stages>,
-    /// The phases, timed apart.
+    /// The times of its phases.
     pub phases: PhaseTimes,
     /// Who has confirmed its newest commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
-    /// The probes that say how it goes: those of its flags as they were before it and as they are at the target, of its release,
+    /// The probes that judge it: those of its flags before the rollback and at the target, of its release,
     /// and of the environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub probes: Vec<ScopedCheck>,
-    /// What the checks said when they were asked last on each occasion.
+    /// The latest result of each check in each phase.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckOutcome>,
-    /// How often the bad state was served between onset and confirmation.
-    #[serde(default, alias = "served_bad")]
-    pub bad_exposure: BadExposure,
+    /// How often variants that fewer users get after the rollback were served between the onset of the problem and the confirmation;
+    /// absent while it is not counted yet.
+    #[serde(default, alias = "served_bad", skip_serializing_if = "Option::is_none")]
+    pub bad_exposure: Option<BadExposure>,
     /// The rollback that undid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<RollbackId>,
-    /// The review that falls due after it.
+    /// The review that is due afterwards.
     pub review: Review,
 }
 
-/// What a rollback was told to do beyond the plain way.
+/// What a rollback may change beyond its scope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct RollbackOptions {
-    /// Flags that others have changed since go back too.
+    /// Also roll back flags that others changed since the target.
     pub include_conflicts: bool,
-    /// Segments that differ go back too.
+    /// Also roll back segments that differ.
     pub with_segments: bool,
-    /// What a killed flag serves may change.
+    /// Allow changes of what a killed flag serves.
     #[serde(alias = "changes_served")]
     pub allow_killed_edit: bool,
 }
 
-/// How a rollback stands.
+/// The state of a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackState {
-    /// Nothing is committed yet: a plan.
+    /// Planned, not committed yet.
     Planned,
-    /// Its commit is made; confirmations, checks or further steps are awaited.
+    /// Committed; waiting for confirmations, checks or further steps.
     Committed,
-    /// Every connected application has acknowledged it and the checks pass.
+    /// All connected applications have acknowledged it and the checks pass.
     Confirmed,
-    /// Some applications are missing after the deadline; they are named.
+    /// Some applications have not confirmed by the deadline; they are named.
     Partial,
-    /// A check says that service is not restored, or a step was stopped by one.
+    /// A check failed after the rollback or after a step.
     Failed,
-    /// It was stopped by a person before its last step.
+    /// A person stopped it before its last step.
     Stopped,
-    /// It was rolled forward again.
+    /// It was undone.
     Undone,
 }
 
 impl RollbackState {
-    /// Whether it is over: nothing continues by itself.
+    /// Whether it has ended: nothing continues by itself.
     pub const fn is_final(self) -> bool {
         match self {
             Self::Planned | Self::Committed | Self::Partial => false,
@@ -150,7 +151,7 @@ impl RollbackState {
         }
     }
 
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -164,47 +165,47 @@ impl RollbackState {
     }
 }
 
-/// A way down in steps.
+/// The steps of a staged rollback.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stages {
-    /// Percentages, falling; after the last comes the target itself.
+    /// Decreasing percentages; after the last one comes the target itself.
     pub steps: Vec<f64>,
-    /// Seconds that each is held.
+    /// Seconds for which each step is held.
     pub every_seconds: u64,
-    /// How many were committed.
+    /// Number of committed steps.
     pub done: u32,
-    /// When the next is due; absent where nothing is due by itself.
+    /// When the next step is due; absent if none is due by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub next_at: Option<jiff::Timestamp>,
-    /// Flags that go back whole at the first step, because a split's weights do not say how they differ.
+    /// Flags that are rolled back completely at the first step, because more than the weights of one split differs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub whole: BTreeSet<FlagKey>,
 }
 
 impl Stages {
-    /// How many commits it makes: one for each step, and the one that reaches the target.
+    /// Number of commits: one for each step, and one that restores the target.
     pub const fn commits(&self) -> usize {
         self.steps.len() + 1
     }
 
-    /// Whether commits are still to come.
+    /// Whether there are further commits.
     pub const fn is_running(&self) -> bool {
         (self.done as usize) < self.commits()
     }
 }
 
-/// The phases of a rollback: when each was reached.
+/// When each phase of a rollback was reached.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct PhaseTimes {
-    /// When the trouble began, as far as the caller said.
+    /// When the problem was noticed, if the caller stated it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub detected: Option<jiff::Timestamp>,
-    /// When the rollback was asked for.
+    /// When the rollback was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub decided: Option<jiff::Timestamp>,
@@ -212,32 +213,32 @@ pub struct PhaseTimes {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub committed: Option<jiff::Timestamp>,
-    /// When the last application had acknowledged it.
+    /// When the last application acknowledged it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub applied: Option<jiff::Timestamp>,
-    /// When the checks had passed after that.
+    /// When the checks passed after that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub healthy: Option<jiff::Timestamp>,
-    /// Milliseconds from the decision to the commit.
+    /// Milliseconds from the request to the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit_ms: Option<f64>,
-    /// Milliseconds from the commit to an application's acknowledgement: the median.
+    /// Median milliseconds from the commit to an application's acknowledgement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_p50_ms: Option<f64>,
-    /// Milliseconds from the commit until 99 % of the applications had applied it.
+    /// 99th percentile of milliseconds from the commit to an application's acknowledgement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_p99_ms: Option<f64>,
-    /// Milliseconds from the commit until the last application had applied it.
+    /// Milliseconds from the commit to the last application's acknowledgement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_last_ms: Option<f64>,
-    /// Milliseconds from the commit to healthy.
+    /// Milliseconds from the commit until the checks passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthy_ms: Option<f64>,
 }
 
-/// How often the flags of a rollback were served in their bad state, as applications reported it between onset and confirmation.
+/// How often the flags of a rollback were served in their bad state, as reported between the onset and the confirmation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
@@ -246,32 +247,45 @@ pub struct BadExposure {
     pub real: u64,
     /// Evaluations for probes and load tests.
     pub synthetic: u64,
-    /// Errors that applications reported with them, real traffic.
+    /// Errors that applications reported for real users.
     pub errors_real: u64,
-    /// The same, synthetic traffic.
+    /// Errors that applications reported for synthetic traffic.
     pub errors_synthetic: u64,
 }
 
-/// A look back at a rollback by people.
+impl BadExposure {
+    /// The sum of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            real: self.real.saturating_add(other.real),
+            synthetic: self.synthetic.saturating_add(other.synthetic),
+            errors_real: self.errors_real.saturating_add(other.errors_real),
+            errors_synthetic: self.errors_synthetic.saturating_add(other.errors_synthetic),
+        }
+    }
+}
+
+/// The review of a rollback.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Review {
     /// When the review is due.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub due: jiff::Timestamp,
-    /// What came of it.
+    /// The completed review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<ReviewNote>,
 }
 
 impl Review {
-    /// Whether it should have been made by `now`.
+    /// Whether the review is overdue at `now`.
     pub fn is_overdue(&self, now: jiff::Timestamp) -> bool {
         self.done.is_none() && self.due < now
     }
 }
 
-/// A review that was made.
+/// A completed review.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReviewNote {
@@ -285,8 +299,8 @@ pub struct ReviewNote {
 }
 
 impl Rollback {
-    /// A rollback as it is with its first commit, which is made on the state at `before`: whole, of nothing yet, with no reason.
-    /// Its review falls due `review_seconds` after `decided`.
+    /// The record of a rollback at its first commit, based on the state at `before`: not staged, without flags and reason.
+    /// Its review is due `review_seconds` after `decided`.
     pub fn begun(
         id: RollbackId,
         scope: RollbackScope,
@@ -322,7 +336,7 @@ impl Rollback {
             confirmation: None,
             probes: Vec::new(),
             checks: Vec::new(),
-            bad_exposure: BadExposure::default(),
+            bad_exposure: None,
             undone_by: None,
             review: Review {
                 due: after(decided, review_seconds),
@@ -331,7 +345,7 @@ impl Rollback {
         }
     }
 
-    /// Whether it still has its flags to itself: its proof or further steps are awaited.
+    /// Whether it is still in progress, so that no other rollback may change its flags.
     pub fn is_live(&self) -> bool {
         match self.state {
             RollbackState::Committed => true,
@@ -349,7 +363,7 @@ impl Rollback {
     }
 }
 
-/// So many seconds later, or the end of time.
+/// The time `seconds` later, at most the latest possible time.
 fn after(at: jiff::Timestamp, seconds: u64) -> jiff::Timestamp {
     let span = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
     at.checked_add(span).unwrap_or(jiff::Timestamp::MAX)

@@ -1,4 +1,4 @@
-//! Rollouts: a plan that raises a split step by step, each step held for a while and judged by gates.
+//! Rollouts: a plan raises the weight of a variant step by step; each step is held for a while and judged by gates.
 
 mod plan;
 
@@ -26,33 +26,33 @@ pub struct Rollout {
     pub plan: RolloutPlan,
     /// The state of the rollout.
     pub state: RolloutState,
-    /// What it waits for, where it waits.
+    /// What it waits for, if it is waiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<WaitsFor>,
-    /// Why it stands so, in words, and what can be done next.
+    /// Why it is in this state, in words, and what to do next.
     pub reason: String,
     /// Who started the rollout.
     pub by: Actor,
     /// When the rollout was started.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// What it was started for, where that was said.
+    /// The reason given for the rollout, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// The step in force, from 1; 0 before the first.
+    /// The number of the current step, from 1; 0 before the first.
     pub step: u32,
-    /// Since when the clock of the hold runs; absent while it does not.
+    /// When the hold started or resumed; absent while it is not running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub since: Option<jiff::Timestamp>,
-    /// Milliseconds of the hold that had run before that.
+    /// Milliseconds of the hold that passed before that.
     #[serde(default)]
     pub held_ms: u64,
-    /// When the step in force began.
+    /// When the current step began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub entered: Option<jiff::Timestamp>,
-    /// Since when outcomes count for the gates: when the step began, or went on after a gate had held it.
+    /// Since when outcomes count for the gates: the start of the step, or its resumption after a gate held it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub judged_since: Option<jiff::Timestamp>,
@@ -62,23 +62,23 @@ pub struct Rollout {
     /// Approvals, by the step that they are for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
-    /// What it moved, and how it left it; absent before the first step.
+    /// What it changed in the flag, as it left it; absent before the first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<MovedSplit>,
-    /// The state before its first step: that to which it goes back, as far as it moved anything.
+    /// The state before its first step. Rolling back restores it, limited to what the rollout changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<RollbackTarget>,
-    /// The rollback that took it back, which holds the proof of it.
+    /// The rollback that reverted it; its record contains the confirmations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub rollback: Option<RollbackId>,
-    /// What the gates said last.
+    /// The latest results of the gates.
     #[serde(default)]
     pub gates: Vec<GateReading>,
     /// The steps that are over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastStep>,
-    /// The position of its newest commit that moved the split.
+    /// The position of its newest commit that changed exposure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1:41"))]
     pub position: Option<Position>,
@@ -88,26 +88,26 @@ pub struct Rollout {
     pub finished: Option<jiff::Timestamp>,
 }
 
-/// How a rollout stands.
+/// The state of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RolloutState {
-    /// Its first step is to come.
+    /// The first step has not begun.
     Scheduled,
     /// A step is in force and held.
     Holding,
     /// The next step waits for something.
     Waiting,
-    /// A person or a gate holds it where it is.
+    /// A person or a gate paused it.
     Paused,
-    /// All steps were held to their end.
+    /// All steps were completed.
     Completed,
-    /// A person, an edit, a kill or a rollback ended it; exposure stays as it was left.
+    /// A person, an edit, a kill or a rollback ended it; exposure stays as it was.
     Aborted,
-    /// Exposure went back to what it was before the first step.
+    /// Exposure was restored to what it was before the first step.
     RolledBack,
-    /// It could not go on.
+    /// It could not continue.
     Failed,
 }
 
@@ -118,18 +118,18 @@ pub enum RolloutState {
 pub enum WaitsFor {
     /// It waits for a person to approve the next step.
     Approval,
-    /// The window to open.
+    /// It waits for its window to open.
     Window,
-    /// Enough outcomes for a gate to say something.
+    /// It waits for enough samples for a gate.
     Samples,
-    /// A gate whose figures cannot be had.
+    /// It waits for a gate that cannot be evaluated.
     Gate,
-    /// The other rollouts of its release.
+    /// It waits for the other rollouts of its release.
     Release,
 }
 
 impl RolloutState {
-    /// Whether it is over.
+    /// Whether the rollout has ended.
     pub const fn is_final(self) -> bool {
         match self {
             Self::Scheduled | Self::Holding | Self::Waiting | Self::Paused => false,
@@ -137,7 +137,7 @@ impl RolloutState {
         }
     }
 
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -156,25 +156,25 @@ impl RolloutState {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Approval {
-    /// Which step, from 1.
+    /// The number of the step, from 1.
     pub step: u32,
     /// Who approved.
     #[serde(flatten)]
     pub word: Attribution,
 }
 
-/// What a rollout moved in its flag, and how it left it: an edit of that ends the rollout, and going back undoes that alone.
+/// What a rollout changed in its flag, as it left it. An edit of this ends the rollout, and rolling back restores this alone.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MovedSplit {
-    /// The rule whose split it raises.
+    /// The rule whose split it changes.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub rule: RuleId,
-    /// That rule as it was; absent where the rollout made it.
+    /// The rule before the rollout; absent if the rollout added it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub before: Option<serde_json::Value>,
-    /// That rule as it left it.
+    /// The rule as the rollout left it.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub left: serde_json::Value,
     /// The rules that it added for segments, as it left them.
@@ -186,7 +186,7 @@ pub struct MovedSplit {
     pub control: crate::key::VariantName,
 }
 
-/// A step that is over.
+/// A completed step.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PastStep {
@@ -198,20 +198,20 @@ pub struct PastStep {
     /// When the step ended.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub left: jiff::Timestamp,
-    /// What the gates said at its end.
+    /// The results of the gates at its end.
     pub gates: Vec<GateReading>,
-    /// What they had to go by on the way, by gate; thinned out evenly.
+    /// The data of each gate during the step, thinned out evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looks: Vec<GateHistory>,
 }
 
-/// What a gate had to go by during a step.
+/// The data of a gate during a step.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateHistory {
     /// The name of the gate.
     pub gate: String,
-    /// In order of time.
+    /// The samples in order of time.
     pub looks: Vec<GateSample>,
 }
 

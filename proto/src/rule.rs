@@ -1,4 +1,4 @@
-//! Rules: when → serve, tried in order.
+//! Rules of flags: a condition and what to serve, tried in order.
 
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
@@ -16,9 +16,9 @@ const MEMBERS: [&str; 3] = ["id", "when", "serve"];
 /// One rule of a flag.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// Its id, unique within the flag, where it was given one.
+    /// The id of the rule, unique within the flag, if it has one.
     pub id: Option<RuleId>,
-    /// What must hold; `None` = always.
+    /// The condition; `None` = always true.
     pub when: Option<Condition>,
     /// What the rule serves when its condition is true.
     pub serve: Serve,
@@ -29,14 +29,14 @@ pub struct Rule {
 pub enum Serve {
     /// Always this variant.
     Variant(VariantName),
-    /// A variant by bucket.
+    /// A variant by the user's bucket.
     Split(Split),
     /// The variant that an imported JSONLogic rule names.
     JsonLogic(Value),
 }
 
 impl Rule {
-    /// Reads the JSON form; whether the flag has the variants that it names is for the flag to say.
+    /// Reads the JSON form. `names` are the variants of the flag.
     pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, |reader, value| Self::read(reader, value, VariantNames(None)))
     }

@@ -1,4 +1,4 @@
-//! Scenarios: what a drill rehearses, as people write it in a YAML file.
+//! Scenarios: descriptions of drills, written as YAML.
 //!
 //! ```yaml
 //! name: one-zone-down
@@ -53,39 +53,39 @@ const MEMBERS: [&str; 12] = [
     "expect",
 ];
 
-/// A drill to run. What it names in the environment is checked when it runs.
+/// The description of a drill. Names of flags and checkpoints are checked when it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Its name, by which reports are compared.
+    /// The name, by which reports are compared.
     pub name: String,
     /// What it rehearses, in a sentence.
     pub about: Option<String>,
     /// How many applications are connected; 5 if omitted.
     pub applications: Option<u64>,
-    /// The store that it needs, where it needs one.
+    /// The kind of store that it needs, if it matters.
     pub store: Option<DrillStore>,
     /// What is rolled back.
     pub scope: DrillScope,
-    /// How the known-good state is named.
+    /// How the target of the rollback is named.
     pub aim: DrillTarget,
-    /// The steps of a staged rollback, where it is one.
+    /// The steps, if the rollback is staged.
     pub steps: Option<DrillStages>,
     /// The bad release; `None` = every flag in scope serves a different variant to all users.
     pub change: Option<Vec<ChangeRequest>>,
     /// What goes wrong during the drill.
     pub faults: Vec<DrillFault>,
-    /// Seconds within which the rollback must be confirmed; `None` = what the environment's policy says.
+    /// Seconds within which the rollback must be confirmed; `None` = the value of the environment's policy.
     pub confirm_within_seconds: Option<u64>,
-    /// What must come of it, beyond what follows from the faults.
+    /// The expected result, as far as it does not follow from the faults.
     pub expect: Expectation,
 }
 
-/// What a drill rolls back.
+/// The scope of a drill's rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrillScope {
     /// The whole environment.
     Environment,
-    /// What the bad release changed.
+    /// The changes of the bad release.
     Release,
     /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),
@@ -93,7 +93,7 @@ pub enum DrillScope {
     Tags(BTreeSet<Tag>),
 }
 
-/// How the target of a drill's rollback is named. It is the same state each time.
+/// How the target of a drill's rollback is named. The state is the same in each case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DrillTarget {
     /// `last-known-good`.
@@ -102,25 +102,25 @@ pub enum DrillTarget {
     Checkpoint,
     /// The revision's number.
     Revision,
-    /// Not at all: the release's own baseline.
+    /// Omitted: the baseline of the release.
     Baseline,
 }
 
-/// The ladder of a staged rollback.
+/// The steps of a staged rollback.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrillStages {
-    /// The exposure at each step in percent, falling.
+    /// The exposure at each step in percent, decreasing.
     pub percentages: Vec<f64>,
-    /// Seconds that each is held.
+    /// Seconds for which each step is held.
     pub every_seconds: u64,
 }
 
-/// What must come of a drill. What is not stated follows from the faults.
+/// The expected result of a drill. What is omitted follows from the faults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expectation {
-    /// The state in which the rollback ends.
+    /// The final state of the rollback.
     pub state: Option<RollbackState>,
-    /// Milliseconds from the decision until every application is back.
+    /// Maximum milliseconds from the request until all applications are back.
     pub within_ms: Option<u64>,
     /// The code with which the first attempt is refused.
     pub refused: Option<Code>,
@@ -165,7 +165,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// What does not go together.
+    /// Notes members that contradict each other.
     fn agree(&self, reader: &mut Reader) {
         if self.aim == DrillTarget::Baseline && self.scope != DrillScope::Release {
             reader.within("to", |reader| {
@@ -186,7 +186,7 @@ impl Scenario {
         }
     }
 
-    /// Whether it cannot run on the embedded store, which never goes away from its node.
+    /// Whether it needs Redis, because the embedded store cannot fail apart from its node.
     pub fn needs_redis(&self) -> bool {
         self.faults.iter().any(|fault| matches!(fault, DrillFault::StoreAway { .. }))
     }

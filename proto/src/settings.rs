@@ -1,6 +1,6 @@
-//! What an environment fixes for all of its flags.
+//! Settings of an environment that apply to all of its flags.
 
-/// What the bucketing hash is fed with (DESIGN 5; flagd's `fractional`). Changing it re-buckets all users.
+/// The input of the bucketing hash, as in the generations of flagd's `fractional`. Changing it re-buckets all users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -12,7 +12,7 @@ pub enum Bucketing {
     V3,
 }
 
-/// Settings of an environment that decide what its flags answer, and so are part of the snapshot.
+/// Settings that affect evaluations and are therefore part of the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {

@@ -1,4 +1,4 @@
-//! The whole state of an environment at a revision.
+//! The complete state of an environment at a revision.
 
 use crate::digest::Digest;
 use crate::flag::Flag;
@@ -13,14 +13,14 @@ use crate::table::Table;
 /// settings' JSON. It covers committed state, not the overlay of provisional kills, and not the position.
 pub type ContentHash = Digest;
 
-/// An environment at a revision, immutable. Copying it copies reference counts.
+/// The immutable state of an environment at a revision. Cloning is cheap: entries are reference-counted.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The environment whose state this is.
     pub environment: EnvironmentKey,
     /// The position of this state in the log.
     pub position: Position,
-    /// What holds for all flags.
+    /// The settings, which apply to all flags.
     pub settings: Settings,
     /// All flags, by key.
     pub flags: Table<Flag>,
@@ -31,7 +31,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The empty environment at its start.
+    /// An empty environment at revision 0.
     pub fn empty(environment: EnvironmentKey) -> Self {
         Self {
             environment,
@@ -43,7 +43,7 @@ impl Snapshot {
         }
     }
 
-    /// The content hash; one pass over the entries' digests (32 bytes each), not over their contents.
+    /// The content hash, computed from the digests of the entries (32 bytes each), not from their contents.
     pub fn content_hash(&self) -> ContentHash {
         let settings = serde_json::to_vec(&self.settings).unwrap_or_default();
         let flags = self.flags.iter().map(|entry| entry.digest().bytes().as_slice());

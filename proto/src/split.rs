@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::ser::SerializeMap as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::condition::AttributePath;
 use crate::key::VariantName;
@@ -12,22 +12,22 @@ use crate::reader::{self, Read, Reader};
 use crate::validation::ValidationErrors;
 use crate::variant::VariantNames;
 
-/// A whole, in the unit of [`Weight::Percent`].
+/// 100 %, in the unit of [`Weight::Percent`].
 const WHOLE: u64 = 100_000;
-const MEMBERS: [&str; 3] = ["split", "by", "salt"];
+const MEMBERS: [&str; 4] = ["split", "by", "salt", "hash"];
 const SHARE_MEMBERS: [&str; 2] = ["variant", "weight"];
 
-/// A weight as it was given.
+/// A weight, as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
     /// A whole number.
     Count(u32),
-    /// A percentage in thousandths of a percent (`25%` is 25 000). All weights of a split are percentages or none is.
+    /// A percentage in thousandths of a percent (`25%` is 25 000). Either all weights of a split are percentages or none.
     Percent(u32),
 }
 
 impl Weight {
-    /// The number that counts: a share of [`Split::total`].
+    /// The weight as a share of [`Split::total`].
     pub const fn units(self) -> u32 {
         match self {
             Self::Count(units) | Self::Percent(units) => units,
@@ -59,14 +59,14 @@ impl Weight {
     }
 }
 
-/// A whole number, however it is spelled: `10` or `10.0`.
+/// A whole number, written as `10` or `10.0`.
 fn whole(number: &serde_json::Number) -> Option<u64> {
     let float = || number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=4_294_967_295.0).contains(float));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and within 32 bits")]
     number.as_u64().or_else(|| float().map(|float| float as u64))
 }
 
-/// `12.5%` → 12 500; nothing with more than three decimals, nothing beyond 100 %.
+/// `12.5%` → 12 500. `None` if it has more than three decimals or exceeds 100 %.
 pub(crate) fn percent(text: &str) -> Option<u32> {
     let text = text.strip_suffix('%')?.trim_end();
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
@@ -106,30 +106,97 @@ impl serde::Serialize for Weight {
     }
 }
 
+/// How the attribute's value is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SplitHash {
+    /// Salt and value as one text; a value that is missing, empty or not a scalar serves the default variant.
+    #[default]
+    Text,
+    /// As flagd's `fractional` does it, so that an imported flag keeps every user where they are. Without a salt the value alone is
+    /// hashed, or, if there is no `by` either, flag key and targeting key. See [`Split::fractional`].
+    Flagd,
+}
+
+impl SplitHash {
+    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        if reader.text(value)? == "flagd" {
+            return Ok(Self::Flagd);
+        }
+        reader.refuse(format!("{value} is not a way to hash; it can only be \"flagd\", or be left out"))
+    }
+}
+
 /// One share of a split.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Share {
-    /// The variant that this share gets.
+    /// The variant of this share.
     pub variant: VariantName,
-    /// How much of the whole.
+    /// The weight of this share.
     pub weight: Weight,
 }
 
-/// Shares whose weights sum to 1 ..= 2^31-1 (to 100 % where they are percentages); their order is part of the meaning.
+/// Shares whose weights sum to 1 ..= 2^31-1, or to 100 % if they are percentages. Their order determines who gets which variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     shares: Vec<Share>,
     by: Option<AttributePath>,
     salt: Option<String>,
+    hash: SplitHash,
 }
 
 impl Split {
-    /// Checks the weights. `by` is the bucketing attribute (`targetingKey` where `None`), `salt` what is hashed before its
-    /// value (the flag's key where `None`).
+    /// Checks the weights. `by` is the bucketing attribute (`None` = `targetingKey`), and `salt` is hashed before its
+    /// value (`None` = the flag's key).
     pub fn new(shares: Vec<Share>, by: Option<AttributePath>, salt: Option<String>) -> Result<Self, ValidationErrors> {
         check_salt(salt.as_deref())?;
         check_weights(&shares).map_err(|problem| ValidationErrors::one("split", problem))?;
-        Ok(Self { shares, by, salt })
+        Ok(Self {
+            shares,
+            by,
+            salt,
+            hash: SplitHash::default(),
+        })
+    }
+
+    /// The same split with values hashed in this way.
+    #[must_use]
+    pub const fn hashed(mut self, hash: SplitHash) -> Self {
+        self.hash = hash;
+        self
+    }
+
+    /// The same line with other shares on it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new`].
+    pub fn with_shares(&self, shares: Vec<Share>) -> Result<Self, ValidationErrors> {
+        Self::new(shares, self.by.clone(), self.salt.clone()).map(|split| split.hashed(self.hash))
+    }
+
+    /// Whether every user stands at the same place of both lines.
+    pub fn is_on_the_line_of(&self, other: &Self) -> bool {
+        self.by == other.by && self.salt == other.salt && self.hash == other.hash
+    }
+
+    /// How values are hashed.
+    pub const fn hash(&self) -> SplitHash {
+        self.hash
+    }
+
+    /// The split as flagd's operator, if it is hashed so. It means the same in every engine of one bucketing generation.
+    pub fn fractional(&self) -> Option<Value> {
+        if self.hash == SplitHash::Text {
+            return None;
+        }
+        let by = || json!({"var": self.by.as_ref().map_or("targetingKey", AttributePath::as_str)});
+        let value = match (&self.salt, &self.by) {
+            (Some(salt), _) => Some(json!({"cat": [salt, by()]})),
+            (None, Some(_)) => Some(by()),
+            (None, None) => None,
+        };
+        let shares = self.shares.iter().map(|share| json!([share.variant, share.weight.units()]));
+        Some(json!({"fractional": value.into_iter().chain(shares).collect::<Vec<_>>()}))
     }
 
     /// The shares, in order.
@@ -160,7 +227,9 @@ impl Split {
         let shares = reader.required(map, "split", "a list of shares", |reader, value| {
             reader.items(value, limits::SHARES, |reader, share| read_share(reader, share, names))
         })?;
-        Self::new(shares, by, salt).or_else(|faults| reader.refuse_all(faults))
+        let hash = reader.optional(map, "hash", SplitHash::read).unwrap_or_default();
+        let split = Self::new(shares, by, salt).or_else(|faults| reader.refuse_all(faults))?;
+        Ok(split.hashed(hash))
     }
 }
 
@@ -220,6 +289,9 @@ impl serde::Serialize for Split {
         }
         if let Some(salt) = &self.salt {
             map.serialize_entry("salt", salt)?;
+        }
+        if self.hash == SplitHash::Flagd {
+            map.serialize_entry("hash", "flagd")?;
         }
         map.end()
     }

@@ -1,8 +1,8 @@
-//! Entries of a snapshot by key, sorted, each with its JSON and digest.
+//! Tables: the entries of a snapshot sorted by key, each with its JSON and digest.
 //!
-//! A table is copied on every commit that changes it, so it is one `Vec` of shared entries: copying ten thousand of them is a run
-//! of reference counts, and the digest over all entries needs no second look at their contents. The JSON of an entry is kept as
-//! it was encoded, once; frames, stored states and digests are made of those same bytes.
+//! A table is copied on every commit that changes it, so it is one `Vec` of shared entries: copying ten thousand of them means
+//! incrementing reference counts, and the digest over all entries does not read their contents. The JSON of an entry is kept as
+//! it was first encoded; frames, stored states and digests use the same bytes.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use crate::digest::Digest;
 use crate::revision::Position;
 use crate::validation::ValidationErrors;
 
-/// Something that a [`Table`] can hold.
+/// A type that a [`Table`] can contain.
 pub trait Entity: Sized + serde::Serialize {
     /// The type of its key.
     type Key: Clone + Ord + Borrow<str> + std::fmt::Debug;
-    /// Its kind, which separates the digests of equal texts of different kinds.
+    /// The kind, which keeps the digests of equal texts of different kinds apart.
     const KIND: &'static str;
     /// Parses the JSON of one value and reports every problem.
     fn parse(json: &str) -> Result<Self, ValidationErrors>;
 }
 
-/// One entry, immutable and shared between the snapshots that hold it.
+/// An immutable entry, shared between the snapshots that contain it.
 #[derive(Debug)]
 pub struct Entry<M: Entity> {
     changed: Position,
-    /// Shared with the entries that put it back later: a rollback copies no definition.
+    /// Shared with later entries that restore it, so that a rollback copies no definition.
     content: Arc<Content<M>>,
 }
 
@@ -40,14 +40,14 @@ struct Content<M: Entity> {
 }
 
 impl<M: Entity> Entry<M> {
-    /// An entry for a value that is valid. `changed` is the position of its last change, which is also its ETag.
+    /// Creates an entry for a valid value. `changed` is the position of its last change, which is also its ETag.
     pub fn new(key: M::Key, value: M, changed: Position) -> Result<Self, serde_json::Error> {
         let json = serde_json::value::to_raw_value(&value)?;
         Ok(Self::of(key, json, Ok(value), changed))
     }
 
-    /// An entry as it came from a store or over the wire. What cannot be parsed (made by a newer version, say) is kept with
-    /// its faults: one bad entry degrades itself, not the snapshot.
+    /// Creates an entry from a store or from the wire. A value that cannot be parsed, for example one of a newer version, is kept
+    /// with its errors, so that a bad entry does not make the snapshot unusable.
     pub fn from_raw(key: M::Key, json: Box<RawValue>, changed: Position) -> Self {
         let value = M::parse(json.get());
         Self::of(key, json, value, changed)
@@ -65,7 +65,7 @@ impl<M: Entity> Entry<M> {
         }
     }
 
-    /// The same, byte for byte, as a change at `changed` puts it back.
+    /// The same entry, restored by a change at `changed`.
     #[must_use]
     pub fn put_back(&self, changed: Position) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl<M: Entity> Entry<M> {
         &self.content.key
     }
 
-    /// Its value, or why it has none.
+    /// The value, or why it could not be parsed.
     pub fn value(&self) -> Result<&M, &ValidationErrors> {
         self.content.value.as_ref()
     }
@@ -108,7 +108,7 @@ impl<M: Entity> Entry<M> {
 /// Entries sorted by key.
 #[derive(Debug)]
 pub struct Table<M: Entity> {
-    /// Shared until one of its copies changes: a snapshot that is handed on costs one reference count for each table.
+    /// Copy-on-write: cloning a snapshot increments one reference count per table.
     entries: Arc<Vec<Arc<Entry<M>>>>,
     bytes: usize,
 }
@@ -144,12 +144,12 @@ impl<M: Entity> Table<M> {
         self.place(key).ok().and_then(|place| self.entries.get(place))
     }
 
-    /// The value of `key`, where it is there and can be read.
+    /// The value of `key`, if it exists and can be read.
     pub fn value(&self, key: &str) -> Option<&M> {
         self.get(key).and_then(|entry| entry.value().ok())
     }
 
-    /// Puts an entry in its place; answers the one that it replaces.
+    /// Adds or replaces an entry. Returns the replaced one.
     pub fn insert(&mut self, entry: Arc<Entry<M>>) -> Option<Arc<Entry<M>>> {
         self.bytes += entry.bytes();
         match self.place(entry.key().borrow()) {
@@ -165,7 +165,7 @@ impl<M: Entity> Table<M> {
         }
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub fn remove(&mut self, key: &str) -> Option<Arc<Entry<M>>> {
         let place = self.place(key).ok()?;
         let removed = Arc::make_mut(&mut self.entries).remove(place);
@@ -173,7 +173,7 @@ impl<M: Entity> Table<M> {
         Some(removed)
     }
 
-    /// Bytes of all keys and their JSON, which is about what the table takes in a frame.
+    /// Bytes of all keys and their JSON, which is about the size of the table in a frame.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -183,17 +183,17 @@ impl<M: Entity> Table<M> {
         self.entries.iter()
     }
 
-    /// The values of all entries, by key. Entries that this version cannot read are passed over.
+    /// The values of all entries, by key. Entries that this version cannot read are skipped.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &M> {
         self.entries.iter().filter_map(|entry| entry.value().ok())
     }
 
-    /// How many there are.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -209,7 +209,7 @@ impl<'a, M: Entity> IntoIterator for &'a Table<M> {
 }
 
 impl<M: Entity> FromIterator<Arc<Entry<M>>> for Table<M> {
-    /// Sorts; of two entries with one key the later stays.
+    /// Sorts entries. If two have the same key, the later one is kept.
     fn from_iter<I: IntoIterator<Item = Arc<Entry<M>>>>(entries: I) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
         entries.reverse();
@@ -223,7 +223,7 @@ impl<M: Entity> FromIterator<Arc<Entry<M>>> for Table<M> {
     }
 }
 
-/// Writes the entries as one JSON object, each with the bytes that it already has.
+/// Writes the entries as one JSON object, using the JSON that each of them has.
 impl<M: Entity> serde::Serialize for Table<M>
 where
     M::Key: serde::Serialize,

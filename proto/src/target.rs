@@ -1,4 +1,4 @@
-//! The name of a rollback's target: a checkpoint, `last-known-good`, or a revision.
+//! Targets of rollbacks: a checkpoint, `last-known-good`, or a revision.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,20 +8,20 @@ use crate::key::{CheckpointName, LAST_KNOWN_GOOD};
 use crate::revision::{Epoch, Position, Revision, RevisionReference};
 use crate::validation::ValidationErrors;
 
-/// The name of a state. In JSON a revision may also be a number.
+/// The name of a target. In JSON a revision may also be a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetName {
-    /// `last-known-good`: the newest checkpoint that was vouched for.
+    /// `last-known-good`: the newest known-good checkpoint.
     LastKnownGood,
     /// The checkpoint with this name.
     Checkpoint(CheckpointName),
-    /// `41`: a revision of whichever epoch it was made in.
+    /// `41`: a revision of any epoch.
     Revision(Revision),
     /// `1:41`: a revision of this epoch.
     Position(Position),
 }
 
-/// A state to go back to.
+/// A state to roll back to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackTarget {
@@ -29,9 +29,9 @@ pub struct RollbackTarget {
     pub epoch: Epoch,
     /// The target's revision.
     pub revision: Revision,
-    /// The content hash there.
+    /// The content hash of the state.
     pub hash: Digest,
-    /// The checkpoint that it was named by, where it was.
+    /// The checkpoint, if the target was named by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointName>,
 }

@@ -1,10 +1,10 @@
-//! Words that the server and the command line write in the same way: counted nouns, lists, percentages, times and commands.
+//! Texts that the server and the command line write in the same way: counted nouns, lists, percentages, times and commands.
 
 use std::fmt::{Display, Write as _};
 
 use crate::key::EnvironmentKey;
 
-/// The environment that commands mean if they name none.
+/// The environment of a command without `--env`.
 pub const DEFAULT_ENVIRONMENT: &str = "production";
 
 /// A number with its noun: `1 flag`, `2 flags`.
@@ -12,7 +12,7 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The same for a length.
+/// [`counted`] for the length of a collection.
 pub fn counted_len(number: usize, one: &str, many: &str) -> String {
     counted(u64::try_from(number).unwrap_or(u64::MAX), one, many)
 }
@@ -38,7 +38,7 @@ pub fn and_more(more: usize) -> String {
     if more == 0 { String::new() } else { format!(" and {more} more") }
 }
 
-/// A share of one as a percentage with at most `decimals` decimals and no trailing zeros: `12.5 %`.
+/// A fraction of one as a percentage with at most `decimals` decimals and no trailing zeros: `12.5 %`.
 pub fn percent(share: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", share * 100.0);
     let text = if text.contains('.') {
@@ -49,12 +49,12 @@ pub fn percent(share: f64, decimals: usize) -> String {
     format!("{text} %")
 }
 
-/// A time in UTC, to the second: `2026-11-24 14:02:00 UTC`. For readers whose time zone is not known.
+/// A time in UTC, to the second: `2026-11-24 14:02:00 UTC`. For readers whose time zone is unknown.
 pub fn moment(at: jiff::Timestamp) -> String {
     at.to_zoned_datetime(jiff::tz::TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// A command as it must be typed to reach `environment`: `ripcord kill checkout --env staging`. The default environment is left out.
+/// A command for `environment`, ready to be copied: `ripcord kill checkout --env staging`. The default environment is left out.
 pub fn command(command: &str, environment: &EnvironmentKey) -> String {
     if environment.as_str() == DEFAULT_ENVIRONMENT {
         format!("ripcord {command}")

@@ -1,4 +1,4 @@
-//! Triggers: what is done, as was agreed beforehand, when a signal comes.
+//! Triggers: actions that are taken on signals from monitoring.
 //!
 //! ```text
 //! signal ──► conditions ──► firing (one for each incident) ──► hold, roll back, kill
@@ -25,32 +25,32 @@ pub use self::action::{FlagSelection, TriggerAction, TriggerRollback, TriggerRol
 pub use self::firing::{Attribution, Firing, FiringEffects, FiringId, FiringState, FlagTransition};
 pub use self::secret::{Credential, SigningKey};
 
-/// A trigger, as it is kept. Its secret never leaves with it: what callers see is [`crate::rest::triggers::TriggerView`].
+/// A trigger, as it is stored. Callers see [`crate::rest::triggers::TriggerView`], which does not contain the secret.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Trigger {
     /// The trigger's name, unique within its environment.
     pub name: TriggerName,
-    /// Where its signals come from, and how they are read.
+    /// Where its signals come from, and their format.
     pub source: SignalSource,
-    /// By what a signal proves that it is genuine.
+    /// How its signals are authenticated.
     pub credential: Credential,
     /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
-    /// When a signal counts.
+    /// Conditions that a signal must meet.
     #[serde(default)]
     pub conditions: SignalConditions,
     /// Cooldown: how long after an action the trigger takes no other.
     pub cooldown: HumanDuration,
-    /// Actions that it may take in an hour.
+    /// Maximum number of actions per hour.
     pub max_per_hour: u32,
-    /// How long a person may take to answer, in mode `ask`.
+    /// Time within which a person must answer, in mode `ask`.
     pub answer_within: HumanDuration,
-    /// Whether it is on.
+    /// Whether it is armed, in a dry run, or disarmed.
     pub state: TriggerState,
-    /// Narrows what the environment's policy says; it cannot widen it.
+    /// Its own mode, which applies only if it is more cautious than the environment's policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<TriggerMode>,
-    /// What it is for.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Who created the trigger.
@@ -62,61 +62,61 @@ pub struct Trigger {
 impl Trigger {
     /// Default cooldown after an action.
     pub const COOLDOWN: HumanDuration = HumanDuration::from_millis(15 * 60 * 1_000);
-    /// Default number of actions in an hour.
+    /// Default maximum number of actions per hour.
     pub const MAX_PER_HOUR: u32 = 3;
     /// Default time for a person to answer.
     pub const ANSWER_WITHIN: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
-    /// Seconds that a signed delivery may be away from the server's clock, either way.
+    /// Maximum difference in seconds between the time of a signed delivery and the server's clock.
     pub const REPLAY_WINDOW_SECONDS: i64 = 300;
 
-    /// What it does when it fires in an environment whose policy allows `policy`: the more cautious of the two modes.
+    /// The mode in force in an environment whose policy is `policy`: the more cautious of the two.
     pub fn mode_under(&self, policy: TriggerMode) -> TriggerMode {
         self.mode.map_or(policy, |own| own.min(policy))
     }
 }
 
-/// Where signals come from, and how they are read: `"alertmanager"`, `"pagerduty"`, `{"json": …}` or `{"gate": …}`.
+/// Where signals come from, and their format: `"alertmanager"`, `"pagerduty"`, `{"json": …}` or `{"gate": …}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignalSource {
     /// Webhooks of Prometheus' Alertmanager.
     Alertmanager,
-    /// Webhooks of PagerDuty (version 3), and events as its Events API takes them (version 2).
+    /// Webhooks of PagerDuty (version 3), and events of its Events API (version 2).
     Pagerduty,
-    /// Any JSON: one place of it says whether something is wrong.
+    /// Any JSON, with a check on one of its values.
     Json(BodyCheck),
     /// Gates of rollouts of this environment.
     Gate(GateFilter),
 }
 
-/// Which gates; all where nothing is said.
+/// The gates that are signals; all if nothing is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateFilter {
-    /// Those of this name.
+    /// Gates with this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Those of rollouts of this flag.
+    /// Gates of rollouts of this flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<FlagKey>,
 }
 
-/// When a signal counts.
+/// Conditions that a signal must meet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignalConditions {
-    /// Labels that it must carry, each with the values that will do.
+    /// Labels that it must have, each with its accepted values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, BTreeSet<String>>,
-    /// When it counts at all.
+    /// The period in which signals count.
     #[serde(default)]
     pub during: ActivePeriod,
-    /// Whose traffic it must be about.
+    /// The kind of traffic that it must be about.
     #[serde(default)]
     pub about: TrafficFilter,
 }
 
-/// When a signal counts at all.
+/// The period in which signals count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -124,11 +124,11 @@ pub enum ActivePeriod {
     /// The trigger is active at any time.
     #[default]
     Always,
-    /// While a release is open: the one that goes back, where one is named.
+    /// While a release is open: the one that the action names, if it names one.
     OpenRelease,
 }
 
-/// Whose traffic a signal must be about.
+/// The kind of traffic that a signal must be about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -136,7 +136,7 @@ pub enum TrafficFilter {
     /// Real and synthetic traffic.
     #[default]
     AllTraffic,
-    /// Users': what is labelled `traffic: synthetic` or `synthetic: true` does not count.
+    /// Real traffic: signals labelled `traffic: synthetic` or `synthetic: true` are ignored.
     RealTraffic,
 }
 
@@ -145,29 +145,29 @@ pub enum TrafficFilter {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerState {
-    /// It acts as its mode says.
+    /// It acts according to its mode.
     #[default]
     Armed,
     /// It records what it would have done.
     DryRun,
-    /// Signals come to nothing.
+    /// It ignores signals.
     Disarmed,
 }
 
-/// What a trigger does when it fires. The order is from the least to the most.
+/// What a trigger does when it fires, from the most to the least cautious.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TriggerMode {
     /// It records that it fired.
     Off,
-    /// It asks those on call, and waits.
+    /// It waits for a person to confirm it.
     Ask,
-    /// It acts by itself: having been agreed beforehand, it counts as approved.
+    /// It acts automatically. It was agreed beforehand, so it needs no approval.
     Automatic,
 }
 
-/// Where a trigger takes its signals: `production.error-rate`, the last part of the hook's address.
+/// The webhook of a trigger: `production.error-rate`, the last segment of its path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HookName {
     /// The environment of the trigger.
@@ -186,7 +186,7 @@ impl FromStr for HookName {
     type Err = ValidationErrors;
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
-        // No environment's name has a dot.
+        // The name of an environment contains no dot.
         let (environment, trigger) = text
             .split_once('.')
             .ok_or_else(|| ValidationErrors::one("", format!("{text:?} is not a hook; write it as ENVIRONMENT.TRIGGER")))?;
@@ -200,7 +200,7 @@ impl FromStr for HookName {
 macro_rules! words {
     ($name:ident, $what:literal, $($variant:ident = $word:literal),*) => {
         impl $name {
-            /// As it is written.
+            /// The name in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),* }
             }

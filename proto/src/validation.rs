@@ -1,14 +1,15 @@
-//! What is wrong with an input: every problem at once, each with the path of its field.
+//! Validation errors: all problems of an input at once, each with the path of its field.
 
 use std::fmt;
 
-/// One problem: where it is and what to do about it.
+/// A problem with an input: its field, and how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct ValidationError {
     /// The field, as a path from the root of the input: `rules[2].serve.split[1].variant`. Empty for the input as a whole.
     pub path: String,
-    /// What is wrong and what would be right, in one sentence for a person.
+    /// What is wrong and how to correct it, in one sentence for a person.
     pub problem: String,
 }
 
@@ -43,7 +44,7 @@ impl ValidationErrors {
         Self(vec![ValidationError::new(path, problem)])
     }
 
-    /// `Ok(value)` where nothing was found, else all that was found.
+    /// `Ok(value)` if `found` is empty, else all problems in it.
     pub fn check<T>(found: Vec<ValidationError>, value: T) -> Result<T, Self> {
         if found.is_empty() { Ok(value) } else { Err(Self(found)) }
     }

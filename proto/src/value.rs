@@ -1,4 +1,4 @@
-//! Values: what a variant holds and what an attribute may be compared with.
+//! Values of variants, and values that attributes are compared with.
 
 use crate::limits;
 use crate::reader::{self, Read, Reader};
@@ -12,7 +12,7 @@ pub enum ValueType {
     Boolean,
     /// Text.
     String,
-    /// A JSON number; its spelling is kept (`10` stays `10`, `10.0` stays `10.0`).
+    /// A JSON number; its spelling is preserved (`10` stays `10`, `10.0` stays `10.0`).
     Number,
     /// A JSON object.
     Object,
@@ -32,7 +32,7 @@ pub enum Value {
     Object(serde_json::Map<String, serde_json::Value>),
 }
 
-/// What an attribute is compared with: a string, a number or a boolean.
+/// A value that an attribute is compared with: a string, a number or a boolean.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -45,7 +45,7 @@ pub enum Scalar {
 }
 
 impl Value {
-    /// Its type.
+    /// The type of the value.
     pub const fn value_type(&self) -> ValueType {
         match self {
             Self::Boolean(_) => ValueType::Boolean,

@@ -1,4 +1,4 @@
-//! The variants of a flag, in the order in which they were given.
+//! The variants of a flag, in the order of its definition.
 
 use indexmap::IndexMap;
 
@@ -15,13 +15,13 @@ pub struct Variants {
 }
 
 impl Variants {
-    /// How many there are: 1 to 64.
+    /// Number of variants: 1 to 64.
     #[expect(clippy::len_without_is_empty, reason = "a flag has at least one variant")]
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// The type of all of them.
+    /// The type of all variants.
     pub const fn value_type(&self) -> ValueType {
         self.value_type
     }
@@ -31,22 +31,22 @@ impl Variants {
         self.values.get(name)
     }
 
-    /// The place of `name` in the order in which they were given.
+    /// The index of `name` in the order of the definition.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.values.get_index_of(name)
     }
 
-    /// Name and value at a place.
+    /// Name and value at an index.
     pub fn at(&self, index: usize) -> Option<(&VariantName, &Value)> {
         self.values.get_index(index)
     }
 
-    /// All of them, in order.
+    /// All variants, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&VariantName, &Value)> {
         self.values.iter()
     }
 
-    /// Their names, in order.
+    /// The names of the variants, in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &VariantName> {
         self.values.keys()
     }
@@ -95,12 +95,12 @@ impl serde::Serialize for Variants {
     }
 }
 
-/// The names of the variants that a rule may serve, as the flag states them; unknown where it states none at all.
+/// The names of the variants that a rule may serve; unknown if the flag's variants cannot be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VariantNames<'a>(pub(crate) Option<&'a serde_json::Map<String, serde_json::Value>>);
 
 impl VariantNames<'_> {
-    /// The name of one of them.
+    /// Reads the name of a variant.
     pub(crate) fn read(self, reader: &mut Reader, value: &serde_json::Value) -> Read<VariantName> {
         let name: VariantName = reader.parsed(value)?;
         match self.0 {
@@ -112,7 +112,7 @@ impl VariantNames<'_> {
         }
     }
 
-    /// The name of one of them, or null for the caller's own default.
+    /// Reads the name of a variant, or null for the caller's own default.
     pub(crate) fn read_or_null(self, reader: &mut Reader, value: &serde_json::Value) -> Read<Option<VariantName>> {
         if value.is_null() { Ok(None) } else { self.read(reader, value).map(Some) }
     }

@@ -135,7 +135,7 @@ fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
     match crate::condition::compile_pattern(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(regex::Error::CompiledTooBig(_)) => reader.refuse(format!(
-            "is too large as a regular expression: compiled it may take {} KiB at most; use \"one_of\" or \"starts_with\" where they serve",
+            "is too large; a compiled regular expression can take up to {} KiB. Use \"one_of\" or \"starts_with\" if possible",
             limits::REGEX_BYTES / 1024
         )),
         Err(error) => {
@@ -161,7 +161,7 @@ fn version_range(reader: &mut Reader, value: &Value) -> Read<semver::VersionReq>
         .or_else(|error| reader.refuse(format!("{text:?} is not a version range ({error}); write it like \">=1.2, <2\"")))
 }
 
-/// One network, or a list of them; an address alone is a network of its own.
+/// One network, or a list of them. An address without a prefix length is a network of one address.
 fn networks(reader: &mut Reader, value: &Value) -> Read<Vec<IpNet>> {
     if value.is_string() {
         network(reader, value).map(|net| vec![net])

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::table::Entity as _;
 use crate::{Flag, FlagsFile, Segment};
 
-/// Any JSON, made mostly of the words that a flag is made of.
+/// Any JSON, made mostly of names that occur in flags.
 fn any_json() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
         "variants",

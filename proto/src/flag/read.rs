@@ -87,7 +87,7 @@ fn rules(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Ve
     reader.items(value, limits::RULES, |reader, value| Rule::read(reader, value, names))
 }
 
-/// Looks at the ids as they stand, so that a rule with other problems still counts.
+/// Reads the ids from the JSON, so that rules with other problems are checked too.
 fn note_repeated_ids(reader: &mut Reader, rules: &Value) {
     let mut seen = HashSet::new();
     for (index, rule) in rules.as_array().into_iter().flatten().enumerate() {

@@ -1,5 +1,5 @@
-//! The places of flags, segments and checks in the OpenAPI document. What stands there is the definition of
-//! [`crate::flags_file::schema`], whose JSON Schema says more than the document's own types can hold.
+//! Flags, segments and checks in the OpenAPI document. Their definitions come from
+//! [`crate::flags_file::schema`], whose JSON Schema is more precise than types derived by the OpenAPI library.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};

@@ -25,6 +25,10 @@ fn faults(value: serde_json::Value) -> Vec<String> {
     Flag::from_value(&value).unwrap_err().all().iter().map(ToString::to_string).collect()
 }
 
+fn paths(value: serde_json::Value) -> Vec<String> {
+    Flag::from_value(&value).unwrap_err().all().iter().map(|fault| fault.path.clone()).collect()
+}
+
 /// A valid flag with one member replaced.
 fn with(member: &str, value: serde_json::Value) -> serde_json::Value {
     let mut flag = json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
@@ -55,31 +59,39 @@ fn every_problem_is_told_at_once_with_its_path() {
         ],
         "lease": {"seconds": 1}
     }));
-    assert_eq!(
-        problems,
-        [
-            "enabeld: is not a member of a flag; did you mean \"enabled\"?",
-            "variants.off: is of type string, but \"on\" is of type boolean; all variants of a flag have one type",
-            "default: \"of\" is not a variant of this flag; it has \"on\", \"off\"",
-            "safe: is missing; it must be the name of a variant, or null for the caller's own default",
-            "rules[1].id: \"a\" is the id of an earlier rule too; ids are unique within a flag",
-            "rules[1].when.equls: is not an operator; did you mean \"equals\"?",
-            "rules[2].serve.split[1].variant: \"blue\" is not a variant of this flag; it has \"on\", \"off\"",
-            "lease.seconds: must be a whole number of seconds from 5 to 2592000 (30 days), not 1",
-            "client: must be true or false, not a number",
-        ]
-    );
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    enabeld: is not a member of a flag; did you mean "enabled"?
+    variants.off: is of type string, but "on" is of type boolean; all variants of a flag have one type
+    default: "of" is not a variant of this flag; it has "on", "off"
+    safe: is missing; it must be the name of a variant, or null for the caller's own default
+    rules[1].id: "a" is the id of an earlier rule too; ids are unique within a flag
+    rules[1].when.equls: is not an operator; did you mean "equals"?
+    rules[2].serve.split[1].variant: "blue" is not a variant of this flag; it has "on", "off"
+    lease.seconds: must be a whole number of seconds from 5 to 2592000 (30 days), not 1
+    client: must be true or false, not a number
+    "#);
 }
 
 #[test]
 fn weights_that_make_no_sense_are_refused() {
     let split = |on: serde_json::Value, off: serde_json::Value| serving(json!({"split": [{"variant": "on", "weight": on}, {"variant": "off", "weight": off}]}));
-    let problem = |on, off| faults(split(on, off)).join("\n");
-    assert!(problem(json!(0), json!(0)).contains("rules[0].serve.split: sums to 0"));
-    assert!(problem(json!(2_147_483_647), json!(1)).contains("sums to 2147483648"));
-    assert!(problem(json!("25%"), json!("70%")).contains("sums to 95%; the percentages of a split must sum to 100%"));
-    assert!(problem(json!("25%"), json!(75)).contains("mixes counts and percentages"));
-    assert!(problem(json!("0.1234%"), json!("99.8766%")).contains("at most three decimals"));
+    let problems: Vec<_> = [
+        (json!(0), json!(0)),
+        (json!(2_147_483_647), json!(1)),
+        (json!("25%"), json!("70%")),
+        (json!("25%"), json!(75)),
+        (json!("0.1234%"), json!("100%")),
+    ]
+    .into_iter()
+    .flat_map(|(on, off)| faults(split(on, off)))
+    .collect();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    rules[0].serve.split: sums to 0; at least one weight must be greater than 0
+    rules[0].serve.split: sums to 2147483648; the weights of a split can sum to at most 2147483647
+    rules[0].serve.split: sums to 95%; the percentages of a split must sum to 100%
+    rules[0].serve.split: mixes counts and percentages; use one of them for all weights of a split
+    rules[0].serve.split[0].weight: "0.1234%" is not a weight; a percentage is written "25%" or "0.125%": 0 to 100, with at most three decimals
+    "#);
     for bad in [
         json!(0.5),
         json!(-1),
@@ -102,7 +114,7 @@ fn weights_that_make_no_sense_are_refused() {
         let value = split(on, off);
         assert_eq!(serde_json::to_value(Flag::from_value(&value).unwrap()).unwrap()["rules"], value["rules"]);
     }
-    assert!(faults(serving(json!({"split": []})))[0].contains("is empty"));
+    assert_eq!(paths(serving(json!({"split": []}))), ["rules[0].serve.split"]);
 }
 
 #[test]
@@ -113,10 +125,11 @@ fn numbers_that_some_readers_cannot_hold_are_refused() {
         json!(-9_007_199_254_740_992_i64),
         json!(1e300),
     ] {
-        let problems = faults(json!({"variants": {"a": bad}, "default": "a", "safe": "a"}));
-        assert!(problems[0].starts_with("variants.a: ") && problems[0].contains("out of range"), "{problems:?}");
-        let nested = faults(json!({"variants": {"a": {"list": [1, bad]}}, "default": "a", "safe": "a"}));
-        assert!(nested[0].starts_with("variants.a.list[1]: "), "{nested:?}");
+        assert_eq!(paths(json!({"variants": {"a": bad}, "default": "a", "safe": "a"})), ["variants.a"]);
+        assert_eq!(
+            paths(json!({"variants": {"a": {"list": [1, bad]}}, "default": "a", "safe": "a"})),
+            ["variants.a.list[1]"]
+        );
     }
     Flag::from_value(&json!({"variants": {"a": 9_007_199_254_740_991_i64}, "default": "a", "safe": "a"})).unwrap();
 }
@@ -124,38 +137,45 @@ fn numbers_that_some_readers_cannot_hold_are_refused() {
 #[test]
 fn limits_are_enforced_and_stated() {
     let many: serde_json::Map<_, _> = (0..=limits::VARIANTS).map(|n| (format!("v{n}"), json!(n))).collect();
-    assert!(faults(json!({"variants": many, "default": null, "safe": null}))[0].contains("a flag has 1 to 64"));
-    assert!(faults(json!({"variants": {}, "default": null, "safe": null}))[0].contains("a flag has 1 to 64"));
+    assert!(faults(json!({"variants": many, "default": null, "safe": null}))[0].contains(&limits::VARIANTS.to_string()));
+    assert!(faults(json!({"variants": {}, "default": null, "safe": null}))[0].contains(&limits::VARIANTS.to_string()));
     let rules: Vec<_> = (0..=limits::RULES).map(|_| json!({"serve": "on"})).collect();
-    assert!(faults(with("rules", json!(rules)))[0].contains("at most 256"));
+    assert!(faults(with("rules", json!(rules)))[0].contains(&limits::RULES.to_string()));
     let huge = "x".repeat(limits::FLAG_BYTES);
-    assert!(faults(with("metadata", json!({ "note": huge })))[0].contains("at most 65536"));
+    assert!(faults(with("metadata", json!({ "note": huge })))[0].contains(&limits::FLAG_BYTES.to_string()));
     let mut deep = json!({"attribute": "a", "exists": true});
     for _ in 1..limits::CONDITION_DEPTH {
         deep = json!({ "not": deep });
     }
     Flag::from_value(&with("rules", json!([{"when": deep, "serve": "on"}]))).unwrap();
-    assert!(faults(with("rules", json!([{"when": {"not": deep}, "serve": "on"}])))[0].contains("nested too deeply"));
+    assert!(Flag::from_value(&with("rules", json!([{"when": {"not": deep}, "serve": "on"}]))).is_err());
 }
 
 #[test]
 fn wrong_types_are_named() {
-    assert_eq!(faults(json!([])), ["must be an object, not a list"]);
-    assert_eq!(faults(with("enabled", json!("yes"))), ["enabled: must be true or false, not a string"]);
-    assert_eq!(faults(with("tags", json!([1]))), ["tags[0]: must be a string, not a number; put it in quotes"]);
-    assert_eq!(faults(with("description", json!(null))), ["description: must be a string, not null"]);
-    assert_eq!(
-        faults(with("expires_at", json!("soon"))),
-        ["expires_at: \"soon\" is not a timestamp; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""]
-    );
-    assert_eq!(
-        Flag::parse("{\"a\":").unwrap_err().to_string(),
-        "is not valid JSON: EOF while parsing a value at line 1 column 5"
-    );
+    let problems: Vec<_> = [
+        json!([]),
+        with("enabled", json!("yes")),
+        with("tags", json!([1])),
+        with("description", json!(null)),
+        with("expires_at", json!("soon")),
+    ]
+    .into_iter()
+    .flat_map(faults)
+    .collect();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    must be an object, not a list
+    enabled: must be true or false, not a string
+    tags[0]: must be a string, not a number; put it in quotes
+    description: must be a string, not null
+    expires_at: "soon" is not a timestamp; write it as RFC 3339, for example "2026-12-31T23:59:59Z"
+    "#);
+    let cut = Flag::parse("{\"a\":").unwrap_err().to_string();
+    assert!(cut.contains("line 1 column 5"), "{cut}");
     assert!(
         Flag::parse(r#"{"variants":{"a":1,"a":2},"default":"a","safe":"a"}"#)
             .unwrap_err()
             .to_string()
-            .contains("the member \"a\" appears twice")
+            .contains("\"a\"")
     );
 }

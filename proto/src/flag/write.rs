@@ -1,4 +1,4 @@
-//! Flag → JSON. What must be stated is always written; what may be left out is left out if it is empty.
+//! Flag → JSON. Required members are always written; optional members are omitted if they are empty.
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};

@@ -1,10 +1,10 @@
 //! The operators that a targeting rule may use.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// JSONLogic's operators and flagd's own. Interpreters know more, each others: what uses those would answer differently
+/// The operators of JSONLogic and of flagd. Each interpreter has further ones; rules with those would give different results
 /// elsewhere.
-const OPERATORS: [&str; 38] = [
+pub(super) const OPERATORS: [&str; 38] = [
     "var",
     "missing",
     "missing_some",
@@ -50,12 +50,32 @@ const OPERATORS: [&str; 38] = [
 pub fn unknown_operator(rule: &Value) -> Option<&str> {
     match rule {
         Value::Array(items) => items.iter().find_map(unknown_operator),
-        Value::Object(members) => {
-            let operator = members.keys().next().filter(|_| members.len() == 1).map(String::as_str);
-            operator
-                .filter(|name| !OPERATORS.contains(name))
-                .or_else(|| members.values().find_map(unknown_operator))
-        }
+        Value::Object(members) => named(members).or_else(|| members.values().find_map(unknown_operator)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
+}
+
+/// All of them, each once.
+pub(super) fn unknown(rule: &Value) -> Vec<&str> {
+    let mut found = Vec::new();
+    collect(rule, &mut found);
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn collect<'r>(rule: &'r Value, found: &mut Vec<&'r str>) {
+    match rule {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(members) => {
+            found.extend(named(members));
+            members.values().for_each(|member| collect(member, found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn named(members: &Map<String, Value>) -> Option<&str> {
+    let operator = members.keys().next().filter(|_| members.len() == 1).map(String::as_str);
+    operator.filter(|name| !OPERATORS.contains(name))
 }

@@ -25,20 +25,21 @@ const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targetin
 
 /// The result of reading flagd's flags.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct FlagdImport {
     /// The flags, in the order of the file.
     pub flags: IndexMap<FlagKey, Flag>,
-    /// What was passed over, each with its place: flagd passes over it too.
+    /// What was ignored, each with its path. flagd ignores it too.
     pub warnings: Vec<ValidationError>,
 }
 
-/// Reads flagd's flags, JSON or YAML. Every flag that flagd accepts is accepted within the limits of keys and sizes and with one
-/// type for all of its variants; all others are refused, each by name.
+/// Reads flagd's flags, JSON or YAML. Flags that flagd accepts are accepted if they respect the limits of keys and sizes, and have one
+/// type for all of their variants. All others are refused by name.
 pub fn parse(text: &str, safe: &SafeVariants) -> Result<FlagdImport, ValidationErrors> {
     read(&yaml::parse(text)?, safe)
 }
 
-/// What a text was that may be either.
+/// A parsed file, which may be in either format.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImportedFile {
     /// A flags file.
@@ -48,7 +49,7 @@ pub enum ImportedFile {
 }
 
 impl ImportedFile {
-    /// As a flags file.
+    /// Converts it to a flags file.
     pub fn into_file(self) -> FlagsFile {
         match self {
             Self::Native(file) => file,
@@ -59,7 +60,7 @@ impl ImportedFile {
         }
     }
 
-    /// What was passed over.
+    /// What was ignored.
     pub fn warnings(&self) -> &[ValidationError] {
         match self {
             Self::Native(_) => &[],
@@ -68,7 +69,7 @@ impl ImportedFile {
     }
 }
 
-/// Reads a flags file or flagd's flags, whichever the text is.
+/// Reads a flags file or flagd's flags, and detects which.
 pub fn parse_either(text: &str) -> Result<ImportedFile, ValidationErrors> {
     let document = yaml::parse(text)?;
     if is_flagd(&document) {
@@ -78,7 +79,7 @@ pub fn parse_either(text: &str) -> Result<ImportedFile, ValidationErrors> {
     }
 }
 
-/// Whether a document is flagd's: it has what a flags file never has.
+/// Whether a document is flagd's: it has members that a flags file never has.
 fn is_flagd(document: &Value) -> bool {
     let has = |member: &str| document.get(member).is_some();
     let flags_are = |test: &dyn Fn(&Value) -> bool| document.get("flags").and_then(Value::as_object).is_some_and(|flags| flags.values().any(test));
@@ -110,7 +111,7 @@ fn read(document: &Value, safe: &SafeVariants) -> Result<FlagdImport, Validation
     Ok(FlagdImport { flags, warnings })
 }
 
-/// What holds for all flags of a document.
+/// The parts of a document that apply to all of its flags.
 struct Set {
     evaluators: Evaluators,
     metadata: Map<String, Value>,
@@ -120,7 +121,7 @@ fn warn_of_members(warnings: &mut Vec<ValidationError>, map: &Map<String, Value>
     let unknown = map.keys().filter(|name| !known.contains(&name.as_str()));
     warnings.extend(unknown.map(|name| {
         let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-        ValidationError::new(place, "is nothing that flagd knows, and was passed over")
+        ValidationError::new(place, "is unknown to flagd and was ignored")
     }));
 }
 
@@ -132,7 +133,7 @@ fn stands_in(flags: Option<&Value>, key: &FlagKey) -> bool {
     }
 }
 
-/// The flags as an object by key, or as a list in which each names its own.
+/// The flags, as an object by key, or as a list of flags with keys.
 fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<IndexMap<FlagKey, Flag>> {
     let mut found = IndexMap::new();
     let mut take = |reader: &mut Reader, name: &str, value: &Value| {
@@ -232,7 +233,7 @@ fn metadata(reader: &mut Reader, value: &Value) -> Read<Map<String, Value>> {
     Ok(map.clone())
 }
 
-/// Null and the empty text stand for no default variant.
+/// Null and the empty string mean that there is no default variant.
 fn default_variant(reader: &mut Reader, value: Option<&Value>, variants: &Variants) -> Read<Option<VariantName>> {
     let Some(value) = value.filter(|value| !value.is_null()) else {
         return Ok(None);
@@ -248,7 +249,7 @@ fn default_variant(reader: &mut Reader, value: Option<&Value>, variants: &Varian
     reader.refuse(format!("{text:?} is not a variant of this flag; it has {known}"))
 }
 
-/// The rule with what it refers to in place; none where there is nothing to run.
+/// The rule with its references resolved; `None` if it is empty.
 fn targeting(reader: &mut Reader, value: Option<&Value>, evaluators: &Evaluators) -> Read<Option<Value>> {
     let nothing = |rule: &&Value| rule.is_null() || rule.as_object().is_some_and(Map::is_empty);
     let Some(rule) = value.filter(|rule| !nothing(rule)) else {

@@ -7,7 +7,7 @@ use crate::flag::Flag;
 use crate::key::{FlagKey, VariantName};
 use crate::validation::ValidationErrors;
 
-/// One choice, as it is written: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
+/// One choice: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
 /// caller's own default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SafeChoice {
@@ -28,7 +28,7 @@ impl FromStr for SafeChoice {
     }
 }
 
-/// The safe variants of imported flags. Without a choice it is the default variant.
+/// The choices of safe variants for imported flags. Without a choice, the default variant is the safe one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SafeVariants {
     everywhere: Vec<VariantName>,
@@ -36,7 +36,7 @@ pub struct SafeVariants {
 }
 
 impl FromIterator<SafeChoice> for SafeVariants {
-    /// Of two choices for one flag the later counts; of several for all flags the first that a flag has.
+    /// If there are several choices for one flag, the last one counts; of the choices for all flags, the first one that the flag has.
     fn from_iter<I: IntoIterator<Item = SafeChoice>>(choices: I) -> Self {
         let mut safe = Self::default();
         for choice in choices {
@@ -53,7 +53,7 @@ impl FromIterator<SafeChoice> for SafeVariants {
 }
 
 impl SafeVariants {
-    /// Puts the safe variant into a flag that has its default variant there.
+    /// Sets the safe variant of a flag.
     pub(super) fn choose(&self, key: &FlagKey, flag: &mut Flag) -> Result<(), ValidationErrors> {
         match self.of.get(key) {
             Some(Some(variant)) if flag.variants.get(variant.as_str()).is_none() => {
@@ -73,7 +73,7 @@ impl SafeVariants {
         Ok(())
     }
 
-    /// The flags that are named and not among `present`: most likely mistyped.
+    /// The named flags that are not among `present`, probably mistyped.
     pub(super) fn strangers<'s>(&'s self, mut present: impl FnMut(&FlagKey) -> bool + 's) -> impl Iterator<Item = &'s FlagKey> {
         self.of.keys().filter(move |key| !present(key))
     }

@@ -1,4 +1,4 @@
-//! Flag sets, by which flagd's clients select.
+//! Flag sets, by which flagd's clients select flags.
 
 use serde_json::Value;
 
@@ -8,13 +8,13 @@ use crate::key::Tag;
 /// The member of a flag's metadata that names its flag set.
 pub const FLAG_SET: &str = "flagSetId";
 
-/// Whether a flag belongs to the flag set: its metadata says so, or, where that names none, it has a tag of that name. The empty
-/// name stands for the flags that belong to none.
+/// Whether a flag belongs to the flag set: according to its metadata, or to its tags if the metadata names no set. The empty
+/// name selects the flags that belong to no set.
 pub fn belongs_to(flag: &Flag, set: &str) -> bool {
     is_among(set, of(flag))
 }
 
-/// The sets that a flag belongs to.
+/// The flag sets that a flag belongs to.
 pub(super) fn of(flag: &Flag) -> impl Iterator<Item = &str> {
     let named = flag.metadata.get(FLAG_SET).and_then(Value::as_str);
     let tags = flag.tags.iter().map(Tag::as_str).filter(move |_| named.is_none());

@@ -1,4 +1,4 @@
-//! A snapshot → flagd's flags, each of which gives every user the same variant as this server.
+//! Snapshot → flagd's flags, each of which serves every user the same variant as this server does.
 
 mod condition;
 mod logic;
@@ -22,16 +22,18 @@ pub const KILL_METADATA: &str = "ripcord.kill";
 
 /// An environment as flagd's flags.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct FlagdExport {
     /// The flags, by key.
     pub flags: IndexMap<FlagKey, FlagdFlag>,
-    /// The flags that flagd's clients would answer differently.
+    /// Flags left out because flagd's clients would evaluate them differently.
     pub left_out: Vec<SkippedFlag>,
 }
 
-/// A flag that cannot be said in flagd's words.
+/// A flag that cannot be expressed in flagd's format.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct SkippedFlag {
     /// The key of the flag.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
@@ -40,7 +42,7 @@ pub struct SkippedFlag {
     pub why: String,
 }
 
-/// One flag as flagd knows it: exactly the members that every client accepts.
+/// A flag in flagd's format, with exactly the members that every client accepts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlagdFlag {
     enabled: bool,
@@ -64,7 +66,7 @@ impl serde::Serialize for FlagdFlag {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("state", if self.enabled { "ENABLED" } else { "DISABLED" })?;
         map.serialize_entry("variants", &self.variants)?;
-        // Some clients refuse the whole payload where it is null or missing; all read the empty text as absent.
+        // Some clients reject the whole payload if it is null or missing. All of them read the empty string as absent.
         map.serialize_entry("defaultVariant", self.default.as_ref().map_or("", VariantName::as_str))?;
         if let Some(targeting) = &self.targeting {
             map.serialize_entry("targeting", targeting)?;
@@ -77,7 +79,7 @@ impl serde::Serialize for FlagdFlag {
 }
 
 impl FlagdExport {
-    /// The flags of one flag set, or all, as the document that clients load.
+    /// The document that clients load: all flags, or those of one flag set.
     pub fn document(&self, set: Option<&str>) -> Value {
         let flags = self.flags.iter().filter(|(_, flag)| set.is_none_or(|set| flag.is_of_set(set)));
         let flags: Map<String, Value> = flags
@@ -87,7 +89,7 @@ impl FlagdExport {
     }
 }
 
-/// Writes a snapshot, with `overlay` (the provisional kills) over it, as flagd's flags.
+/// Writes a snapshot with `overlay` (the provisional kills) as flagd's flags.
 pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k Kill>) -> FlagdExport {
     let mut kills: Vec<&Kill> = snapshot.kills.iter().filter_map(|entry| entry.value().ok()).collect();
     kills.extend(overlay);
@@ -114,7 +116,7 @@ pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k 
 fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<FlagdFlag, String> {
     let kill = writer.kill_of(key);
     let targeting = match kill {
-        // Nothing that a client could take for a promise and keep, as it keeps what has no targeting.
+        // Always with targeting, because some clients cache flags without targeting.
         Some(_) => Some(json!({"if": [true, null]})),
         None if flag.enabled => writer.targeting(key, flag)?,
         None => None,
@@ -129,7 +131,7 @@ fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<FlagdFl
     })
 }
 
-/// What clients accept as metadata: texts, numbers and booleans.
+/// The metadata that clients accept: strings, numbers and booleans.
 fn metadata(flag: &Flag, kill: Option<&KillId>) -> Map<String, Value> {
     let simple = flag
         .metadata

@@ -1,4 +1,4 @@
-//! Gates over what applications report: errors, latencies and numbers, compared with the control or with a limit.
+//! Gates on outcomes that applications report: errors, latencies and numbers, compared with the control or with a limit.
 //!
 //! ```text
 //! outcome: error, worse_by: 0.5%                       errors, in percentage points above the control's
@@ -22,21 +22,21 @@ use crate::reader::{Read, Reader};
 const DEADLINE: HumanDuration = HumanDuration::from_millis(3_600_000);
 const CONFIDENCE: Percent = Percent::from_thousandths(95_000);
 const MIN_SAMPLES: u64 = 500;
-/// How many must be fast enough where a gate does not say it.
+/// Default share that must be fast enough.
 const SHARE: Percent = Percent::from_thousandths(99_000);
-/// What a number's name follows.
+/// The prefix of a number's name.
 const NUMBER: &str = "number ";
 
-/// What is compared with what, and how sure a gate must be.
+/// A comparison of outcomes, with its required confidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomeComparison {
-    /// What of that which applications report.
+    /// The outcome that is compared.
     pub outcome: OutcomeMeasure,
     /// What the outcome is compared with.
     pub against: ComparedTo,
-    /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
+    /// How confident the gate must be to fail: at 99 %, at most one in a hundred failures is a false alarm.
     pub confidence: Percent,
-    /// Samples that each side needs before anything is said: evaluations, measured latencies, or reported numbers.
+    /// Number of samples that each side needs for a verdict: evaluations, latencies or numbers.
     pub min_samples: u64,
     /// The kind of traffic whose outcomes count.
     pub traffic: Traffic,
@@ -44,39 +44,39 @@ pub struct OutcomeComparison {
     pub deadline: HumanDuration,
 }
 
-/// What is counted of that which applications report.
+/// An outcome that applications report.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutcomeMeasure {
-    /// How often it went wrong, as a share of evaluations.
+    /// The error rate: failures as a share of evaluations.
     Error,
-    /// How often it took so long or longer, as a share of the latencies that were reported.
+    /// The share of reported latencies that reach or exceed this one.
     Latency(HumanDuration),
-    /// The mean of a number that was reported.
+    /// The mean of a reported number.
     Number(NumberName, WorseDirection),
 }
 
-/// Which way a number is worse.
+/// The direction in which a number gets worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WorseDirection {
-    /// The higher, the worse.
+    /// Higher is worse.
     Higher,
-    /// The lower, the worse.
+    /// Lower is worse.
     Lower,
 }
 
-/// With what the variant is compared.
+/// What the variant is compared with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ComparedTo {
-    /// With the control: the variant may be worse by so much. Of rates in percentage points, of numbers in percent of the
+    /// The control; the variant may be worse by this much: for rates in percentage points, for numbers in percent of the
     /// control's mean or in the number's own unit.
     Control(Threshold),
-    /// With nothing but a limit: a rate must not be above it, a number not on the worse side of it.
+    /// A fixed limit: a rate must not exceed it, and a number must not be on its worse side.
     Limit(Threshold),
 }
 
-/// How much of something.
+/// A threshold.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Threshold {
@@ -106,7 +106,7 @@ impl Threshold {
 }
 
 impl OutcomeComparison {
-    /// The members that such a gate has beside those that all have.
+    /// The members of such a gate, besides those that all gates have.
     pub(super) const MEMBERS: [&'static str; 11] = [
         "outcome",
         "compare",
@@ -187,7 +187,7 @@ fn kind(reader: &mut Reader, value: &Value) -> Read<Kind> {
     }
 }
 
-/// `worse_by` as percentage points, where it is there.
+/// `worse_by` in percentage points, if it is set.
 fn points(reader: &mut Reader, map: &Map<String, Value>) -> Option<Read<ComparedTo>> {
     let value = map.get("worse_by")?;
     Some(

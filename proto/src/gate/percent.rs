@@ -9,7 +9,7 @@ use crate::split::Weight;
 pub struct Percent(u32);
 
 impl Percent {
-    /// From thousandths of a percent; more than a whole is a whole.
+    /// From thousandths of a percent, at most 100 %.
     pub const fn from_thousandths(thousandths: u32) -> Self {
         if thousandths > 100_000 { Self(100_000) } else { Self(thousandths) }
     }
@@ -19,7 +19,7 @@ impl Percent {
         self.0
     }
 
-    /// As a share of one.
+    /// As a fraction of one.
     pub fn share(self) -> f64 {
         f64::from(self.0) / 100_000.0
     }

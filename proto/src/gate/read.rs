@@ -127,7 +127,7 @@ impl Percent {
     }
 }
 
-/// A probe is a check whose name is the gate's and whose moment is the gate's affair.
+/// A probe is a check with the gate's name. The gate determines when it runs.
 fn probe(reader: &mut Reader, value: &Value, name: &str) -> Read<Check> {
     const MEMBERS: [&str; 7] = ["url", "expect", "pointer", "equals", "below", "above", "timeout_ms"];
     let map = reader.object(value)?;

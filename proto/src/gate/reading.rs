@@ -11,12 +11,12 @@ pub enum GateVerdict {
     Fail,
     /// There are not enough samples yet.
     Samples,
-    /// The gate cannot be evaluated: its source does not answer, or not with a usable value. The step is held until it can.
+    /// The gate cannot be evaluated, because its source does not answer or returns no usable value. The step is held until it can.
     Unknown,
 }
 
 impl GateVerdict {
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -27,7 +27,7 @@ impl GateVerdict {
     }
 }
 
-/// What a gate said at a moment.
+/// The result of a gate at one time.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateReading {
@@ -35,23 +35,23 @@ pub struct GateReading {
     pub name: String,
     /// The gate's verdict.
     pub verdict: GateVerdict,
-    /// By what, in words: `3.1 % errors against 1.0 %: worse by more than 0.5 points`.
+    /// The explanation: `3.1 % errors against 1.0 %: worse by more than 0.5 points`.
     pub detail: String,
     /// When the gate was evaluated.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// Whether nothing follows from it.
+    /// Whether this was a dry run, which has no effect.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// The counts, where it compares outcomes.
+    /// The counts, if the gate compares outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Figures>,
-    /// The value, where it measures one.
+    /// The value, if the gate measures one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
 }
 
-/// Counts that a comparison went by, since its step began.
+/// Counts since the step began, on which a comparison is based.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Figures {
@@ -59,10 +59,10 @@ pub struct Figures {
     pub treatment: Arm,
     /// The figures of the control.
     pub control: Arm,
-    /// Whether the control's are those of an earlier step, because this one has no control.
+    /// Whether the control's figures are from an earlier step, because this one has no control.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
-    /// Of the variant, traffic that does not count.
+    /// Number of evaluations of the variant that do not count, because of their kind of traffic.
     #[serde(default)]
     pub aside: Arm,
 }
@@ -71,9 +71,9 @@ pub struct Figures {
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Arm {
-    /// How often it was served; of a latency or a number, how often that was reported.
+    /// How often it was served; for a latency or a number, how often it was reported.
     pub served: u64,
-    /// How often that went wrong, or took too long.
+    /// How often it failed, or took too long.
     pub errors: u64,
     /// The sum of the numbers that were reported.
     #[serde(default, skip_serializing_if = "is_nothing")]
@@ -89,7 +89,7 @@ fn is_nothing(number: &f64) -> bool {
 }
 
 impl Arm {
-    /// So many served, and so many of them wrong.
+    /// The counts of `served` evaluations, `errors` of which failed.
     pub const fn new(served: u64, errors: u64) -> Self {
         Self {
             served,
@@ -99,7 +99,7 @@ impl Arm {
         }
     }
 
-    /// Errors as a share of what was served; 0 where nothing was.
+    /// The error rate; 0 if nothing was served.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub fn rate(self) -> f64 {
         if self.served == 0 {
@@ -109,13 +109,13 @@ impl Arm {
         }
     }
 
-    /// The mean of the numbers; 0 where there are none.
+    /// The mean of the numbers; 0 if there are none.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub fn mean(self) -> f64 {
         if self.served == 0 { 0.0 } else { self.sum / self.served as f64 }
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -126,7 +126,7 @@ impl Arm {
         }
     }
 
-    /// What was added since it was `before`; all of it if it is less now, because the counter was reset.
+    /// The increase since `before`. If a count is lower now, the counter was reset, and all of it counts.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
         if self.served < before.served || self.errors < before.errors {
@@ -141,16 +141,16 @@ impl Arm {
     }
 }
 
-/// What a gate had to go by at a moment of a step, kept so that another threshold can be tried on it.
+/// The data of a gate at one time, kept so that a different threshold can be tried on it later.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GateSample {
     /// Milliseconds since the step began.
     pub after_ms: u64,
-    /// The counts, where it compares outcomes.
+    /// The counts, if the gate compares outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Figures>,
-    /// The value, where it measures one.
+    /// The value, if the gate measures one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
 }

@@ -1,17 +1,17 @@
-//! Latencies in classes that are the same everywhere, so that what processes and nodes counted adds up.
+//! Classes of latencies, the same in every process and node, so that their counts can be added up.
 
-/// Classes of one doubling: their bounds are at most three in a hundred apart.
+/// Number of classes per doubling. Neighbouring bounds differ by at most 3 %.
 const PER_DOUBLING: u64 = 32;
 const BITS: u32 = PER_DOUBLING.trailing_zeros();
-/// The doubling in which the last class lies: what took longer than two minutes took too long for every purpose.
+/// The doubling that contains the last class. Everything above two minutes is in the last class.
 const LAST: u32 = 26;
 
-/// A class of latencies. Below 32 microseconds each has its own.
+/// A class of latencies. Below 32 microseconds each latency has a class of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct LatencyBucket(u16);
 
 impl LatencyBucket {
-    /// How many classes there are.
+    /// Number of classes.
     pub const COUNT: usize = ((LAST - BITS + 2) as usize) << BITS;
 
     /// The class of a latency in microseconds.
@@ -29,7 +29,7 @@ impl LatencyBucket {
         Self((((doubling - BITS + 1) as u64) * PER_DOUBLING + within) as u16)
     }
 
-    /// The class at a place, from 0; places beyond the last are the last.
+    /// The class with this index, from 0, at most the last.
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer than a thousand classes")]
     pub const fn at(place: usize) -> Self {
         if place >= Self::COUNT {
@@ -39,7 +39,7 @@ impl LatencyBucket {
         }
     }
 
-    /// Its place, from 0.
+    /// The index of the class, from 0.
     #[inline]
     pub const fn place(self) -> usize {
         self.0 as usize

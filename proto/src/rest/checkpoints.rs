@@ -10,7 +10,7 @@ use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::revision::Position;
 
-/// `POST checkpoints`: a name for the state as it is.
+/// The body of `POST checkpoints`, which names the current state.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckpointRequest {
@@ -19,24 +19,24 @@ pub struct CheckpointRequest {
     /// A note for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Why; added to what the commit says by itself.
+    /// The reason, added to the default reason of the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// `POST checkpoints/{name}/vouch`: its state is known to be good.
+/// The body of `POST checkpoints/{name}/vouch`, which marks the checkpoint known-good.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VouchRequest {
-    /// What was seen that says so, in words.
+    /// The evidence, in words.
     pub evidence: String,
-    /// The figures of it: `{"error_rate": 0.002}`.
+    /// Figures that support it: `{"error_rate": 0.002}`.
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub figures: Map<String, Value>,
 }
 
-/// `POST checkpoints/{name}/doubt`: its state is not known to be good, or not any more. The body may be left out.
+/// The body of `POST checkpoints/{name}/doubt`, which marks the checkpoint as doubted. The body may be omitted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DoubtRequest {
@@ -45,7 +45,7 @@ pub struct DoubtRequest {
     pub reason: Option<String>,
 }
 
-/// A checkpoint: an item of `GET checkpoints`, and the answer to what changes one.
+/// A checkpoint: an item of `GET checkpoints`, and the response to a change of one.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckpointView {
@@ -54,25 +54,25 @@ pub struct CheckpointView {
     pub checkpoint: Checkpoint,
     /// The current state of the checkpoint.
     pub standing: CheckpointState,
-    /// Whether `last-known-good` stands for it now.
+    /// Whether `last-known-good` currently refers to it.
     pub last_known_good: bool,
-    /// Releases that began with it; while there are any it cannot be deleted.
+    /// Releases whose baseline it is. It cannot be deleted while there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline_of: Vec<ReleaseName>,
 }
 
-/// `GET checkpoints/{name}`: a checkpoint whose state was read back.
+/// The response to `GET checkpoints/{name}`: a checkpoint whose state was read from the log.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckpointDetail {
     /// The checkpoint and its state.
     #[serde(flatten)]
     pub view: CheckpointView,
-    /// Whether the state that the log gives has the hash that the checkpoint was taken with.
+    /// Whether the state in the log has the hash that the checkpoint was created with.
     pub proven: bool,
-    /// How much the environment has changed since.
+    /// How much the environment has changed since then.
     pub moved: StateDrift,
-    /// With `?state=true`, the whole state: settings, flags, segments and kills.
+    /// The complete state with `?state=true`: settings, flags, segments and kills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub state: Option<Box<RawValue>>,
@@ -82,12 +82,12 @@ pub struct CheckpointDetail {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StateDrift {
-    /// Where it is now.
+    /// The current position.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:57"))]
     pub now: Position,
     /// Number of revisions since that state.
     pub revisions: u64,
-    /// Flags that differ, those that are new or gone among them.
+    /// Number of flags that differ, including new and deleted ones.
     pub flags: usize,
     /// Number of segments that differ.
     pub segments: usize,
@@ -124,7 +124,7 @@ impl Members for VouchRequest {
     }
 }
 
-/// Numbers, texts and truths by name.
+/// Reads an object of numbers, strings and booleans.
 fn figures(reader: &mut Reader, value: &Value) -> Read<Map<String, Value>> {
     let map = reader.object(value)?;
     if map.len() > limits::FIGURES {

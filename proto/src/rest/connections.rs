@@ -1,4 +1,4 @@
-//! `connections`: who is connected, and what each evaluates at.
+//! Bodies of `connections`: the connected applications, and the revision that each evaluates.
 
 use crate::confirmation::Instance;
 use crate::flagd::SkippedFlag;
@@ -13,19 +13,19 @@ pub struct ConnectionView {
     pub instance: Instance,
     /// The protocol of the connection.
     pub transport: Transport,
-    /// What its confirmations are worth.
+    /// The level of its confirmations.
     pub level: ConnectionLevel,
-    /// The epoch that it has confirmed, or was sent where it cannot confirm.
+    /// The epoch that it confirmed, or that it was sent if it cannot confirm.
     pub epoch: Option<Epoch>,
-    /// The revision that it has confirmed, or was sent where it cannot confirm.
+    /// The revision that it confirmed, or that it was sent if it cannot confirm.
     pub revision: Option<Revision>,
-    /// Since when it is connected.
+    /// When it connected.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: jiff::Timestamp,
-    /// Whether its connection is lost; it is shown for a minute.
+    /// Whether its connection is lost. Lost applications are listed for 15 minutes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
-    /// The flags that it is not sent, since its protocol cannot express them, each with the reason.
+    /// The flags that it is not sent because its protocol cannot express them, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<SkippedFlag>,
 }
@@ -45,15 +45,15 @@ pub enum Transport {
     Flagd,
 }
 
-/// What a client's confirmation is worth.
+/// The level of a client's confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ConnectionLevel))]
 #[serde(rename_all = "lowercase")]
 pub enum ConnectionLevel {
-    /// It acknowledges what it evaluates at.
+    /// The client acknowledges the revision that it evaluates.
     Applied,
-    /// It fetched the answers.
+    /// The client fetched the results of evaluations.
     Fetched,
-    /// It was sent the state and cannot answer.
+    /// The client was sent the state and cannot acknowledge it.
     Sent,
 }

@@ -1,4 +1,4 @@
-//! `drills`: reports of rehearsed rollbacks.
+//! Bodies of `drills`: reports of rehearsed rollbacks.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::revision::Revision;
 
-/// `POST drills`: the report of a drill, which is kept.
+/// The body of `POST drills`: the report of a drill.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DrillRequest {
     /// The scenario's name.
     pub scenario: String,
-    /// On which store it ran.
+    /// The kind of store on which it ran.
     pub store: DrillStore,
-    /// What was rehearsed on.
+    /// The environment and revision that it rehearsed on, in words.
     pub fork: String,
     /// How many applications took part.
     pub applications: u64,
-    /// What was judged, in order; it has passed where all of them have.
+    /// The verdicts, in order; the drill passed if all of them did.
     pub verdicts: Vec<DrillVerdict>,
     /// Figures to compare with other runs, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
 }
 
-/// The answer to `POST drills`: the report as it is kept.
+/// The response to `POST drills`: the saved report.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DrillRecorded {

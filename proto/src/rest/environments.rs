@@ -40,18 +40,18 @@ pub struct EnvironmentView {
     pub created: jiff::Timestamp,
     /// The epoch of the revision.
     pub epoch: Epoch,
-    /// Its newest revision; with the epoch the ETag that `commits` takes.
+    /// The newest revision; together with the epoch the ETag that `commits` takes.
     pub revision: Revision,
     /// How many flags it has.
     pub flags: usize,
     /// How many segments it has.
     pub segments: usize,
-    /// How many kills are in force, provisional ones among them.
+    /// Number of kills in force, including provisional ones.
     pub kills: usize,
-    /// Whether exposure above zero needs a complete release.
+    /// Whether raising exposure above zero requires a release with all details.
     #[serde(default)]
     pub protection: Protection,
-    /// The checkpoint that `last-known-good` stands for; absent until one is vouched for.
+    /// The checkpoint that `last-known-good` refers to; absent until one is marked known-good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_known_good: Option<KnownGood>,
     /// The newest ping: how fast a change last reached all applications.
@@ -60,12 +60,12 @@ pub struct EnvironmentView {
     /// Rollbacks whose review is overdue.
     #[serde(default)]
     pub reviews_overdue: usize,
-    /// Whether it was read while the store could not be reached.
+    /// Whether the store could not be reached when this was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
-/// The newest state of an environment that is known to be good.
+/// The newest known-good state of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KnownGood {
@@ -75,14 +75,14 @@ pub struct KnownGood {
     pub epoch: Epoch,
     /// The revision of the checkpoint.
     pub revision: Revision,
-    /// When it was last vouched for.
+    /// When it was last marked known-good.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub vouched: jiff::Timestamp,
     /// The name of who marked it known-good.
     pub by: String,
 }
 
-/// The answer to making or deleting an environment.
+/// The response to creating or deleting an environment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentResponse {
@@ -90,7 +90,7 @@ pub struct EnvironmentResponse {
     pub key: EnvironmentKey,
     /// The epoch of the `system` log.
     pub epoch: Epoch,
-    /// The environment's newest revision where flags were copied into it; else `null`: environments are records.
+    /// The environment's newest revision if flags were copied into it, else `null`.
     pub revision: Option<Revision>,
 }
 

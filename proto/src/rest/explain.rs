@@ -14,7 +14,7 @@ use crate::revision::{Epoch, Revision};
 pub struct ExplainRequest {
     /// The key of the flag.
     pub flag: FlagKey,
-    /// The attributes that it is evaluated for; `targetingKey` is the user.
+    /// The context to evaluate it for; `targetingKey` identifies the user.
     #[serde(default)]
     pub context: Map<String, Value>,
 }
@@ -25,13 +25,13 @@ pub struct ExplainRequest {
 pub struct Explanation {
     /// The key of the flag.
     pub flag: FlagKey,
-    /// What it serves; `null` = the caller's own default.
+    /// The value; `null` = the caller's own default.
     pub value: Value,
     /// The variant; `null` = the caller's own default.
     pub variant: Option<String>,
-    /// Why, as OpenFeature spells it: `TARGETING_MATCH`, `KILLED`.
+    /// The reason, for example `TARGETING_MATCH` or `KILLED`.
     pub reason: String,
-    /// The rule that served: its id, or its place as `rules[0]`.
+    /// The rule that matched: its id, or its position as `rules[0]`.
     pub rule: Option<String>,
     /// The kill that forces the safe variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,9 +40,9 @@ pub struct Explanation {
     pub epoch: Epoch,
     /// The revision of the snapshot that answered.
     pub revision: Revision,
-    /// What was looked at, in order, and what was seen.
+    /// What was evaluated, in order, with the attributes' values.
     pub steps: Vec<Value>,
-    /// Whether it was answered while the store could not be reached.
+    /// Whether the store could not be reached when this was answered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }

@@ -9,7 +9,7 @@ use crate::kill::KillId;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
-/// A flag and what lies over it: `GET flags/{key}`, and an item of `GET flags`.
+/// A flag with its kills: `GET flags/{key}`, and an item of `GET flags`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagView {
@@ -17,19 +17,19 @@ pub struct FlagView {
     pub key: FlagKey,
     /// The epoch of its last change.
     pub epoch: Epoch,
-    /// The revision of its last change; with the epoch its ETag.
+    /// The revision of its last change; together with the epoch its ETag.
     pub revision: Revision,
-    /// The flag as it was put.
+    /// The flag as it was written.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Flag))]
     pub flag: Box<RawValue>,
-    /// The kills that cover it, provisional ones among them.
+    /// The kills that cover it, including provisional ones.
     pub kills: Vec<FlagKill>,
-    /// Whether it was read while the store could not be reached.
+    /// Whether the store could not be reached when this was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
-/// A kill that covers a flag, in short.
+/// A summary of a kill that covers a flag.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagKill {
@@ -38,16 +38,16 @@ pub struct FlagKill {
     /// The reason; absent until one is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether it is in force without being in the log yet.
+    /// Whether it is in force but not in the log yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
 }
 
-/// `PATCH flags/{key}`: switches a flag on or off and leaves the rest of it as it is.
+/// The body of `PATCH flags/{key}`, which switches a flag on or off and changes nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagPatch {
-    /// Off serves the caller's own default.
+    /// Whether the flag is on; if it is off, callers get their own default.
     pub enabled: bool,
     /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,25 +13,25 @@ use crate::role::Role;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyRequest {
-    /// What it may do.
+    /// The role, which determines what the key may do.
     pub role: Role,
-    /// Where it may do it; empty only for an admin key, which may everywhere. `"environment": NAME` says the same of one.
+    /// The environments in which it is valid; empty for an admin key, which is valid in all. `"environment": NAME` names a single one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<EnvironmentKey>,
-    /// The name of the key; the log names its holder by it.
+    /// The name of the key, under which the audit log lists its holder.
     pub name: String,
     /// The reason for the change, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// The answer to `POST /v1/keys`: the only time that the key is shown.
+/// The response to `POST /v1/keys`, the only one that contains the key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyCreated {
     /// The key's id, which is not secret.
     pub id: String,
-    /// The key; absent where the answer to a repeated call is given again.
+    /// The key; absent in the response to a repeated request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The epoch of the `system` log.
@@ -40,7 +40,7 @@ pub struct KeyCreated {
     pub revision: Option<Revision>,
 }
 
-/// A key: an item of `GET /v1/keys`. Never the secret.
+/// A key without its secret, as an item of `GET /v1/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyView {
@@ -48,9 +48,9 @@ pub struct KeyView {
     pub id: String,
     /// The name of the key.
     pub name: String,
-    /// What it may do.
+    /// The role, which determines what the key may do.
     pub role: Role,
-    /// Where it may do it; empty = everywhere.
+    /// The environments in which it is valid; empty = all.
     #[serde(default)]
     pub environments: Vec<EnvironmentKey>,
     /// When it was created.

@@ -6,9 +6,9 @@
 pub struct Page<T> {
     /// The items of this page.
     pub items: Vec<T>,
-    /// What to give as `?after=` for the next page; `null` = this was the last.
+    /// The value of `?after=` for the next page; `null` on the last page.
     pub next: Option<String>,
-    /// Whether it was read while the store could not be reached.
+    /// Whether the store could not be reached when this was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomesAccepted {
-    /// Whether the batch had been counted before.
+    /// Whether the batch was already counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// Counts that were left out: their flag or variant is not there.
+    /// Number of counts that were ignored because their flag or variant does not exist.
     pub unknown: usize,
 }

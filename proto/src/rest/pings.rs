@@ -2,7 +2,7 @@
 
 use crate::ping::Ping;
 
-/// A ping with its figures in front: the answer to `POST pings`, and an item of `GET pings`.
+/// A ping with its figures: the response to `POST pings`, and an item of `GET pings`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PingView {
@@ -14,13 +14,13 @@ pub struct PingView {
     pub figures: PingFigures,
 }
 
-/// How far a ping got, and how fast: applications that acknowledge.
+/// How many applications confirmed a ping, and how fast.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PingFigures {
-    /// How many were connected.
+    /// Number of connected applications.
     pub connected: u64,
-    /// How many of them have confirmed.
+    /// Number of applications that confirmed.
     pub confirmed: u64,
     /// Median milliseconds from the commit to the confirmation; `null` if none has confirmed.
     pub p50_ms: Option<f64>,
@@ -30,7 +30,7 @@ pub struct PingFigures {
     pub max_ms: Option<f64>,
 }
 
-/// The newest ping of an environment, as its state shows it.
+/// The newest ping, as the environment's state shows it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LastPing {

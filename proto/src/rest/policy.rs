@@ -15,9 +15,9 @@ use crate::revision::Revision;
 pub struct PolicyResponse {
     /// `null`: a policy changes no answer, so it makes no revision.
     pub revision: Option<Revision>,
-    /// Whether it was another one before.
+    /// Whether the policy changed.
     pub changed: bool,
-    /// The policy as it is now.
+    /// The policy in force.
     pub policy: Policy,
 }
 

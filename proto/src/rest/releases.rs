@@ -31,31 +31,31 @@ const REQUEST: [&str; 13] = [
     "checks",
     "reason",
 ];
-/// What can be changed of a release: all but its name.
+/// The members of a release that can be changed: all except its name.
 const DETAILS: &[&str] = REQUEST.split_at(1).1;
 
-/// `POST releases`: a release begins, and the checkpoint before it is taken, in one commit.
+/// The body of `POST releases`, which begins a release and creates the checkpoint before it, in one commit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseRequest {
     /// The release's name.
     pub name: ReleaseName,
-    /// What it says about itself.
+    /// The details of the release.
     #[serde(flatten)]
     pub details: ReleaseDetails,
-    /// Why; added to what the commit says by itself.
+    /// The reason, added to the default reason of the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// `PATCH releases/{name}`: what it says about itself from now on. A member that is named replaces what was said, `null` takes it
-/// back; `data` and `owners` are changed entry by entry.
+/// The body of `PATCH releases/{name}`. A member replaces the current value, `null` removes it; `data` and `owners` are changed
+/// entry by entry.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 pub struct ReleasePatch {
-    /// The members that change, each valid in itself.
+    /// The members that change, each valid on its own.
     #[serde(flatten)]
     members: Map<String, Value>,
-    /// Why; added to what the commit says by itself.
+    /// The reason, added to the default reason of the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -69,45 +69,45 @@ pub struct ReleaseView {
     /// The release itself.
     #[serde(flatten)]
     pub release: Release,
-    /// Until when it can be taken back as planned, where it says so.
+    /// The rollback window, if the release states one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<RollbackWindow>,
-    /// What it does not say yet, and must before a protected environment lets its flags be served to more people.
+    /// Details that are missing and that a protected environment requires before exposure is raised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<ValidationError>,
 }
 
-/// The time within which a release can be taken back as planned.
+/// The time within which a release can be rolled back as planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackWindow {
     /// When the window ends.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub ends: jiff::Timestamp,
-    /// Seconds that are left; 0 = it is over.
+    /// Seconds that are left; 0 = the window is over.
     pub remaining_seconds: u64,
 }
 
-/// `GET releases/{name}`: a release, and what it changed against its baseline.
+/// The response to `GET releases/{name}`: a release, and its changes against its baseline.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDetail {
     /// The release and its figures.
     #[serde(flatten)]
     pub view: ReleaseView,
-    /// What it changed, as it was at the baseline and as it is now.
+    /// Its changes: the state at the baseline, and the current state.
     pub diff: ReleaseDiff,
 }
 
-/// What a release changed.
+/// The changes of a release.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDiff {
-    /// Flags that it changed and that are not as they were.
+    /// Flags that it changed and that still differ from the baseline.
     pub flags: Vec<ReleasedFlag>,
-    /// Segments that it changed and that are not as they were.
+    /// Segments that it changed and that still differ from the baseline.
     pub segments: Vec<SegmentDiff>,
-    /// Flags that it changed and that are as they were again.
+    /// Flags that it changed and that match the baseline again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub back: Vec<FlagKey>,
     /// Commits of others that changed the same flags since the baseline.
@@ -126,21 +126,21 @@ pub struct ReleaseDiff {
 pub struct ReleasedFlag {
     /// The key of the flag.
     pub key: FlagKey,
-    /// As it was at the baseline; absent = it was not there.
+    /// The flag at the baseline; absent if it did not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub from: Option<Box<RawValue>>,
-    /// As it is now; absent = it is gone.
+    /// The flag now; absent if it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub to: Option<Box<RawValue>>,
-    /// Whom it served what, in words.
+    /// What it served to whom at the baseline, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
-    /// Whom it serves what now, in words.
+    /// What it serves to whom now, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is: Option<String>,
-    /// In what it differs, a line for each.
+    /// The differences, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<String>,
 }
@@ -165,7 +165,7 @@ impl Members for ReleasePatch {
         let reason = super::reason(reader, map);
         let mut members = map.clone();
         members.remove("reason");
-        // What takes something back is valid whatever it takes back.
+        // Removing a member is valid, whatever the member was.
         details(reader, &without_nulls(&members));
         Ok(Self { members, reason })
     }
@@ -177,7 +177,7 @@ impl ReleasePatch {
         reader::read(&Value::Object(members), Self::read_object).map(|patch| Self { reason, ..patch })
     }
 
-    /// `details` as they are with it.
+    /// `details` with this patch applied.
     pub fn apply(&self, details: &ReleaseDetails) -> Result<ReleaseDetails, ValidationErrors> {
         let mut merged = match serde_json::to_value(details) {
             Ok(Value::Object(merged)) => merged,
@@ -193,7 +193,7 @@ impl ReleasePatch {
     }
 }
 
-/// RFC 7396, as deep as the members of a release go.
+/// A JSON merge patch (RFC 7396), as deep as the members of a release are nested.
 fn merge(into: &mut Map<String, Value>, name: &str, value: &Value) {
     match (into.get_mut(name), value) {
         (_, Value::Null) => drop(into.shift_remove(name)),
@@ -216,7 +216,7 @@ fn without_nulls(map: &Map<String, Value>) -> Map<String, Value> {
     members.collect()
 }
 
-/// What a release says about itself; what is wrong is noted, and left out of what is read.
+/// Reads the details of a release. Invalid members are noted and left out.
 fn details(reader: &mut Reader, map: &Map<String, Value>) -> ReleaseDetails {
     let artifact = reader.optional(map, "artifact", something);
     let commit = reader.optional(map, "commit", something);
@@ -248,7 +248,7 @@ fn texts(reader: &mut Reader, map: &Map<String, Value>, name: &str) -> Vec<Strin
     items.unwrap_or_default()
 }
 
-/// Texts by a checked name.
+/// Reads an object of texts whose names are checked.
 fn by_name<K: Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, key: impl Fn(&str) -> Result<K, ValidationErrors>) -> BTreeMap<K, String> {
     let read = reader.optional(map, name, |reader, value| {
         let members = reader.object(value)?;
@@ -262,7 +262,7 @@ fn by_name<K: Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, ke
                 Ok((key?, text?))
             })
         });
-        // Each is looked at before one of them is refused.
+        // All entries are checked before one is refused.
         read.collect::<Vec<_>>().into_iter().collect::<Read<BTreeMap<_, _>>>()
     });
     read.unwrap_or_default()
@@ -278,7 +278,7 @@ fn owner_role(text: &str) -> Result<String, ValidationErrors> {
     ))
 }
 
-/// Text with something in it.
+/// Reads a text that is not empty.
 fn something(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.prose(value)?;
     let text = text.trim();

@@ -1,44 +1,29 @@
 //! `rollbacks/{id}/resume`, `undo` and `review`.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::digest::Digest;
-use crate::key::FlagKey;
-use crate::limits;
+use super::rollbacks::ExecutionOptions;
 use crate::reader::{Read, Reader};
-use crate::rollback::RollbackOptions;
 
 /// The body of `POST rollbacks/{id}/resume`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResumeRequest {
-    /// Whether all steps that are left are made at once.
+    /// Whether to finish at once instead of step by step.
     pub now: bool,
     /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// `POST rollbacks/{id}/undo` and `POST rollbacks/{id}/undo/plan`: the way forward again, under the same guards.
+/// The body of `POST rollbacks/{id}/undo` and `POST rollbacks/{id}/undo/plan`, which restore what a rollback changed, under the same guards.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UndoRequest {
-    /// What it may do beyond its scope.
+    /// The plan, the acknowledgements and the reason.
     #[serde(flatten)]
-    pub latitude: RollbackOptions,
-    /// Flags whose one-way door it passes knowingly.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub acknowledge_one_way: BTreeSet<FlagKey>,
-    /// The hash of the plan that must still hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    pub plan: Option<Digest>,
-    /// The reason, recorded in the audit log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub execution: ExecutionOptions,
 }
 
 /// The body of `POST rollbacks/{id}/review`.
@@ -62,32 +47,11 @@ impl Members for ResumeRequest {
 
 impl Members for UndoRequest {
     const WHAT: &'static str = "this request";
-    const KNOWN: &'static [&'static str] = &[
-        "include_conflicts",
-        "with_segments",
-        "allow_killed_edit",
-        "acknowledge_one_way",
-        "plan",
-        "reason",
-    ];
+    const KNOWN: &'static [&'static str] = &ExecutionOptions::KNOWN;
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let latitude = RollbackOptions {
-            include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
-            with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
-            allow_killed_edit: reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default(),
-        };
-        let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
-        let plan = reader.optional(map, "plan", |reader, value| {
-            let text = reader.text(value)?;
-            let wrong = |_| reader.refuse("is not a plan hash; use the `hash` that `undo/plan` returned");
-            text.parse().or_else(wrong)
-        });
         Ok(Self {
-            latitude,
-            acknowledge_one_way: acknowledged.unwrap_or_default().into_iter().collect(),
-            plan,
-            reason: super::reason(reader, map),
+            execution: ExecutionOptions::read(reader, map),
         })
     }
 }

@@ -1,8 +1,8 @@
-//! `rollbacks` and `rollbacks/plan`: what is asked, and what it would do.
+//! Bodies of `rollbacks` and `rollbacks/plan`.
 
 mod plan;
 mod request;
 
 pub use self::plan::{BlockedFlag, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages, RollbackPlan, StoppedRollout};
-pub use self::request::{PlanRequest, RollbackRequest};
+pub use self::request::{ExecutionOptions, PlanRequest, RollbackRequest};
 pub use crate::diff::{FlagShare, Population, UserShare};

@@ -1,4 +1,4 @@
-//! `rollouts/{id}/replay`, and what the acts on a rollout take.
+//! Bodies of `rollouts/{id}/replay` and of the actions on a rollout.
 
 use serde_json::{Map, Value};
 
@@ -6,32 +6,32 @@ use super::Members;
 use crate::gate::{GateVerdict, Percent, Threshold};
 use crate::reader::{Read, Reader};
 
-/// `POST rollouts/{id}/replay`: another threshold for one gate.
+/// The body of `POST rollouts/{id}/replay`: a different threshold for one gate.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayRequest {
     /// The name of the gate.
     pub gate: String,
-    /// By how much the variant may be worse: percentage points, or a number's own unit.
+    /// By how much the variant may be worse: percentage points, or the unit of the number.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "0.5%"))]
     pub worse_by: Option<Threshold>,
-    /// How sure it must be.
+    /// The required confidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "99%"))]
     pub confidence: Option<Percent>,
-    /// Evaluations that each side needs.
+    /// The number of samples that each side needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_samples: Option<u64>,
-    /// The value, the mean or the share of errors must be below this.
+    /// Upper limit of the value, the mean or the error rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>, example = 0.5))]
     pub below: Option<Threshold>,
-    /// The value or the mean must be above this.
+    /// Lower limit of the value or the mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub above: Option<Threshold>,
-    /// As many must have been served fast enough.
+    /// The share that must have been fast enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "95%"))]
     pub share: Option<Percent>,
@@ -57,7 +57,7 @@ impl Members for ReplayRequest {
     }
 }
 
-/// What a gate would have said of the past steps.
+/// The verdicts that a gate would have given for past steps.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Replay {
@@ -67,18 +67,18 @@ pub struct Replay {
     pub steps: Vec<ReplayedStep>,
 }
 
-/// What a gate would have said of a past step.
+/// The verdict that a gate would have given for a past step.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayedStep {
     /// The number of the step, from 1.
     pub step: u32,
-    /// What it said at the end of the step.
+    /// The actual verdict at the end of the step.
     pub recorded: Option<GateVerdict>,
-    /// What it would have said: at the first look at which it failed, else at the last.
+    /// The verdict with the new threshold: of the first evaluation that fails, else of the last one.
     pub verdict: GateVerdict,
-    /// What the verdict is based on, in words.
+    /// The figures behind the verdict, in words.
     pub detail: String,
-    /// Milliseconds after the step's beginning at which it would have said so.
+    /// Milliseconds from the start of the step to this verdict.
     pub after_ms: u64,
 }

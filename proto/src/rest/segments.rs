@@ -13,15 +13,15 @@ pub struct SegmentView {
     pub key: SegmentKey,
     /// The epoch of its last change.
     pub epoch: Epoch,
-    /// The revision of its last change; with the epoch its ETag.
+    /// The revision of its last change; together with the epoch its ETag.
     pub revision: Revision,
-    /// The segment as it was put.
+    /// The segment as it was written.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Segment))]
     pub segment: Box<RawValue>,
     /// The flags whose rules name it.
     #[serde(default)]
     pub used_by: Vec<FlagKey>,
-    /// Whether it was read while the store could not be reached.
+    /// Whether the store could not be reached when this was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }

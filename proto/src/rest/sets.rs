@@ -1,4 +1,4 @@
-//! `sets`: which file sets there are, and what each owns.
+//! Bodies of `sets`: the file sets, and what each owns.
 
 use crate::key::{FlagKey, SegmentKey, SetName};
 
@@ -8,8 +8,8 @@ use crate::key::{FlagKey, SegmentKey, SetName};
 pub struct SetView {
     /// The name of the set.
     pub set: SetName,
-    /// Its flags that are there.
+    /// The existing flags that it owns.
     pub flags: Vec<FlagKey>,
-    /// Its segments that are there.
+    /// The existing segments that it owns.
     pub segments: Vec<SegmentKey>,
 }

@@ -1,4 +1,4 @@
-//! `settings`: what an environment fixes for all of its flags.
+//! Bodies of `settings`, which apply to all flags of an environment.
 
 use serde_json::{Map, Value};
 
@@ -17,27 +17,27 @@ pub struct SettingsView {
     pub revision: Revision,
     /// The settings of the environment.
     pub settings: Settings,
-    /// Whether they were read while the store could not be reached.
+    /// Whether the store could not be reached when they were read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
-/// The settings to put in force; the body of `PUT settings`, and of `put_settings` in a commit.
+/// New settings: the body of `PUT settings`, and of `put_settings` in a commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsRequest {
     /// The generation of the bucketing hash: `v2` or `v3`.
     pub bucketing: Bucketing,
-    /// Whether the caller knows what another generation does: `true` is needed to change it.
+    /// Acknowledges the effect of a different generation; it must be `true` to change the generation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rebuckets_everybody: bool,
-    /// Why; in a commit the commit's reason is meant.
+    /// The reason, recorded in the audit log. Not used in a commit, which has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl SettingsRequest {
-    /// The settings that are asked for.
+    /// The requested settings.
     pub const fn settings(&self) -> Settings {
         Settings { bucketing: self.bucketing }
     }

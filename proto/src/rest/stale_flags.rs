@@ -11,48 +11,47 @@ use crate::revision::Revision;
 pub struct StaleFlags {
     /// The node whose counters are the evidence.
     pub node: String,
-    /// Since when it has counted what applications report. What was evaluated before, or reported to another node, it does not
-    /// know.
+    /// Since when it has counted evaluations. It does not know of earlier evaluations, nor of those reported to other nodes.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub counted_since: jiff::Timestamp,
     /// The flags, by key.
     pub items: Vec<StaleFlag>,
-    /// Whether it was read while the store could not be reached.
+    /// Whether the store could not be reached when this was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
 }
 
-/// A flag that may have had its day.
+/// A flag that looks unused.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StaleFlag {
     /// The key of the flag.
     pub key: FlagKey,
-    /// Who answers for it.
+    /// The owner of the flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The revision of its last change.
     pub revision: Revision,
-    /// Why it may go; at least one reason.
+    /// Why it looks unused; at least one reason.
     pub reasons: Vec<StaleReason>,
-    /// How often it was evaluated for users, by the variant that was served; what served the caller's own default is not among them.
+    /// Number of evaluations for real users by served variant, without those that served the caller's own default.
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, u64>))]
     pub served: BTreeMap<VariantName, u64>,
-    /// How often it was evaluated at all, synthetic traffic and callers' defaults among it.
+    /// Number of all evaluations, including synthetic traffic and callers' own defaults.
     pub evaluations: u64,
 }
 
-/// Why a flag may go.
+/// Why a flag looks unused.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StaleReason {
-    /// Nobody has asked for it.
+    /// It was never evaluated.
     NeverEvaluated,
     /// Every user was served this variant.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     OneVariant(VariantName),
-    /// It should have been gone by then.
+    /// It expired at this time.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     Expired(jiff::Timestamp),
 }

@@ -1,4 +1,4 @@
-//! `triggers`, `firings`, and what a hook answers.
+//! Bodies of `triggers`, `firings` and hooks.
 
 mod request;
 
@@ -13,7 +13,7 @@ use crate::trigger::{Firing, FiringId, FlagTransition, HookName, SignalCondition
 
 pub use self::request::{CredentialKind, ModeOverride, TriggerPatch, TriggerRequest, TriggerTestRequest};
 
-/// A trigger: an item of `GET triggers`. It says by what kind of secret it knows its signals, and never the secret.
+/// A trigger, as an item of `GET triggers`. It names the kind of its secret, but never contains the secret.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerView {
@@ -24,33 +24,33 @@ pub struct TriggerView {
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
     pub source: SignalSource,
-    /// By what a signal proves that it is genuine: `bearer`, `hmac`, or `none` for a gate.
+    /// How its signals are authenticated: `bearer`, `hmac`, or `none` for a gate.
     pub credential: String,
-    /// Where its signals are sent; absent for a gate.
+    /// The path of its webhook; absent for a gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
     /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
-    /// The same in words.
+    /// The action in words.
     pub message: String,
-    /// When a signal counts.
+    /// Conditions that a signal must meet.
     pub conditions: SignalConditions,
     /// Cooldown: how long after an action the trigger takes no other.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "15m"))]
     pub cooldown: HumanDuration,
-    /// Actions that it may take in an hour.
+    /// Maximum number of actions per hour.
     pub max_per_hour: u32,
-    /// How long a person may take to answer, in mode `ask`.
+    /// Time within which a person must answer, in mode `ask`.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1h"))]
     pub answer_within: HumanDuration,
-    /// Whether it is on.
+    /// Whether it is armed, in a dry run, or disarmed.
     pub state: TriggerState,
-    /// What it does when it fires: what the environment's policy says, narrowed where the trigger is.
+    /// The mode in force: the more cautious of the environment's policy and the trigger's own mode.
     pub mode: TriggerMode,
-    /// To what the trigger narrows the policy; absent where it does not.
+    /// The trigger's own mode; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrowed: Option<TriggerMode>,
-    /// What it is for.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Who created the trigger.
@@ -60,7 +60,7 @@ pub struct TriggerView {
     pub at: jiff::Timestamp,
 }
 
-/// The answer to `POST triggers`: the trigger, and its secret, which is never shown again.
+/// The response to `POST triggers`: the trigger, and its secret, which is never shown again.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerCreated {
@@ -72,14 +72,14 @@ pub struct TriggerCreated {
     pub secret: Option<String>,
 }
 
-/// `GET triggers/{name}`: a trigger and its newest firings.
+/// The response to `GET triggers/{name}`: a trigger and its newest firings.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerDetail {
     /// The trigger's state and options.
     #[serde(flatten)]
     pub trigger: TriggerView,
-    /// Newest first, at most ten.
+    /// Its newest firings, at most ten, newest first.
     pub firings: Vec<FiringView>,
 }
 
@@ -92,13 +92,13 @@ pub struct FiringView {
     /// The firing itself.
     #[serde(flatten)]
     pub firing: Firing,
-    /// Seconds since it was taken.
+    /// Seconds since the signal was received.
     pub age_seconds: u64,
-    /// Whether a person can still have it act.
+    /// Whether a person can still confirm it.
     pub can_be_confirmed: bool,
 }
 
-/// The answer to `POST triggers/{name}/test`: what a signal would come to.
+/// The response to `POST triggers/{name}/test`: the effect that a signal would have.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerTestResponse {
@@ -106,57 +106,57 @@ pub struct TriggerTestResponse {
     pub matched: bool,
     /// Why, or why not, and what it would do.
     pub message: String,
-    /// The group that it would belong to, where it could be read.
+    /// The incident group of the signal, if it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Flags that it would move.
+    /// Flags that it would change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagTransition>,
 }
 
-/// What a delivery came to.
+/// The result of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HookOutcome {
     /// The trigger fired.
     Fired,
-    /// The incident is known and open: it was counted.
+    /// The incident is known and open; the delivery was counted as a repeat.
     Repeat,
     /// The incident is over.
     Resolved,
-    /// It means nothing to the trigger, or is older than what is known.
+    /// The trigger ignores it, or it is older than the last known signal.
     Ignored,
-    /// The very same delivery was taken before.
+    /// The same delivery was received before.
     Duplicate,
     /// The trigger is disarmed.
     Disarmed,
 }
 
-/// The answer of `POST /v1/hooks/{hook}`.
+/// The response to `POST /v1/hooks/{hook}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HookResponse {
-    /// What it came to.
+    /// The result.
     pub outcome: HookOutcome,
-    /// The same in words.
+    /// The action in words.
     pub message: String,
     /// The firing, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<FiringId>,
-    /// The kills that it pulled, or found in force.
+    /// The kills that it made, or that were already in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<KillId>,
     /// The rollback that it made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback: Option<RollbackId>,
-    /// Whether what it did is not in the log yet, because the store is away.
+    /// Whether its action is not in the log yet, because the store is unavailable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
 }
 
 impl HookOutcome {
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fired => "fired",
@@ -170,7 +170,7 @@ impl HookOutcome {
 }
 
 impl TriggerView {
-    /// A trigger as it is shown, in an environment of this policy.
+    /// The view of a trigger in an environment with this policy.
     pub fn of(environment: &EnvironmentKey, trigger: &Trigger, policy: &Policy) -> Self {
         let hook = HookName {
             environment: environment.clone(),
@@ -203,7 +203,7 @@ impl TriggerView {
 }
 
 impl FiringView {
-    /// A firing as it is shown at `now`.
+    /// The view of a firing at `now`.
     pub fn of(firing: Firing, now: jiff::Timestamp) -> Self {
         Self {
             revision: None,

@@ -1,4 +1,4 @@
-//! A plan: which split is raised to what, how long each step is held, and what judges it.
+//! The plan of a rollout: its steps, how long each is held, and the gates that judge it.
 
 mod read;
 #[cfg(test)]
@@ -13,25 +13,25 @@ use crate::json;
 use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
 use crate::role::Role;
 
-/// A plan that is valid in itself; whether the flag can follow it is known when it is started.
+/// A valid plan. Whether it fits the flag is checked when the rollout starts.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RolloutPlan {
     /// The key of the flag.
     pub flag: FlagKey,
     /// The variant whose share is raised.
     pub variant: VariantName,
-    /// The variant whose share is lowered for it; the split's other one where this is left out.
+    /// The variant whose share is lowered; the split's other variant if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<VariantName>,
-    /// The rule that is moved, where the flag has several that split.
+    /// The rule that is changed, if the flag has several with a split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
     /// The steps, in order; exposure never falls from one to the next.
     pub steps: Vec<RolloutStep>,
-    /// What judges every step.
+    /// The gates that judge every step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
-    /// When steps may begin.
+    /// The window within which steps may begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<RolloutWindow>,
     /// How long the gates keep watching after the hold of the last step.
@@ -40,7 +40,7 @@ pub struct RolloutPlan {
     /// The release that its steps belong to. All rollouts of a release move and go back in lockstep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
-    /// The first step begins no sooner.
+    /// The earliest time at which the first step begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_at: Option<jiff::Timestamp>,
     /// Whether steps may advance on time alone. Unless this is set, every step must have a gate that can judge it.
@@ -53,9 +53,9 @@ pub struct RolloutPlan {
 pub struct RolloutStep {
     /// Who gets the variant from this step on.
     pub to: Exposure,
-    /// How long it is held before the next.
+    /// How long the step is held.
     pub hold: HumanDuration,
-    /// The least role of a person who must approve it before it begins.
+    /// The minimum role of the person who must approve the step before it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve: Option<Role>,
 }
@@ -63,9 +63,9 @@ pub struct RolloutStep {
 /// Who gets the variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exposure {
-    /// A segment, in addition to the users who get it already.
+    /// A segment, in addition to users who already get it.
     Segment(SegmentKey),
-    /// A share of all users of the rule.
+    /// A share of all users that the rule matches.
     Share(Percent),
 }
 
@@ -83,18 +83,18 @@ pub enum Day {
     Sun,
 }
 
-/// Times of the week within which steps may begin. Going back never waits for it.
+/// Times of the week within which steps may begin. Rolling back never waits for the window.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RolloutWindow {
     /// Days on which it opens.
     pub days: BTreeSet<Day>,
-    /// From when to when.
+    /// The time of day.
     pub hours: Hours,
     /// The IANA name of the time zone: `Europe/Amsterdam`.
     pub zone: String,
 }
 
-/// Minutes of a day, `09:00-16:00`; past midnight where the end is not after the beginning.
+/// A time range of a day, `09:00-16:00`. It extends past midnight if the end is not after the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hours {
     /// Minutes after midnight at which it opens.
@@ -104,7 +104,7 @@ pub struct Hours {
 }
 
 impl RolloutPlan {
-    /// The step of a number that counts from 1.
+    /// The step with this number, from 1.
     pub fn step(&self, number: u32) -> Option<&RolloutStep> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
         self.steps.get(place)
@@ -115,7 +115,7 @@ impl RolloutPlan {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
     }
 
-    /// How long a step is held, the last one with its bake time.
+    /// How long a step is held, including the bake time after the last one.
     pub fn hold(&self, number: u32) -> HumanDuration {
         let hold = self.step(number).map_or(HumanDuration::ZERO, |step| step.hold);
         if number == self.last() {
@@ -125,7 +125,7 @@ impl RolloutPlan {
         }
     }
 
-    /// Whether a control is served beside the variant at a step. A segment's step has none: who is in the segment is no chance.
+    /// Whether a step serves a control besides the variant. A segment's step has none, because its users are not chosen at random.
     pub fn has_control(&self, number: u32) -> bool {
         match self.step(number).map(|step| &step.to) {
             Some(Exposure::Share(share)) => (1..100_000).contains(&share.thousandths()),
@@ -133,12 +133,12 @@ impl RolloutPlan {
         }
     }
 
-    /// Whether a gate can judge a step: by a control of this step or of an earlier one, where it needs one.
+    /// Whether a gate can judge a step: if it needs a control, this step or an earlier one must have served one.
     pub fn can_judge(&self, gate: &Gate, number: u32) -> bool {
         !gate.needs_control() || (1..=number).any(|earlier| self.has_control(earlier))
     }
 
-    /// Steps that no gate judges, by number.
+    /// The numbers of steps that no gate can judge.
     pub fn steps_without_gate(&self) -> Vec<u32> {
         let armed: Vec<&Gate> = self.gates.iter().filter(|gate| gate.mode == GateMode::Armed).collect();
         (1..=self.last())

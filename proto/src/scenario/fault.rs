@@ -6,24 +6,24 @@ use crate::check::CheckPhase;
 use crate::key::FlagKey;
 use crate::reader::{Read, Reader};
 
-/// Something that goes wrong in a drill: a name with its settings, or the name alone.
+/// A fault in a drill, written as a name with settings, or as the name alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrillFault {
-    /// The store cannot be reached when the rollback is first tried, and comes back after a kill has made its scope safe.
+    /// The store is unavailable when the rollback is first tried, and returns after a kill has made its scope safe.
     StoreAway {
         /// How the store fails.
         how: StoreOutage,
     },
-    /// A node is ended on the spot (`kill -9`): one of two on Redis, else the only one, which is started again.
+    /// A node is killed (`kill -9`) and started again: one of two on Redis, else the only one.
     NodeKilled {
         /// When the fault happens.
         at: FaultTime,
     },
-    /// Some applications are sent everything late.
+    /// Some applications receive everything late.
     SlowReaders {
         /// Number of applications affected.
         count: u64,
-        /// Milliseconds by which each piece is late.
+        /// Milliseconds by which each message is delayed.
         delay_ms: u64,
     },
     /// Some applications lose their connections.
@@ -33,45 +33,45 @@ pub enum DrillFault {
         /// When the fault happens.
         at: FaultTime,
     },
-    /// Clients are connected that never confirm anything.
+    /// Clients are connected that never confirm.
     Straggler {
         /// Number of such clients.
         count: u64,
     },
-    /// A check says that service is not there.
+    /// A check fails.
     FailingCheck {
-        /// When it is asked.
+        /// When the check runs.
         when: CheckPhase,
     },
-    /// A flag has a one-way door that the rollback must pass.
+    /// A flag has a one-way door that the rollback must cross.
     OneWayDoor {
-        /// Which; `None` = the first one in scope.
+        /// The flag; `None` = the first one in scope.
         flag: Option<FlagKey>,
     },
     /// People edit flags while the rollback commits.
     ConcurrentEdits {
-        /// How many at once.
+        /// Number of concurrent writers.
         writers: u64,
     },
 }
 
-/// How a store goes away.
+/// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreOutage {
-    /// It holds its connections and answers nothing.
+    /// It keeps its connections open but does not respond.
     Frozen,
-    /// It is gone, and started again with what it had on disk.
+    /// It is killed, and started again with the data on its disk.
     Killed,
 }
 
-/// When a fault strikes.
+/// When a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultTime {
     /// Before the rollback is planned.
     BeforeRollback,
     /// Between the plan and the rollback.
     AfterPlan,
-    /// Once the rollback is committed.
+    /// After the rollback is committed.
     AfterCommit,
 }
 

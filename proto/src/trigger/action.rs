@@ -1,4 +1,4 @@
-//! What a trigger does when it fires.
+//! The actions of triggers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,20 +6,20 @@ use std::fmt;
 use crate::key::{FlagKey, ReleaseName};
 use crate::target::TargetName;
 
-/// What a trigger does.
+/// The action of a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TriggerAction {
-    /// It pauses live rollouts.
+    /// Pauses live rollouts.
     Hold(FlagSelection),
-    /// It puts flags back to a known state.
+    /// Rolls flags back.
     Rollback(TriggerRollback),
-    /// It kills flags.
+    /// Kills flags.
     Kill(FlagSelection),
 }
 
-/// Flags by name. None: all live rollouts for a hold, and the rollout's own flag where a gate is the source.
+/// Flags by key. If empty: all live rollouts for a hold, and the rollout's own flag for a gate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagSelection {
@@ -28,7 +28,7 @@ pub struct FlagSelection {
     pub flags: BTreeSet<FlagKey>,
 }
 
-/// What goes back, and to where.
+/// The rollback that a trigger makes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerRollback {
@@ -39,14 +39,14 @@ pub struct TriggerRollback {
     pub to: Option<TargetName>,
 }
 
-/// What goes back: `"open_release"`, `"environment"`, `{"release": …}` or `{"flags": […]}`.
+/// The scope of a trigger's rollback: `"open_release"`, `"environment"`, `{"release": …}` or `{"flags": […]}`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerRollbackScope {
-    /// What the release changed that is open then; the newest, where there are several.
+    /// The changes of the release that is open when the trigger fires; of the newest if there are several.
     OpenRelease,
-    /// What this release changed.
+    /// The changes of this release.
     Release(ReleaseName),
     /// The flags with these keys.
     Flags(BTreeSet<FlagKey>),

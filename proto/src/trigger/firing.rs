@@ -1,4 +1,4 @@
-//! Firings: what came of a signal that made a trigger fire, one record for each incident.
+//! Firings: a trigger that fired on a signal, and the result. There is one record for each incident.
 
 use std::collections::BTreeMap;
 
@@ -22,83 +22,83 @@ pub struct Firing {
     pub id: FiringId,
     /// The name of the trigger.
     pub trigger: TriggerName,
-    /// By what the signals of one incident are told from others: Alertmanager's group, PagerDuty's incident.
+    /// Identifies the incident: Alertmanager's group, PagerDuty's incident.
     pub group: String,
-    /// The signal, in short: `HighErrorRate, severity=page`.
+    /// A summary of the signal: `HighErrorRate, severity=page`.
     pub summary: String,
     /// The labels of the signal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Since when it fires, as the signal says: the newest, where it was told again.
+    /// Since when the alert fires, as of the newest signal.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub started: jiff::Timestamp,
-    /// When it was taken.
+    /// When the signal was received.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
-    /// The node that took it.
+    /// The node that received the signal.
     pub node: String,
-    /// What the trigger was to do.
+    /// The action of the trigger.
     pub action: TriggerAction,
-    /// What came of it.
+    /// The result.
     pub state: FiringState,
-    /// The same in words, and what can be done next.
+    /// The result in words, and what to do next.
     #[serde(alias = "says")]
     pub message: String,
     /// The effects of the trigger's action.
     #[serde(default)]
     pub effects: FiringEffects,
-    /// Until when a person may answer, where it waits or was held back.
+    /// Until when a person may confirm it, if it waits or was suppressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub answer_by: Option<jiff::Timestamp>,
-    /// What a person answered.
+    /// The answer of a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Attribution>,
-    /// How often it was told again while it was open.
+    /// Number of repeated signals while it was open.
     #[serde(default)]
     pub repeats: u64,
-    /// When it ended, as the signal says; absent while it is open.
+    /// When the alert was resolved, according to its signal; absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub resolved: Option<jiff::Timestamp>,
-    /// SHA-256 of the delivery that made it.
+    /// SHA-256 of the delivery that caused it.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub delivery: Digest,
 }
 
-/// What came of a firing.
+/// The result of a firing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FiringState {
     /// The action was taken.
     Acted,
-    /// The store was away, and the flags that were to go back were killed instead.
+    /// The store was unavailable, so the flags were killed instead of rolled back.
     Killed,
-    /// The action was refused, and the live rollouts of its scope are held instead.
+    /// The action was refused, so the live rollouts of its scope were paused instead.
     Held,
-    /// A person is asked.
+    /// It waits for a person to confirm it.
     Waiting,
-    /// A person said no.
+    /// A person declined it.
     Declined,
-    /// The cooldown or the hour's limit stood in the way.
+    /// The cooldown or the limit per hour suppressed it.
     Suppressed,
-    /// Nothing was to be done but to record it.
+    /// The mode is off: it was only recorded.
     Recorded,
-    /// Only records what would have been done.
+    /// A dry run: it recorded what would have been done.
     DryRun,
-    /// A resolve came before its firing, which is not acted on any more.
+    /// The alert was resolved before it arrived, so nothing was done.
     Resolved,
 }
 
-/// What a firing did, or would have done.
+/// The effects of a firing, or those that it would have had.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FiringEffects {
-    /// The kills that it pulled, or found in force.
+    /// The kills that it made, or that were already in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<KillId>,
-    /// Whether any of them was provisional when it was pulled.
+    /// Whether any of them was provisional when it was made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
     /// The id of the rollback that it started.
@@ -107,25 +107,25 @@ pub struct FiringEffects {
     /// The rollouts that it paused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<RolloutId>,
-    /// Flags, as they were served and as they were to be served.
+    /// The flags that it changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagTransition>,
 }
 
-/// A flag that a firing moves.
+/// A flag that a firing changes.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FlagTransition {
     /// The key of the flag.
     pub key: FlagKey,
-    /// Whom it serves what, in words.
+    /// What it serves to whom before the action, in words.
     pub from: String,
-    /// The same after the action.
+    /// What it serves to whom after the action, in words.
     pub to: String,
 }
 
 impl FiringState {
-    /// As it is written.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Acted => "acted",
@@ -140,7 +140,7 @@ impl FiringState {
         }
     }
 
-    /// Whether something was done, which counts for the cooldown and the hour's limit.
+    /// Whether an action was taken, which counts towards the cooldown and the limit per hour.
     pub const fn is_action(self) -> bool {
         match self {
             Self::Acted | Self::Killed | Self::Held => true,
@@ -148,7 +148,7 @@ impl FiringState {
         }
     }
 
-    /// Whether a person may still have it act.
+    /// Whether a person can still confirm it.
     pub const fn can_be_confirmed(self) -> bool {
         match self {
             Self::Waiting | Self::Suppressed => true,
@@ -158,13 +158,13 @@ impl FiringState {
 }
 
 impl Firing {
-    /// When it acted: when it was taken, or when a person confirmed it.
+    /// When it acted: when the signal was received, or when a person confirmed it.
     pub fn acted_at(&self) -> Option<jiff::Timestamp> {
         let at = self.answered.as_ref().map_or(self.at, |answered| answered.at);
         self.state.is_action().then_some(at)
     }
 
-    /// Why no person can have it act any more; `None` where one can.
+    /// Why it can no longer be confirmed; `None` if it can.
     pub fn why_not_confirmed(&self, now: jiff::Timestamp) -> Option<String> {
         if !self.state.can_be_confirmed() {
             return Some("it is not waiting for an answer".to_owned());

@@ -1,4 +1,4 @@
-//! Triggers as they are asked for: read strictly, every problem at once.
+//! JSON → triggers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -115,7 +115,7 @@ fn labels(reader: &mut Reader, value: &Value) -> Read<BTreeMap<String, BTreeSet<
     read.into_iter().collect()
 }
 
-/// One value, or a list of those that will do.
+/// One value, or a list of accepted values.
 fn values(reader: &mut Reader, value: &Value) -> Read<BTreeSet<String>> {
     if !value.is_array() {
         return reader.prose(value).map(|text| BTreeSet::from([text]));
@@ -127,7 +127,7 @@ fn values(reader: &mut Reader, value: &Value) -> Read<BTreeSet<String>> {
     Ok(values.into_iter().collect())
 }
 
-/// The one member of an object that has one.
+/// The only member of an object that has exactly one.
 fn only_member(value: &Value) -> Option<(&str, &Value)> {
     let map: &Map<String, Value> = value.as_object()?;
     let mut members = map.iter();

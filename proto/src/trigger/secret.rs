@@ -4,30 +4,30 @@ use std::fmt;
 
 use crate::digest::Digest;
 
-/// By what a signal proves that it is genuine.
+/// How the signals of a trigger are authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Credential {
-    /// Nothing: its signals come from this server itself.
+    /// Not at all: the signals come from this server itself.
     Inside,
-    /// A bearer token, of which only the SHA-256 is kept.
+    /// With a bearer token, of which only the SHA-256 is stored.
     Bearer(Digest),
-    /// A key that signs each delivery. It has to be kept as it is, for a signature to be checked.
+    /// With a key that signs each delivery. It is stored as it is, because verifying a signature needs it.
     Hmac(SigningKey),
 }
 
-/// A key for HMAC-SHA256. It is written into the trigger's record and nowhere else: `Debug` shows nothing of it.
+/// A key for HMAC-SHA256. It is written into the trigger's record and nowhere else; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct SigningKey(String);
 
 impl SigningKey {
-    /// Makes a signing key from its text.
+    /// Creates a signing key from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one place that checks signatures.
+    /// The text of the key, for verifying signatures.
     pub fn expose(&self) -> &str {
         &self.0
     }

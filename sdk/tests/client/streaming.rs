@@ -1,11 +1,11 @@
-//! The straight line: connect, apply, acknowledge, change.
+//! The normal case: connect, apply, acknowledge, change.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
 use ripcord_proto::frame::ClientFrame;
 use ripcord_sdk::engine::Reason;
-use ripcord_sdk::{BoolFlag, Changes, Context, NotReady, Source, StartPolicy, State, StatusWatch};
+use ripcord_sdk::{BoolFlag, Changes, ConnectionError, Context, NotReady, Source, StartPolicy, State, StatusWatch};
 
 use crate::builder;
 use crate::server::{PATIENCE, Server};
@@ -113,13 +113,12 @@ async fn an_application_that_is_content_with_its_defaults_may_start_without_the_
     drop((gone.stream().await, gone.stream().await, gone));
     client.ready_within(PATIENCE).await.unwrap();
     assert!(client.bool("checkout", &Context::new("user-1"), true));
-    let waited = impatient.ready_within(Duration::from_millis(50)).await.unwrap_err();
-    assert!(
-        waited
-            .to_string()
-            .starts_with("the client is not ready after 50ms: the server cannot be reached"),
-        "{waited}"
-    );
+    let failure = impatient.ready_within(Duration::from_millis(50)).await.unwrap_err();
+    let NotReady::TimedOut { waited, error } = failure else {
+        panic!("it timed out: {failure}");
+    };
+    assert_eq!(waited, Duration::from_millis(50));
+    assert!(matches!(error, Some(ConnectionError::Unreachable(_))), "{error:?}");
 }
 
 /// The next state that a watcher sees.

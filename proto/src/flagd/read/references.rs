@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-/// The evaluators of a document, each with the bytes that it takes.
+/// The evaluators of a document, each with its size in bytes.
 pub(super) struct Evaluators(HashMap<String, (Value, usize)>);
 
 impl Evaluators {
@@ -14,7 +14,7 @@ impl Evaluators {
         Self(members.into_iter().flatten().map(entry).collect())
     }
 
-    /// The rule with its references replaced, once: what an evaluator refers to itself stays as it is. `None` where that would
+    /// The rule with its references replaced once: references within evaluators are not replaced. `None` if that would
     /// take more than `most` bytes. An unknown name stays too, as an unknown operator.
     pub(super) fn resolve(&self, rule: &Value, most: usize) -> Option<Value> {
         let mut left = most;

@@ -14,9 +14,9 @@ use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::split::Split;
 
-/// How many operations one flag may come to: segments and required flags stand written out, each time that they are named.
+/// Maximum number of operations of one flag. Segments and required flags are written out each time that they are named.
 const OPERATIONS: u32 = 4_096;
-/// How deep they may stand within each other.
+/// Maximum nesting of segments and required flags.
 const NESTING: u32 = 32;
 
 /// Writes the flags of a snapshot.
@@ -26,7 +26,7 @@ pub(super) struct Writer<'s> {
     left: Cell<u32>,
 }
 
-/// Where the writing stands: how deep, and whether within a flag that another requires.
+/// The current nesting, and whether it is within a required flag.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Depth {
     left: u32,
@@ -75,7 +75,7 @@ impl<'s> Writer<'s> {
         self.snapshot.segments.value(key.as_str())
     }
 
-    /// Counts one operation more.
+    /// Counts an operation.
     pub(super) fn spend(&self, rule: Value) -> Result<Value, String> {
         let left = self
             .left
@@ -86,7 +86,7 @@ impl<'s> Writer<'s> {
         Ok(rule)
     }
 
-    /// What an enabled flag serves that is not killed; none if it is the default variant for all users.
+    /// The targeting of an enabled flag that is not killed; `None` if it serves all users the default variant.
     pub(super) fn targeting(&self, key: &FlagKey, flag: &Flag) -> Result<Option<Value>, String> {
         self.left.set(OPERATIONS);
         if flag.lease.is_some() && !flag.flagd_without_lease {
@@ -101,7 +101,7 @@ impl<'s> Writer<'s> {
         self.chain(key, flag, &Value::Null, Depth::TOP).map(Some)
     }
 
-    /// Prerequisites, then rules, as one rule that gives the name of a variant, or `otherwise`.
+    /// Prerequisites, then rules, as one rule that returns the name of a variant, or `otherwise`.
     fn chain(&self, key: &FlagKey, flag: &Flag, otherwise: &Value, depth: Depth) -> Result<Value, String> {
         let requires = flag.requires.iter().map(|requirement| self.requirement(requirement, depth));
         let requires = requires.collect::<Result<Vec<_>, _>>()?;
@@ -129,14 +129,19 @@ impl<'s> Writer<'s> {
     fn serve(&self, key: &FlagKey, rule: &Rule, otherwise: &Value, depth: Depth) -> Result<Value, String> {
         let serve = match &rule.serve {
             Serve::Variant(name) => json!(name),
-            Serve::Split(split) => fractional(key, split, otherwise)?,
+            Serve::Split(split) => match split.fractional() {
+                // Without a value of its own it hashes the key of the flag that is evaluated, which would be another one there.
+                Some(_) if depth.is_within_required() => return Err(format!("flag {key}, which it requires, has an imported split")),
+                Some(rule) => rule,
+                None => fractional(key, split, otherwise)?,
+            },
             Serve::JsonLogic(_) if depth.is_within_required() => return Err(format!("flag {key}, which it requires, has an imported rule")),
             Serve::JsonLogic(rule) => rule.clone(),
         };
         self.spend(serve)
     }
 
-    /// Whether a required flag serves what is required.
+    /// A rule that is truthy if a required flag serves the required variant.
     fn requirement(&self, requirement: &Requirement, depth: Depth) -> Result<Value, String> {
         let key = &requirement.flag;
         let serves = |variant: Option<&VariantName>| json!(variant == Some(&requirement.variant));
@@ -149,7 +154,7 @@ impl<'s> Writer<'s> {
         if flag.lease.is_some() && !flag.flagd_without_lease {
             return Err(format!("it requires {key}, which has a lease"));
         }
-        // Without an answer, or with an error for one, it does not serve what is required.
+        // A flag that serves nothing or fails does not serve the required variant.
         if !flag.enabled || broken_operator(flag).is_some() {
             return Ok(json!(false));
         }
@@ -162,7 +167,7 @@ impl<'s> Writer<'s> {
     }
 }
 
-/// Condition, result, condition, result, otherwise. A result alone stands in an operation too: a targeting rule is one.
+/// Condition, result, condition, result, otherwise. A lone result is wrapped too, because a targeting rule must be an operation.
 fn chained(mut steps: Vec<Value>) -> Value {
     match steps.pop() {
         Some(only) if steps.is_empty() && only.is_object() => only,
@@ -174,7 +179,7 @@ fn chained(mut steps: Vec<Value>) -> Value {
     }
 }
 
-/// The operator by which a flag cannot be compiled, so that it answers with an error for all users.
+/// The operator because of which a flag cannot be compiled, so that it fails for all users.
 fn broken_operator(flag: &Flag) -> Option<&str> {
     flag.rules.iter().find_map(|rule| {
         let served = match &rule.serve {
@@ -185,13 +190,13 @@ fn broken_operator(flag: &Flag) -> Option<&str> {
     })
 }
 
-/// A rule that no client can read either. A reference to nothing must not stay: some would refuse all flags for it.
+/// A rule that no client can compile either. An unresolved reference is replaced, because some clients would reject all flags for it.
 fn broken(operator: &str) -> Value {
     let operator = if operator == "$ref" { "unresolved_ref" } else { operator };
     operation(operator, [])
 }
 
-/// A split: the default variant where the attribute is missing, empty or no scalar.
+/// A split. It serves the default variant if the attribute is missing, empty or not a scalar.
 fn fractional(key: &FlagKey, split: &Split, otherwise: &Value) -> Result<Value, String> {
     let salt = json!(split.salt().unwrap_or(key.as_str()));
     let shares = split.shares().iter().map(|share| json!([share.variant, share.weight.units()]));
@@ -201,7 +206,7 @@ fn fractional(key: &FlagKey, split: &Split, otherwise: &Value) -> Result<Value, 
         return Ok(operation("if", [key.clone(), bucketed(key), otherwise.clone()]));
     };
     let subject = Subject::attribute(by)?;
-    // Engines write booleans differently.
+    // Engines convert booleans to strings differently.
     let text = operation(
         "if",
         [

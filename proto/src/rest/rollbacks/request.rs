@@ -1,4 +1,4 @@
-//! The bodies of `POST rollbacks` and `POST rollbacks/plan`.
+//! Request bodies of `POST rollbacks` and `POST rollbacks/plan`.
 
 use std::collections::BTreeSet;
 
@@ -15,76 +15,85 @@ use crate::target::TargetName;
 
 /// Default number of seconds for which a step is held.
 const EVERY_SECONDS: u64 = 120;
-/// Seconds that a step may be held, at most.
+/// Maximum number of seconds for which a step is held.
 const EVERY_SECONDS_MAX: u64 = 24 * 60 * 60;
-/// Contexts of a synthetic population, at most.
+/// Maximum number of simulated users.
 const POPULATION: u64 = 10_000;
-/// What a target looks like.
+/// The forms of a target, for error messages.
 const TARGET: &str = "\"last-known-good\", the name of a checkpoint, or a revision such as 41 or \"1:41\"";
 
-/// `POST rollbacks`. Of `release`, `flags` and `tags` at most one; none = the environment.
+/// The body of `POST rollbacks`. At most one of `release`, `flags` and `tags`; the whole environment if all are omitted.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackRequest {
     /// The state to roll back to; a release goes back to its baseline if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<TargetName>,
-    /// What this release changed.
+    /// Roll back what this release changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
     /// The keys of the flags to roll back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
-    /// Every flag that carries one of these tags, now or at the target.
+    /// Roll back every flag that has one of these tags, now or at the target.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<Tag>,
-    /// Only for users in this segment.
+    /// Roll back for users in this segment only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
-    /// Percentages, falling, by which exposure is lowered; after the last comes the target itself.
+    /// Decreasing percentages to which exposure is lowered step by step; after the last step comes the target itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(example = json!([50, 25, 5, 0])))]
     pub steps: Vec<f64>,
-    /// Seconds that each step is held: 1 to 86,400; 120 if omitted.
+    /// Seconds for which each step is held: 1 to 86,400; 120 if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every_seconds: Option<u64>,
-    /// What it may do beyond its scope.
+    /// The plan, the acknowledgements and the reason.
     #[serde(flatten)]
-    pub latitude: RollbackOptions,
-    /// Flags whose one-way door it passes knowingly.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub acknowledge_one_way: BTreeSet<FlagKey>,
-    /// The hash of the plan that must still hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    pub plan: Option<Digest>,
-    /// Why; may be left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// When the trouble was noticed.
+    pub execution: ExecutionOptions,
+    /// When the problem was noticed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub detected_at: Option<jiff::Timestamp>,
 }
 
-/// `POST rollbacks/plan`: the same, and over whom the share of affected users is computed.
+/// What the bodies of a rollback and of its undo have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExecutionOptions {
+    /// What it may change beyond its scope.
+    #[serde(flatten)]
+    pub options: RollbackOptions,
+    /// Flags whose one-way door may be crossed.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub acknowledge_one_way: BTreeSet<FlagKey>,
+    /// The hash of a plan; refused if the rollback would now do anything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub plan: Option<Digest>,
+    /// The reason, recorded in the audit log; optional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The body of `POST rollbacks/plan`: a rollback, and the users over whom its impact is computed.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanRequest {
     /// The rollback to plan.
     #[serde(flatten)]
     pub rollback: RollbackRequest,
-    /// Contexts of real users, at most 10,000; without them a population is made up.
+    /// Contexts of real users, at most 10,000; simulated users if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Object>>))]
     pub sample: Option<Vec<Map<String, Value>>>,
-    /// How many contexts are made up: 1 to 10,000.
+    /// The number of simulated users: 1 to 10,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub population: Option<u64>,
 }
 
 impl RollbackRequest {
-    /// What it puts back.
+    /// The scope of the rollback.
     pub fn scope(&self) -> RollbackScope {
         if let Some(release) = &self.release {
             return RollbackScope::Release(release.clone());
@@ -98,32 +107,69 @@ impl RollbackRequest {
         RollbackScope::Environment
     }
 
-    /// Seconds that each step is held.
+    /// Seconds for which each step is held.
     pub fn every_seconds(&self) -> u64 {
         self.every_seconds.unwrap_or(EVERY_SECONDS)
     }
 }
 
-const KNOWN: [&str; 14] = [
-    "to",
-    "release",
-    "flags",
-    "tags",
-    "segment",
-    "steps",
-    "every_seconds",
-    "include_conflicts",
-    "with_segments",
-    "allow_killed_edit",
-    "acknowledge_one_way",
-    "plan",
-    "reason",
-    "detected_at",
-];
+impl ExecutionOptions {
+    pub(crate) const KNOWN: [&str; 6] = [
+        "include_conflicts",
+        "with_segments",
+        "allow_killed_edit",
+        "acknowledge_one_way",
+        "plan",
+        "reason",
+    ];
+
+    pub(crate) fn read(reader: &mut Reader, map: &Map<String, Value>) -> Self {
+        let mut flag = |name: &str| reader.optional(map, name, Reader::boolean).unwrap_or_default();
+        let options = RollbackOptions {
+            include_conflicts: flag("include_conflicts"),
+            with_segments: flag("with_segments"),
+            allow_killed_edit: flag("allow_killed_edit"),
+        };
+        let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
+        Self {
+            options,
+            acknowledge_one_way: acknowledged.unwrap_or_default().into_iter().collect(),
+            plan: reader.optional(map, "plan", |reader, value| {
+                let text = reader.text(value)?;
+                let wrong = |_| reader.refuse("is not a plan hash; use the `hash` of a plan");
+                text.parse().or_else(wrong)
+            }),
+            reason: crate::rest::reason(reader, map),
+        }
+    }
+}
+
+/// The members of a rollback, and `$more`.
+macro_rules! rollback_members {
+    ($($more:literal),*) => {
+        &[
+            "to",
+            "release",
+            "flags",
+            "tags",
+            "segment",
+            "steps",
+            "every_seconds",
+            "include_conflicts",
+            "with_segments",
+            "allow_killed_edit",
+            "acknowledge_one_way",
+            "plan",
+            "reason",
+            "detected_at",
+            $($more),*
+        ]
+    };
+}
 
 impl Members for RollbackRequest {
     const WHAT: &'static str = "a rollback";
-    const KNOWN: &'static [&'static str] = &KNOWN;
+    const KNOWN: &'static [&'static str] = rollback_members![];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let request = Self {
@@ -136,27 +182,16 @@ impl Members for RollbackRequest {
             every_seconds: reader.optional(map, "every_seconds", |reader, value| {
                 reader.whole(value, "a number of seconds", 1, EVERY_SECONDS_MAX)
             }),
-            latitude: RollbackOptions {
-                include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
-                with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
-                allow_killed_edit: reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default(),
-            },
-            acknowledge_one_way: named(reader, map, "acknowledge_one_way", limits::FLAGS),
-            plan: reader.optional(map, "plan", |reader, value| {
-                let text = reader.text(value)?;
-                let wrong = |_| reader.refuse("is not a plan hash; use the `hash` that `rollbacks/plan` returned");
-                text.parse().or_else(wrong)
-            }),
-            reason: crate::rest::reason(reader, map),
+            execution: ExecutionOptions::read(reader, map),
             detected_at: reader.optional(map, "detected_at", Reader::instant),
         };
-        together(reader, map, &request);
+        check_combinations(reader, map, &request);
         Ok(request)
     }
 }
 
-/// What its members have to do with each other.
-fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackRequest) {
+/// Checks members that depend on each other.
+fn check_combinations(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackRequest) {
     let scopes: Vec<&str> = ["release", "flags", "tags"].into_iter().filter(|name| map.contains_key(*name)).collect();
     if let [first, second, ..] = scopes.as_slice() {
         let problem = format!("cannot be combined with {first}; name one scope, or none for the whole environment");
@@ -178,24 +213,7 @@ fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackReq
 
 impl Members for PlanRequest {
     const WHAT: &'static str = "the plan of a rollback";
-    const KNOWN: &'static [&'static str] = &[
-        KNOWN[0],
-        KNOWN[1],
-        KNOWN[2],
-        KNOWN[3],
-        KNOWN[4],
-        KNOWN[5],
-        KNOWN[6],
-        KNOWN[7],
-        KNOWN[8],
-        KNOWN[9],
-        KNOWN[10],
-        KNOWN[11],
-        KNOWN[12],
-        KNOWN[13],
-        "sample",
-        "population",
-    ];
+    const KNOWN: &'static [&'static str] = rollback_members!["sample", "population"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let rollback = RollbackRequest::read(reader, map);
@@ -234,7 +252,7 @@ fn target(reader: &mut Reader, value: &Value) -> Read<TargetName> {
     reader.refuse(format!("must be {TARGET}"))
 }
 
-/// A list of names, not empty where it is there.
+/// A list of names; refused if it is empty.
 fn named<T: std::str::FromStr<Err = crate::ValidationErrors> + Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, most: usize) -> BTreeSet<T> {
     let read = reader.optional(map, name, |reader, value| {
         let items: Vec<T> = reader.items(value, most, Reader::parsed)?;

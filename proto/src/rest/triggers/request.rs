@@ -10,14 +10,14 @@ use crate::rest::{Members, reason};
 use crate::trigger::{SignalConditions, SignalSource, TriggerAction, TriggerMode, TriggerState};
 use crate::validation::ValidationErrors;
 
-/// By what kind of secret signals are known.
+/// How signals are authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CredentialKind {
     /// `Authorization: Bearer …`.
     Bearer,
-    /// A signature of each delivery.
+    /// An HMAC signature of each delivery.
     Hmac,
 }
 
@@ -45,92 +45,92 @@ pub struct TriggerRequest {
     /// The kind of secret that authenticates signals; `bearer` if omitted. A gate needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialKind>,
-    /// The secret, where the sender makes it (as PagerDuty does); else one is made and shown once.
+    /// The secret, if the sender generates it (as PagerDuty does). If omitted, one is generated and shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
     /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
-    /// When a signal counts.
+    /// Conditions that a signal must meet.
     pub conditions: SignalConditions,
     /// Cooldown: how long after an action the trigger takes no other; 15 minutes if omitted, at most a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
-    /// Actions in an hour, at least one; three if omitted.
+    /// Maximum number of actions per hour, at least one; three if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
-    /// How long a person may take to answer: a minute to a week; an hour if omitted.
+    /// Time within which a person must answer: a minute to a week; an hour if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
     pub answer_within: Option<HumanDuration>,
-    /// Whether it is on; armed if omitted.
+    /// The state; armed if omitted.
     pub state: TriggerState,
-    /// Narrows what the environment's policy says.
+    /// A more cautious mode than the environment's policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<TriggerMode>,
-    /// What it is for.
+    /// A note for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Why; it goes into the log.
+    /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl std::fmt::Debug for TriggerRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // It may carry a secret.
+        // A request may contain a secret, so `Debug` shows only the name.
         f.debug_struct("TriggerRequest").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// `PATCH triggers/{name}`: what is named changes.
+/// The body of `PATCH triggers/{name}`; omitted members stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerPatch {
-    /// Whether it is on.
+    /// The new state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<TriggerState>,
     /// The action that the trigger takes when it fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<TriggerAction>,
-    /// When a signal counts.
+    /// Conditions that a signal must meet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<SignalConditions>,
     /// Cooldown: how long after an action the trigger takes no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
     pub cooldown: Option<HumanDuration>,
-    /// Actions in an hour.
+    /// Maximum number of actions per hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
-    /// How long a person may take to answer.
+    /// Time within which a person must answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
     pub answer_within: Option<HumanDuration>,
-    /// Narrows what the environment's policy says; `null` leaves it to the policy.
+    /// A more cautious mode than the environment's policy; `null` uses the policy's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<TriggerMode>))]
     pub mode: Option<ModeOverride>,
-    /// What it is for.
+    /// A note for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Why; it goes into the log.
+    /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Whether a trigger narrows the policy's mode.
+/// A change of a trigger's own mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum ModeOverride {
     /// Sets the mode to this one.
     To(TriggerMode),
-    /// It does not: written `null`.
+    /// Removes it, so that the policy's mode applies; written `null`.
     Not,
 }
 
 impl ModeOverride {
-    /// The mode that is written into the trigger.
+    /// The trigger's own mode after the change.
     pub const fn mode(self) -> Option<TriggerMode> {
         match self {
             Self::To(mode) => Some(mode),
@@ -140,7 +140,7 @@ impl ModeOverride {
 }
 
 impl TriggerPatch {
-    /// Whether it does nothing but disarm: who is on call may that.
+    /// Whether it only disarms the trigger, which the role `oncall` may do.
     pub fn only_disarms(&self) -> bool {
         let disarming = Self {
             state: Some(TriggerState::Disarmed),
@@ -151,11 +151,11 @@ impl TriggerPatch {
     }
 }
 
-/// `POST triggers/{name}/test`: a signal to be tried.
+/// The body of `POST triggers/{name}/test`: a signal to try out.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerTestRequest {
-    /// What would come in the body of a delivery.
+    /// The body of a delivery.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub payload: Value,
 }
@@ -245,7 +245,7 @@ impl Members for TriggerRequest {
     }
 }
 
-/// What its members have to do with each other.
+/// Checks members that depend on each other.
 fn together(reader: &mut Reader, request: &TriggerRequest) {
     let is_gate = matches!(request.source, SignalSource::Gate(_));
     if is_gate && (request.credential.is_some() || request.secret.is_some()) {

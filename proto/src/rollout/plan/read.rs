@@ -57,7 +57,7 @@ fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     let release = reader.optional(map, "release", Reader::parsed);
     let start_at = reader.optional(map, "start_at", Reader::instant);
     let no_gates = reader.optional(map, "no_gates", Reader::boolean).unwrap_or_default();
-    // Of gates that could not be read nothing is known, not even whether they would judge.
+    // It is unknown whether gates that could not be read would judge a step.
     let unreadable = map.contains_key("gates") && gates.is_none();
     let plan = RolloutPlan {
         flag: flag?,
@@ -83,14 +83,14 @@ fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     Ok(plan)
 }
 
-/// Steps that nothing judges are refused, unless that is meant.
+/// Refuses steps without a gate, unless the plan says `no_gates`.
 fn note_steps_without_gate(reader: &mut Reader, plan: &RolloutPlan) {
     for number in plan.steps_without_gate() {
         let place = usize::try_from(number).unwrap_or_default().saturating_sub(1);
         let problem = if plan.gates.is_empty() {
             "has no gate; add gates, or \"no_gates\": true to advance on time alone"
         } else {
-            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"no_gates\": true"
+            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or \"no_gates\": true to advance on time alone"
         };
         reader.within("steps", |reader| reader.item(place, |reader| reader.note(problem)));
     }

@@ -47,7 +47,7 @@ fn a_file_that_differs_in_any_byte_is_not_read() {
         let mut damaged = whole.clone();
         damaged[place] ^= 1;
         fs::write(&cache.path, &damaged).unwrap();
-        // A time that is still a time cannot be told from the real one; the state itself always can.
+        // A changed time that is still valid cannot be detected. A changed state always can.
         if let Ok(Some((other, _))) = cache.load() {
             assert_eq!(other.state.hash, restored.state.hash, "byte {place}");
             assert_eq!(other.overlay, restored.overlay, "byte {place}");

@@ -16,7 +16,7 @@ use crate::client::transport::http::Server;
 
 /// About the largest size of a batch in bytes of JSON. Servers accept a megabyte.
 const BATCH: usize = 512 * 1024;
-/// Batches kept while the server is away. Beyond them the oldest counts are dropped, and the status says so.
+/// Maximum number of batches kept while the server cannot be reached. Beyond them the oldest counts are dropped, and the status says so.
 const WAITING: usize = 60;
 /// How long the last batches may delay the end.
 const FAREWELL: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! The provisional kills that this client has seen and whose end it has not been told.
+//! The provisional kills that this client has received and that have not ended yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 

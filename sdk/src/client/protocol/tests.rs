@@ -16,7 +16,7 @@ use ripcord_proto::frame::{Ack, ClientFrame, Goodbye, Hello, Overlay};
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
 use super::*;
-use crate::client::status::State;
+use crate::client::status::{ConnectionError, State};
 use crate::client::time_point::TimePoint;
 use world::World;
 
@@ -137,8 +137,8 @@ impl Harness {
         self.protocol.position()
     }
 
-    fn error(&self) -> String {
-        self.protocol.status().error.map(|error| error.to_string()).unwrap_or_default()
+    fn error(&self) -> Option<ConnectionError> {
+        self.protocol.status().error
     }
 
     /// The acknowledgements since the last look.

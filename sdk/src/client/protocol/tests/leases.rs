@@ -1,4 +1,4 @@
-//! Leases run out unheard, and only a node that vouches for itself renews them.
+//! Leases expire without contact, and only heartbeats marked `fresh` renew them.
 
 use super::*;
 
