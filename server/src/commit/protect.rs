@@ -14,6 +14,7 @@ use ripcord_proto::policy::Protection;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::release::Release;
+use ripcord_proto::text::listed;
 use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{Flag, FlagKey, ReleaseName};
 
@@ -92,18 +93,15 @@ fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> 
 }
 
 fn refusal(draft: &Draft, release: Option<&ReleaseName>, raised: &BTreeSet<FlagKey>, missing: Vec<ValidationError>) -> Problem {
-    let names: Vec<_> = raised.iter().take(NAMED).map(FlagKey::as_str).collect();
-    let more = raised.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let lacks = release.map_or_else(
         || "this requires an open release".to_owned(),
         |name| format!("release {name} lacks required details"),
     );
     let detail = format!(
-        "Nothing was changed. Environment {} is protected: this would serve {}{more} to more people, and {lacks}. Each missing detail \
+        "Nothing was changed. Environment {} is protected: this would serve {} to more people, and {lacks}. Each missing detail \
          is listed with the command that adds it. You can always lower exposure, disable, kill and roll back.",
         draft.environment,
-        names.join(", ")
+        listed(raised, NAMED)
     );
     let flags: Vec<_> = raised.iter().map(FlagKey::to_string).collect();
     Problem::new(Code::Protected, detail).with_errors(missing).with("flags", flags)

@@ -4,6 +4,7 @@ use ripcord_proto::record::Records;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Split;
 use ripcord_proto::table::Entity as _;
+use ripcord_proto::text::{counted, counted_len, percent};
 use ripcord_proto::{Flag, FlagKey, VariantName};
 use serde_json::value::RawValue;
 
@@ -22,7 +23,7 @@ pub(super) fn of(plan: &CommitPlan, totals: &[OutcomeTotal], records: &Records) 
     let more = warnings.len().saturating_sub(LISTED);
     if more > 0 {
         warnings.truncate(LISTED);
-        warnings.push(format!("{more} more flags would be deleted or lose exposure."));
+        warnings.push(format!("{} would be deleted or lose exposure.", counted_len(more, "more flag", "more flags")));
     }
     if !plan.kills.is_empty() {
         warnings.push(match plan.kills.len() {
@@ -41,7 +42,8 @@ fn removed(step: &PlannedStep<FlagKey>, totals: &[OutcomeTotal]) -> Option<Strin
     let evaluations: u64 = totals.iter().filter(|total| total.flag == *key).map(|total| total.evaluations).sum();
     Some(if evaluations > 0 {
         format!(
-            "{key} would be deleted but is still in use: {evaluations} evaluations since this node began counting. Applications that ask for it would get their own defaults."
+            "{key} would be deleted but is still in use: {} since this node began counting. Applications that ask for it would get their own defaults.",
+            counted(evaluations, "evaluation", "evaluations")
         )
     } else {
         format!("{key} would be deleted. Applications that still ask for it would get their own defaults.")
@@ -50,7 +52,7 @@ fn removed(step: &PlannedStep<FlagKey>, totals: &[OutcomeTotal]) -> Option<Strin
 
 /// A rollout in progress that the change would end.
 fn ended(step: &PlannedStep<FlagKey>, records: &Records) -> Option<String> {
-    let mut rollouts = records.rollouts.iter().filter_map(|entry| entry.value().ok());
+    let mut rollouts = records.rollouts.values();
     let rollout = rollouts.find(|rollout| !rollout.state.is_final() && rollout.plan.flag == step.key)?;
     let flag = step.to.as_ref().and_then(|to| Flag::parse(to.get()).ok());
     let goes_on = flag.is_some_and(|flag| rollout.moved.as_ref().is_none_or(|moved| step::untouched(&flag, moved).is_ok()));
@@ -80,16 +82,16 @@ fn lowered_rule(key: &FlagKey, rule: &Rule, to: &Flag, safe: Option<&VariantName
     let like = |other: &&Rule| if rule.id.is_some() { other.id == rule.id } else { other.when == rule.when };
     let name = rule.id.as_ref().map_or_else(|| "a rule".to_owned(), |id| format!("rule {id}"));
     let Some(other) = to.rules.iter().find(like) else {
-        return (was > 0.0).then(|| format!("{key}: {name}, which exposes {} of matching users, would be removed.", percent(was)));
+        return (was > 0.0).then(|| format!("{key}: {name}, which exposes {} of matching users, would be removed.", percent(was, 3)));
     };
     let is = exposure(&other.serve, safe)?;
-    (is < was).then(|| format!("{key}: the exposure of {name} would drop from {} to {}.", percent(was), percent(is)))
+    (is < was).then(|| format!("{key}: the exposure of {name} would drop from {} to {}.", percent(was, 3), percent(is, 3)))
 }
 
-/// The percentage of matching users that get a variant other than the safe one; `None` for imported rules.
+/// The share of matching users that get a variant other than the safe one; `None` for imported rules.
 fn exposure(serve: &Serve, safe: Option<&VariantName>) -> Option<f64> {
     match serve {
-        Serve::Variant(variant) => Some(if safe == Some(variant) { 0.0 } else { 100.0 }),
+        Serve::Variant(variant) => Some(if safe == Some(variant) { 0.0 } else { 1.0 }),
         Serve::Split(split) => Some(of_split(split, safe)),
         Serve::JsonLogic(_) => None,
     }
@@ -99,13 +101,8 @@ fn of_split(split: &Split, safe: Option<&VariantName>) -> f64 {
     let exposed = split.shares().iter().filter(|share| safe != Some(&share.variant));
     let exposed: u64 = exposed.map(|share| u64::from(share.weight.units())).sum();
     #[expect(clippy::cast_precision_loss, reason = "weights are below 2^31")]
-    let share = exposed as f64 * 100.0 / f64::from(split.total());
+    let share = exposed as f64 / f64::from(split.total());
     share
-}
-
-fn percent(share: f64) -> String {
-    let text = format!("{share:.3}");
-    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn named(variant: Option<&VariantName>) -> String {

@@ -7,6 +7,7 @@ use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::rollout::{Attribution, Rollout};
+use ripcord_proto::text::{self, counted_len};
 use ripcord_proto::{Kill, Revision};
 
 use super::super::reversal::ReversalDecision;
@@ -84,14 +85,8 @@ fn of_asked(asked: &ProposedOperation, proposal: &Proposal) -> Option<String> {
 
 /// `flags a, b and 3 more`
 fn listed(one: &str, many: &str, keys: &[&str]) -> Option<String> {
-    let more = keys.len().saturating_sub(NAMED);
-    let named = keys.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    match keys.len() {
-        0 => None,
-        1 => Some(format!("{one} {named}")),
-        _ if more == 0 => Some(format!("{many} {named}")),
-        _ => Some(format!("{many} {named} and {more} more")),
-    }
+    let noun = if keys.len() == 1 { one } else { many };
+    (!keys.is_empty()).then(|| format!("{noun} {}", text::listed(keys, NAMED)))
 }
 
 /// A kill that would be lifted.
@@ -110,11 +105,7 @@ pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
             plan.flag,
             plan.variant,
             steps.join(", "),
-            if plan.gates.len() == 1 {
-                "1 gate".to_owned()
-            } else {
-                format!("{} gates", plan.gates.len())
-            }
+            counted_len(plan.gates.len(), "gate", "gates")
         );
     };
     format!(
@@ -137,8 +128,12 @@ pub(super) fn rollback(record: &Rollback, decision: &ReversalDecision) -> Vec<St
     }
     if !decision.conflicts.is_empty() {
         also.push(format!(
-            "{} in its scope stay as they are, because others have changed them since.",
-            decision.conflicts.len()
+            "{}, because others have changed them since.",
+            counted_len(
+                decision.conflicts.len(),
+                "flag or segment stays as it is",
+                "flags and segments stay as they are"
+            )
         ));
     }
     also.extend(record.acknowledged.iter().map(|flag| format!("It crosses the one-way door of {flag}.")));

@@ -1,14 +1,18 @@
-//! How often the bad state was served: the evaluations that applications reported of the rolled-back flags since the trouble began.
+//! How often the bad state was served: the evaluations that applications reported since the trouble began, of the variants that fewer
+//! users get after the rollback. A variant that some users still get counts on each node until its applications have confirmed.
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rollback::{BadExposure, Rollback};
+use ripcord_proto::text::{listed, moment};
 use ripcord_proto::{EnvironmentKey, Position, Sequence};
 
 use super::deps::RollbackDeps;
 use crate::audit;
-use crate::outcome::ExposureQuery;
-use crate::rollback::messages::moment;
+use crate::commit::CommitError;
+use crate::impact;
+use crate::outcome::{ExposureQuery, FallingVariant};
 use crate::store::{LogName, Store};
 
 /// How far back counts are kept; earlier changes need not be looked for.
@@ -17,14 +21,15 @@ const KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// The counts, and what they do not include.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ExposureCount {
-    pub(super) counts: BadExposure,
+    /// `None` if they are not known.
+    pub(super) counts: Option<BadExposure>,
     /// A sentence for people, if the counts do not reach back to the onset.
     pub(super) gap: Option<String>,
 }
 
 /// When the trouble began: as the caller said, else the last change of one of the flags before the rollback. `None` if the log
 /// cannot be read.
-pub(super) async fn onset(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Option<Timestamp> {
+async fn onset(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Option<Timestamp> {
     if let Some(detected) = rollback.phases.detected {
         return Some(detected);
     }
@@ -59,28 +64,52 @@ fn log<'a>(deps: &'a RollbackDeps, environment: &EnvironmentKey) -> Option<(&'a 
 }
 
 /// What was reported between the onset and now, on all nodes.
-pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, onset: Option<Timestamp>, now: Timestamp) -> ExposureCount {
+pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, now: Timestamp) -> ExposureCount {
+    let onset = onset(deps, environment, rollback).await;
+    let variants = match falling(deps, environment, rollback).await {
+        Ok(variants) => variants,
+        Err(error) => {
+            tracing::warn!(env = %environment, rollback = %rollback.id, %error, "cannot tell which variants the rollback lowered");
+            return ExposureCount {
+                counts: None,
+                gap: Some("Bad evaluations could not be counted.".to_owned()),
+            };
+        }
+    };
     let question = ExposureQuery {
         environment: environment.clone(),
-        flags: rollback.flags.clone(),
+        variants,
         from: onset.or(rollback.phases.decided).unwrap_or(now),
         to: now,
+        rollback: rollback.position(),
     };
     let elsewhere = deps.elsewhere.served(&question).await;
     let mut all = elsewhere.counts;
-    all.push(deps.outcomes.answer(&question));
-    let mut counts = BadExposure::default();
-    for one in all.iter().map(|served| served.counts) {
-        counts.real = counts.real.saturating_add(one.real);
-        counts.synthetic = counts.synthetic.saturating_add(one.synthetic);
-        counts.errors_real = counts.errors_real.saturating_add(one.errors_real);
-        counts.errors_synthetic = counts.errors_synthetic.saturating_add(one.errors_synthetic);
-    }
+    let confirmed = deps.fleet.confirmed_at(environment, rollback.position());
+    all.push(deps.outcomes.answer(&question, confirmed));
+    let counts = all.iter().fold(BadExposure::default(), |sum, served| sum.and(served.counts));
     let since = all.iter().filter_map(|served| served.since).max();
     ExposureCount {
-        counts,
+        counts: Some(counts),
         gap: gap(onset, since, &elsewhere.nodes_not_reached),
     }
+}
+
+/// The variants that fewer users get at the newest commit of the rollback than before its first.
+async fn falling(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Result<Vec<FallingVariant>, CommitError> {
+    let (Some(before), Some(after)) = (
+        deps.environments.state_at(environment, rollback.before).await?,
+        deps.environments.state_at(environment, rollback.position()).await?,
+    ) else {
+        return Err(CommitError::Internal(
+            "the log no longer holds the states before and after the rollback".to_owned(),
+        ));
+    };
+    let touched = TouchedKeys {
+        flags: rollback.flags.clone(),
+        segments: rollback.segments.clone(),
+    };
+    impact::falling(before.snapshot, after.snapshot, touched).await
 }
 
 /// What the counts do not include, in words.
@@ -90,7 +119,7 @@ fn gap(onset: Option<Timestamp>, since: Option<Timestamp>, not_reached: &[String
         (Some(onset), Some(since)) if onset < since => Some(format!("Counts of bad evaluations are only available since {}.", moment(since))),
         (Some(_), Some(_) | None) => None,
     };
-    let nodes = (!not_reached.is_empty()).then(|| format!("Evaluations through {} are not counted.", not_reached.join(", ")));
+    let nodes = (!not_reached.is_empty()).then(|| format!("Evaluations through {} are not counted.", listed(not_reached, usize::MAX)));
     let gaps: Vec<String> = reach.into_iter().chain(nodes).collect();
     (!gaps.is_empty()).then(|| gaps.join(" "))
 }
