@@ -7,10 +7,12 @@ mod declarative;
 mod end_to_end;
 mod exit_codes;
 mod known_good;
+mod narrow;
 mod pipelines;
 mod quickstart;
 mod releases;
 mod rollback;
+mod shells;
 
 use ripcord_tests::{CommandOutput, Server};
 

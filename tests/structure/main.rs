@@ -1,7 +1,7 @@
 //! The shape of the source: imports go down, no two files import each other, the pure parts stay pure, one name means one thing,
 //! and what the documents name is there.
 //!
-//! `cargo test -p ripcord-tests --test structure` also prints which type names the server defines more than once (with
+//! `cargo test -p ripcord-tests --test structure` also prints which type names the server and the command line define more than once (with
 //! `-- --nocapture`). What is tolerated stands in `allowed.rs`, each with its reason.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,7 @@ const ROOMS: &[&str] = &[
     "release",
     "checkpoint",
     "rollout",
+    "impact",
     "kill",
     "peer",
     "outcome",
@@ -47,6 +48,7 @@ const ROOMS: &[&str] = &[
     "commit",
     "store",
     "telemetry",
+    "outbound",
     "flag_text",
     "tasks",
     "secret",
@@ -193,9 +195,18 @@ fn crates_depend_one_way() {
 
 #[test]
 fn a_type_name_of_the_server_means_one_thing() {
-    let server = server();
+    assert_one_meaning(&server(), allowed::TYPES);
+}
+
+#[test]
+fn a_type_name_of_the_command_line_means_one_thing() {
+    let cli = Crate::read(&root().join("server/cli/src"), "lib.rs");
+    assert_one_meaning(&cli, allowed::CLI_TYPES);
+}
+
+fn assert_one_meaning(read: &Crate, tolerated: &[(&str, &str)]) {
     let mut files: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for file in server.files.values() {
+    for file in read.files.values() {
         for name in &file.types {
             files.entry(name).or_default().push(file.name());
         }
@@ -203,7 +214,7 @@ fn a_type_name_of_the_server_means_one_thing() {
     files.retain(|_, places| places.len() > 1);
     let mut unknown = Vec::new();
     for (name, places) in &files {
-        match allowed::TYPES.iter().find(|(allowed, _)| allowed == name) {
+        match tolerated.iter().find(|(allowed, _)| allowed == name) {
             Some((_, reason)) => println!("{name}: {} ({reason})", places.join(", ")),
             None => unknown.push(format!("{name}: {}", places.join(", "))),
         }

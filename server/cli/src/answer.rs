@@ -4,6 +4,8 @@ use reqwest::StatusCode;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::proposal::Proposal;
 
+use super::caller::Caller;
+
 /// An answer: as a type, and as the received text, which `--json` prints.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer<T> {
@@ -33,16 +35,30 @@ pub(crate) enum DifferenceShown {
     Already,
 }
 
+/// A call that the server refused.
+#[derive(Debug, Clone)]
+pub(crate) struct RefusedCall {
+    pub(crate) problem: Problem,
+    /// The document as it was received.
+    pub(crate) text: String,
+    pub(crate) caller: Caller,
+}
+
+/// What a call without an answer may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing: it only read.
+    Nothing,
+    /// What it asked for.
+    Unknown,
+}
+
 /// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// The server refused.
-    #[error("{}", problem.title)]
-    Problem {
-        problem: Box<Problem>,
-        /// The document as it was received.
-        text: String,
-    },
+    #[error("{}", .0.problem.title)]
+    Problem(Box<RefusedCall>),
     /// It waits for a second person.
     #[error("this needs approval by a second person: proposal {}", .0.proposal.id)]
     Proposed(Box<Proposed>),
@@ -61,6 +77,8 @@ pub(crate) enum ClientError {
         /// The address that was called.
         address: String,
         why: String,
+        /// What the call may have changed all the same.
+        effect: Effect,
     },
     /// The response is not from Ripcord, or is from another version.
     #[error("{address} returned {status} with a response that is not from Ripcord: {why}")]
@@ -82,6 +100,7 @@ impl ClientError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Self::Unreachable { advice, .. } => Some(advice.clone()),
+            Self::Silent { effect: Effect::Nothing, .. } => Some("`ripcord doctor` helps to find the cause.".to_owned()),
             Self::Silent { .. } => Some(
                 "The command may or may not have taken effect. Check with `ripcord audit`, or run it again. `ripcord doctor` helps to find the cause."
                     .to_owned(),
@@ -90,7 +109,7 @@ impl ClientError {
                 "Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
             )),
             Self::Proposed(proposed) => Some(format!("A different person, with a different key, runs `{}`.", proposed.proposal.command())),
-            Self::Problem { .. } | Self::Usage(_) => None,
+            Self::Problem(_) | Self::Usage(_) => None,
         }
     }
 }

@@ -1,17 +1,21 @@
 //! `ripcord audit`: who changed what, when and why; and the proof that the log is intact.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
 use super::answer::Answer;
 use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::log_entry::{changes, who};
-use super::output::{Paint, moment, table};
+use super::log_entry::{LogDetail, changes, is_of_people, who};
+use super::output::{Format, Paint, short_moment};
+use super::table::{Table, table};
 
 /// Changes of an entry that are shown.
-const SHOWN: usize = 4;
+const SHOWN: usize = 6;
+/// Of so many entries, one at least is expected to be of people.
+const AMONG: usize = 10;
 
 /// Show who changed what, when and why
 #[derive(Debug, Args)]
@@ -19,7 +23,8 @@ const SHOWN: usize = 4;
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  ripcord audit                        the newest entries of the environment
+  ripcord audit                        what people changed, newest first
+  ripcord audit --all                  also what the server recorded
   ripcord audit --limit 500
   ripcord audit --system               keys and environments
   ripcord audit verify                 verify every hash chain"
@@ -36,6 +41,9 @@ struct Entries {
     /// List at most this many
     #[arg(long, default_value_t = 20, value_name = "NUMBER")]
     limit: usize,
+    /// Also list what the server recorded for itself, such as pings and owners of flags
+    #[arg(long)]
+    all: bool,
     /// The log of keys and environments instead of the environment's
     #[arg(long)]
     system: bool,
@@ -59,24 +67,39 @@ pub(crate) async fn run(call: &Context, command: Audit) -> Result<Exit, Failure>
 
 async fn list(call: &Context, command: &Entries) -> Result<Exit, Failure> {
     let log = if command.system { "system" } else { call.environment().as_str() };
-    let path = ["v1", "audit"];
-    let entries: Answer<Vec<LogEntry>> = call.client.list_with(&path, &[("log", log)], command.limit.max(1)).await?;
+    let limit = command.limit.max(1);
+    let detail = if command.all || command.system {
+        LogDetail::Everything
+    } else {
+        LogDetail::People
+    };
+    let asked = match (call.output.format(), detail) {
+        (Format::Text, LogDetail::People) => limit.saturating_mul(AMONG),
+        (Format::Json, _) | (_, LogDetail::Everything) => limit,
+    };
+    let entries: Answer<Vec<LogEntry>> = call.client.list_with(&["v1", "audit"], &[("log", log)], asked).await?;
     call.output.answer(&entries, |entries| {
-        table(
-            ["entry", "revision", "when", "who", "what", "why"],
-            entries.iter().map(|entry| {
-                [
-                    entry.sequence.to_string(),
-                    entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
-                    moment(entry.at),
-                    who(entry),
-                    changes(entry, SHOWN),
-                    entry.reason.clone().unwrap_or_default(),
-                ]
-            }),
-        )
+        let all = |entry: &&LogEntry| detail == LogDetail::Everything || is_of_people(entry);
+        let shown: Vec<&LogEntry> = entries.iter().filter(all).take(limit).collect();
+        if shown.is_empty() {
+            return format!("Nobody has changed anything in {log} yet.");
+        }
+        listed(&shown, detail, Timestamp::now()).to_string()
     });
     Ok(Exit::Done)
+}
+
+fn listed(entries: &[&LogEntry], detail: LogDetail, now: Timestamp) -> Table {
+    let rows = entries.iter().map(|entry| {
+        [
+            short_moment(entry.at, now),
+            entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+            who(entry),
+            changes(entry, SHOWN, detail),
+            entry.reason.clone().unwrap_or_default(),
+        ]
+    });
+    Table::new(["when", "revision", "who", "what", "why"], rows)
 }
 
 async fn verify(call: &Context) -> Result<Exit, Failure> {
@@ -98,3 +121,6 @@ fn describe(report: &AuditReport, paint: Paint) -> String {
     };
     format!("{logs}\n\n{verdict}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,20 +17,27 @@ use super::output::note;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord backup ripcord-backup
+  ripcord backup -f ripcord-backup
   ripcord serve --restore-backup ripcord-backup      starts from it")]
 pub(crate) struct Backup {
     /// The file to write; an existing file is not replaced
-    file: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "path")]
+    file: Option<PathBuf>,
+    /// The same without -f
+    #[arg(value_name = "FILE", conflicts_with = "file")]
+    path: Option<PathBuf>,
 }
 
 /// Writes the backup. Deletes the file if it is incomplete.
 pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure> {
-    let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", command.file.display()));
-    if command.file.exists() {
-        return Err(Failure::Usage(format!("{} already exists; choose another file.", command.file.display())));
+    let Some(path) = command.file.or(command.path) else {
+        return Err(Failure::Usage("name the file to write: -f FILE".to_owned()));
+    };
+    let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", path.display()));
+    if path.exists() {
+        return Err(Failure::Usage(format!("{} already exists; choose another file.", path.display())));
     }
-    let directory = command.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let response = call.client.open(Call::get(["v1", "backup"]), "*/*").await?;
     let mut bytes = response.bytes_stream();
     // A temporary file is made with mode 0600.
@@ -42,10 +49,10 @@ pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure
         file.write_all(&chunk).map_err(failed)?;
     }
     file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(&command.file).map_err(|error| failed(error.error))?;
+    file.persist_noclobber(&path).map_err(|error| failed(error.error))?;
     note(&format!(
         "Wrote {size} bytes to {}. Start from it with: ripcord serve --restore-backup {0}",
-        command.file.display()
+        path.display()
     ));
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use ripcord_proto::proposal::ProposalDiff;
 use ripcord_proto::rest::commits::CommitRequest;
 use ripcord_proto::rest::plan::{AdoptedEntry, FlagDiff, KeptEdit, PlanResponse, SegmentDiff};
 use ripcord_proto::rest::rollbacks::Population;
+use ripcord_proto::text::{counted, percent};
 use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -67,6 +68,7 @@ fn shown_as_plan(diff: &ProposalDiff) -> PlanResponse {
         shares: diff.shares.clone(),
         kills: BTreeMap::new(),
         warnings: Vec::new(),
+        dead_rules: BTreeMap::new(),
     }
 }
 
@@ -128,27 +130,26 @@ fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
 /// How many users would get a different variant.
 fn users(text: &mut String, plan: &PlanResponse, paint: Paint) {
     let Some(users) = &plan.users else { return };
+    // Of a new flag nobody got anything before.
+    let is_new = plan.flags.iter().all(|flag| flag.from.is_none()) && plan.segments.iter().all(|segment| segment.from.is_none());
+    if is_new && plan.settings.is_none() {
+        return;
+    }
     let of_whom = match users.source {
-        Population::Synthetic => format!("{} simulated users", users.contexts),
-        Population::Sample => format!("{} users in the sample", users.contexts),
+        Population::Synthetic => counted(users.contexts, "simulated user", "simulated users"),
+        Population::Sample => counted(users.contexts, "user in the sample", "users in the sample"),
     };
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
         "{}: {} of {of_whom} would get a different variant",
         paint.strong("Impact"),
-        percent(users.share)
+        percent(users.share, 2)
     );
     for (key, share) in &plan.shares {
-        let _ = writeln!(text, "  {key}: {}", percent(share.share));
+        let _ = writeln!(text, "  {key}: {}", percent(share.share, 2));
     }
     text.push('\n');
-}
-
-/// A share of 1 as a percentage.
-fn percent(share: f64) -> String {
-    let text = format!("{:.2}", share * 100.0);
-    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// What is kept although the files differ, and who changed it last.

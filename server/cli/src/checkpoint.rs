@@ -3,6 +3,7 @@
 mod text;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointRequest, CheckpointView, DoubtRequest, VouchRequest};
 use ripcord_proto::{CheckpointName, TargetName};
 use serde::de::IgnoredAny;
@@ -130,7 +131,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
             let create = call.command("checkpoint create NAME");
             return format!("{} has no checkpoints. Create one with\n  {create}", call.environment());
         }
-        text::list(checkpoints)
+        text::list(checkpoints, Timestamp::now()).to_string()
     });
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use ripcord_proto::rest::list::Page;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::answer::{Answer, ClientError, DifferenceShown, Proposed};
+use super::answer::{Answer, ClientError, DifferenceShown, Effect, Proposed, RefusedCall};
 use super::target::Target;
 
 /// How long an answer may take, unless a call sets another limit.
@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// The server that is called.
-    fn server(&self) -> &str {
+    pub(crate) fn server(&self) -> &str {
         let current = self.current.load(Ordering::Relaxed);
         let alternative = current.checked_sub(1).and_then(|index| self.target.alternatives.get(index));
         alternative.unwrap_or(&self.target.server)
@@ -249,7 +249,7 @@ impl Client {
     pub(crate) async fn open(&self, call: Call, accept: &'static str) -> Result<reqwest::Response, ClientError> {
         let response = loop {
             let request = self.request(&call, None).header(ACCEPT, accept);
-            match request.send().await.map_err(|error| self.unanswered(&error)) {
+            match request.send().await.map_err(|error| self.unanswered(&error, Effect::Nothing)) {
                 Err(ClientError::Unreachable { .. }) if self.next_server() => {}
                 sent => break sent?,
             }
@@ -258,17 +258,17 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
-        let text = response.text().await.map_err(|error| self.unanswered(&error))?;
+        let text = response.text().await.map_err(|error| self.unanswered(&error, Effect::Nothing))?;
         Err(self.refusal(status, text))
     }
 
     async fn exchange(&self, call: Call) -> Result<(StatusCode, String), ClientError> {
-        let writes = call.method != Method::GET;
-        let identity = writes.then(|| call.identity.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())));
+        let effect = if call.method == Method::GET { Effect::Nothing } else { Effect::Unknown };
+        let identity = (effect == Effect::Unknown).then(|| call.identity.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())));
         let mut repeats = 0;
         loop {
             let request = self.request(&call, identity.as_deref()).timeout(call.patience);
-            match self.answer(request).await {
+            match self.answer(request, effect).await {
                 Err(ClientError::Silent { .. }) if repeats < REPEATS => repeats += 1,
                 Err(ClientError::Unreachable { .. }) if self.next_server() => {}
                 answered => return answered,
@@ -276,10 +276,10 @@ impl Client {
         }
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(StatusCode, String), ClientError> {
-        let response = request.send().await.map_err(|error| self.unanswered(&error))?;
+    async fn answer(&self, request: reqwest::RequestBuilder, effect: Effect) -> Result<(StatusCode, String), ClientError> {
+        let response = request.send().await.map_err(|error| self.unanswered(&error, effect))?;
         let status = response.status();
-        let text = response.text().await.map_err(|error| self.unanswered(&error))?;
+        let text = response.text().await.map_err(|error| self.unanswered(&error, effect))?;
         Ok((status, text))
     }
 
@@ -304,25 +304,33 @@ impl Client {
         request
     }
 
-    fn unanswered(&self, error: &reqwest::Error) -> ClientError {
+    fn unanswered(&self, error: &reqwest::Error, effect: Effect) -> ClientError {
         let address = self.server().to_owned();
         if error.is_builder() {
             return ClientError::Usage(format!("{address:?} is not a server address. Write it like http://127.0.0.1:8016."));
         }
         let why = root(error);
         if error.is_connect() {
-            let advice = self.target.advice();
+            let advice = if speaks_no_tls(error) {
+                format!(
+                    "It does not speak TLS. Use http:// instead of https://, if you trust the network: {}",
+                    address.replacen("https://", "http://", 1)
+                )
+            } else {
+                self.target.advice()
+            };
             return ClientError::Unreachable { address, why, advice };
         }
-        ClientError::Silent { address, why }
+        ClientError::Silent { address, why, effect }
     }
 
     fn refusal(&self, status: StatusCode, text: String) -> ClientError {
         match serde_json::from_str::<Problem>(&text) {
-            Ok(problem) => ClientError::Problem {
-                problem: Box::new(problem),
+            Ok(problem) => ClientError::Problem(Box::new(RefusedCall {
+                problem,
                 text,
-            },
+                caller: self.target.caller(),
+            })),
             Err(error) => self.foreign(status, &error),
         }
     }
@@ -340,6 +348,20 @@ fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Cli
     let refuse = |why: String| ClientError::Usage(format!("{} contains no usable certificate: {why}", path.display()));
     let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(root(&error)))
+}
+
+/// Whether a connection failed because the other side answered a TLS greeting with something else.
+fn speaks_no_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let within = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = within.and_then(|error| error.downcast_ref()).or_else(|| cause.downcast_ref());
+        if matches!(tls, Some(rustls::Error::InvalidMessage(_))) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// The innermost cause, which is the most specific one.

@@ -74,7 +74,7 @@ pub(crate) fn run(command: &Completions) -> Result<Exit, Failure> {
 
 /// What the server can complete.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum NameKind {
     Flags,
     Tags,
     Environments,
@@ -83,7 +83,21 @@ enum Kind {
     Releases,
     Segments,
     Triggers,
+    Rollbacks,
+    Rollouts,
+    Proposals,
+    Drills,
+    Firings,
 }
+
+/// Words that an argument takes, by the name of its value.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("ROLE", &["sdk", "client", "viewer", "pipeline", "oncall", "editor", "admin"]),
+    ("MODE", &["automatic", "ask", "off"]),
+    ("LIST", &["changes", "rollouts", "rollback", "restore", "none"]),
+    ("YES_OR_NO", &["yes", "no"]),
+    ("STORE", &["embedded", "redis"]),
+];
 
 /// The command with completers at every argument whose value has a name that the server knows.
 pub(crate) fn completed(command: Command) -> Command {
@@ -92,27 +106,40 @@ pub(crate) fn completed(command: Command) -> Command {
 }
 
 fn with_completer(argument: Arg) -> Arg {
-    let kind = match argument.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str) {
-        Some("FLAG") => Kind::Flags,
-        Some("TAG") => Kind::Tags,
-        Some("ENV") => Kind::Environments,
-        Some("KILL_ID") => Kind::Kills,
-        Some("CHECKPOINT" | "TARGET") => Kind::Checkpoints,
-        Some("RELEASE") => Kind::Releases,
-        Some("SEGMENT") => Kind::Segments,
-        Some("TRIGGER") => Kind::Triggers,
+    let name = argument.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str);
+    if let Some((_, choices)) = CHOICES.iter().find(|(of, _)| name == Some(*of)) {
+        let fixed = |current: &OsStr| fitting(current, choices.iter().map(|choice| ((*choice).to_owned(), None)));
+        return argument.add(ArgValueCompleter::new(fixed));
+    }
+    let kind = match name {
+        Some("FLAG") => NameKind::Flags,
+        Some("TAG") => NameKind::Tags,
+        Some("ENV") => NameKind::Environments,
+        Some("KILL_ID") => NameKind::Kills,
+        Some("CHECKPOINT" | "TARGET") => NameKind::Checkpoints,
+        Some("RELEASE") => NameKind::Releases,
+        Some("SEGMENT") => NameKind::Segments,
+        Some("TRIGGER") => NameKind::Triggers,
+        Some("ROLLBACK_ID") => NameKind::Rollbacks,
+        Some("ROLLOUT_ID") => NameKind::Rollouts,
+        Some("PROPOSAL_ID") => NameKind::Proposals,
+        Some("DRILL_ID") => NameKind::Drills,
+        Some("FIRING_ID") => NameKind::Firings,
         Some(_) | None => return argument,
     };
     argument.add(ArgValueCompleter::new(move |current: &OsStr| candidates(kind, current)))
 }
 
 /// Silent on every failure: a shell cannot show errors here.
-fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
+fn candidates(kind: NameKind, current: &OsStr) -> Vec<CompletionCandidate> {
+    fitting(current, asked(kind).unwrap_or_default())
+}
+
+/// Those of `names` that begin with what was typed. Of a list with commas the last item is completed.
+fn fitting(current: &OsStr, names: impl IntoIterator<Item = (String, Option<String>)>) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else { return Vec::new() };
-    // Of a list with commas the last item is completed.
     let (before, last) = current.rsplit_once(',').map_or(("", current), |(before, last)| (before, last));
     let before = if before.is_empty() { String::new() } else { format!("{before},") };
-    let names = asked(kind).unwrap_or_default();
     let fitting = names.into_iter().filter(|(name, _)| name.starts_with(last)).take(MOST);
     fitting
         .map(|(name, help)| CompletionCandidate::new(format!("{before}{name}")).help(help.map(Into::into)))
@@ -122,7 +149,7 @@ fn candidates(kind: Kind, current: &OsStr) -> Vec<CompletionCandidate> {
 /// Names, each with an optional description.
 type Names = Vec<(String, Option<String>)>;
 
-fn asked(kind: Kind) -> Option<Names> {
+fn asked(kind: NameKind) -> Option<Names> {
     let words: Vec<String> = std::env::args().collect();
     let given = |name: &str| {
         let with_value = words.iter().find_map(|word| word.strip_prefix(&format!("{name}=")).map(str::to_owned));
@@ -146,15 +173,15 @@ fn asked(kind: Kind) -> Option<Names> {
     runtime.block_on(async { tokio::time::timeout(PATIENCE, names(&context, kind)).await.ok()?.ok() })
 }
 
-async fn names(context: &Context, kind: Kind) -> Result<Names, ClientError> {
+async fn names(context: &Context, kind: NameKind) -> Result<Names, ClientError> {
     let client = &context.client;
     let plain = |names: Vec<String>| names.into_iter().map(|name| (name, None)).collect();
     Ok(match kind {
-        Kind::Flags => {
+        NameKind::Flags => {
             let flags: Answer<Vec<FlagView>> = client.list(&context.path(&["flags"]), usize::MAX).await?;
             plain(flags.value.iter().map(|view| view.key.to_string()).collect())
         }
-        Kind::Tags => {
+        NameKind::Tags => {
             #[derive(serde::Deserialize)]
             struct Tagged {
                 #[serde(default)]
@@ -165,11 +192,11 @@ async fn names(context: &Context, kind: Kind) -> Result<Names, ClientError> {
             let tags: std::collections::BTreeSet<String> = tagged.flat_map(|flag| flag.tags).collect();
             plain(tags.into_iter().collect())
         }
-        Kind::Environments => {
+        NameKind::Environments => {
             let environments: Answer<Vec<EnvironmentView>> = client.list(&["v1", "environments"], usize::MAX).await?;
             plain(environments.value.iter().map(|view| view.key.to_string()).collect())
         }
-        Kind::Kills => {
+        NameKind::Kills => {
             let kills: Answer<Vec<KillView>> = client.list(&context.path(&["kills"]), usize::MAX).await?;
             kills
                 .value
@@ -177,22 +204,37 @@ async fn names(context: &Context, kind: Kind) -> Result<Names, ClientError> {
                 .map(|view| (view.kill.id.to_string(), Some(view.kill.scope.to_string())))
                 .collect()
         }
-        Kind::Checkpoints => {
+        NameKind::Checkpoints => {
             let checkpoints: Answer<Vec<CheckpointView>> = client.list(&context.path(&["checkpoints"]), MOST).await?;
             let names = checkpoints.value.iter().map(|view| view.checkpoint.name.to_string());
             plain(std::iter::once("last-known-good".to_owned()).chain(names).collect())
         }
-        Kind::Releases => {
+        NameKind::Releases => {
             let releases: Answer<Vec<ReleaseView>> = client.list(&context.path(&["releases"]), MOST).await?;
             plain(releases.value.iter().map(|view| view.release.name.to_string()).collect())
         }
-        Kind::Segments => {
+        NameKind::Segments => {
             let segments: Answer<Vec<SegmentView>> = client.list(&context.path(&["segments"]), usize::MAX).await?;
             plain(segments.value.iter().map(|view| view.key.to_string()).collect())
         }
-        Kind::Triggers => {
+        NameKind::Triggers => {
             let triggers: Answer<Vec<TriggerView>> = client.list(&context.path(&["triggers"]), usize::MAX).await?;
             plain(triggers.value.iter().map(|view| view.name.to_string()).collect())
         }
+        NameKind::Rollbacks => ids(context, "rollbacks").await?,
+        NameKind::Rollouts => ids(context, "rollouts").await?,
+        NameKind::Proposals => ids(context, "proposals").await?,
+        NameKind::Drills => ids(context, "drills").await?,
+        NameKind::Firings => ids(context, "firings").await?,
     })
+}
+
+/// The ids of a collection, newest first.
+async fn ids(context: &Context, collection: &str) -> Result<Names, ClientError> {
+    #[derive(serde::Deserialize)]
+    struct Item {
+        id: String,
+    }
+    let items: Answer<Vec<Item>> = context.client.list(&context.path(&[collection]), MOST).await?;
+    Ok(items.value.into_iter().map(|item| (item.id, None)).collect())
 }

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ripcord_proto::confirmation::{Confirmation, LevelCounts};
+use ripcord_proto::text::counted;
 use ripcord_proto::{EnvironmentKey, KillId, Revision};
 
 use super::answer::ClientError;
 use super::client::{Call, Client};
 use super::context::path;
 use super::exit::Exit;
-use super::output::{Format, Output, Paint, count, indented, table};
+use super::output::{Format, Output, Paint, count};
+use super::table::indented_table;
 
 /// How often the state is looked up.
 const EVERY: Duration = Duration::from_millis(50);
@@ -112,12 +114,12 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
     // Writing to a String cannot fail.
     if confirmation.fetched.connected > 0 {
         let LevelCounts { confirmed, connected, .. } = confirmation.fetched;
-        let clients = count_of(connected, "OFREP client", "OFREP clients");
+        let clients = counted(connected, "OFREP client", "OFREP clients");
         let _ = write!(text, "\nFetched by {confirmed} of {clients}.");
     }
     if confirmation.sent.connected > 0 {
         let LevelCounts { confirmed, connected, .. } = confirmation.sent;
-        let readers = count_of(connected, "reader that cannot confirm", "readers that cannot confirm");
+        let readers = counted(connected, "reader that cannot confirm", "readers that cannot confirm");
         let _ = write!(text, "\nSent to {confirmed} of {readers}.");
     }
     if !confirmation.nodes_not_reached.is_empty() {
@@ -129,13 +131,13 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
         );
     }
     if !confirmation.applied.missing.is_empty() {
-        let _ = write!(text, "\n{}", indented(&missing(&confirmation.applied)));
+        let _ = write!(text, "\n{}", missing(&confirmation.applied));
+        let _ = write!(
+            text,
+            "\nThese may still serve what they served before. Restart them, or look again with `ripcord doctor`."
+        );
     }
     text
-}
-
-fn count_of(number: u64, one: &str, several: &str) -> String {
-    count(usize::try_from(number).unwrap_or(usize::MAX), one, several)
 }
 
 /// The same for applications only.
@@ -144,15 +146,14 @@ pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Pa
     if level.connected == 0 {
         return "No application is connected, so none has confirmed it.".to_owned();
     }
-    let noun = if level.connected == 1 { "application" } else { "applications" };
-    let applications = format!("{} of {} {noun}", level.confirmed, level.connected);
+    let applications = format!("{} of {}", level.confirmed, counted(level.connected, "application", "applications"));
     if level.confirmed < level.connected {
-        let after = if patience.is_zero() {
-            String::new()
+        let when = if patience.is_zero() {
+            "confirmed so far".to_owned()
         } else {
-            format!(" after {}", seconds(patience))
+            format!("confirmed within {}", seconds(patience))
         };
-        return paint.warn(&format!("Confirmed by {applications}{after}."));
+        return paint.warn(&format!("{applications} {when}."));
     }
     let mut text = paint.good(&format!("Confirmed by {applications}"));
     if let Some(slowest) = level.max_ms {
@@ -173,12 +174,12 @@ fn missing(level: &LevelCounts) -> String {
         let state = if missing.lost { "connection lost" } else { "connected" };
         [missing.instance.name.clone(), at, state.to_owned(), missing.instance.node.clone()]
     });
-    let mut text = table(["missing", "last at", "", "node"], rows);
+    let mut text = indented_table(["missing", "last at", "", "node"], rows);
     let unnamed = usize::try_from(level.connected - level.confirmed)
         .unwrap_or(usize::MAX)
         .saturating_sub(level.missing.len().min(NAMED));
     if unnamed > 0 {
-        let _ = write!(text, "\nand {}", count(unnamed, "more application", "more applications"));
+        let _ = write!(text, "\n  and {}", count(unnamed, "more application", "more applications"));
     }
     text
 }

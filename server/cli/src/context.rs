@@ -70,6 +70,16 @@ impl Context {
         }
     }
 
+    /// Where a write went: `production on http://127.0.0.1:8016`.
+    pub(crate) fn place(&self) -> String {
+        self.place_of(&self.environment)
+    }
+
+    /// The same for another environment.
+    pub(crate) fn place_of(&self, environment: &EnvironmentKey) -> String {
+        format!("{environment} on {}", self.client.server())
+    }
+
     /// A path in the environment.
     pub(crate) fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
         path(&self.environment, rest)

@@ -126,7 +126,7 @@ async fn show(output: Output, demo: &Demo, is_ready: oneshot::Receiver<Started>)
     loop {
         tick.tick().await;
         let newest = view::newest(&client, &environment).await?;
-        view.show(&shop.exposure(), newest);
+        view.show(&shop.exposure(), newest.as_ref());
         if end.is_some_and(|end| tokio::time::Instant::now() >= end) {
             shop.close().await;
             return Ok(());

@@ -24,6 +24,7 @@ mod verdicts;
 use std::path::PathBuf;
 
 use clap::{ArgAction, ArgGroup, Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::drill::{Drill, DrillId, DrillStore};
 use ripcord_proto::limits;
 use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
@@ -37,12 +38,15 @@ use self::runner::Spec;
 use self::verdicts::Judgement;
 use super::answer::Answer;
 use super::client::Call;
+use super::confirm::milliseconds;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::ids::{self, IdArg};
 use super::input;
 use super::input::ListArgs;
-use super::output::{Format, count, facts, moment, note, print, table};
+use super::output::{Format, Paint, count, facts, moment, note, print, short_moment};
 use super::signals;
+use super::table::{Table, table};
 
 /// Rehearse a rollback on a fork of the environment
 ///
@@ -73,8 +77,9 @@ enum Action {
     List(ListArgs),
     /// Show a report
     Show {
-        /// The drill's id
-        id: DrillId,
+        /// The drill's id, or the beginning of it
+        #[arg(value_name = "DRILL_ID")]
+        id: IdArg<DrillId>,
     },
     /// List the built-in scenarios
     Builtins {
@@ -113,7 +118,7 @@ pub(crate) async fn run(call: &Context, command: DrillCommand) -> Result<Exit, F
     match command.action {
         Action::Run(command) => rehearse(call, &command).await,
         Action::List(arguments) => list(call, arguments).await,
-        Action::Show { id } => show(call, &id).await,
+        Action::Show { id } => show(call, &id.resolved(call).await?).await,
         Action::Builtins { name } => builtins(call, name.as_deref()),
     }
 }
@@ -242,29 +247,32 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
         if drills.is_empty() {
             return format!("No saved drills yet. Run one: {}", call.command("drill run --builtin happy-path"));
         }
-        let rows = drills.iter().map(|drill| {
-            let failed = drill.verdicts.iter().filter(|verdict| !verdict.passed).count();
-            let paint = call.output.paint();
-            let came = if drill.passed {
-                paint.good("passed")
-            } else {
-                paint.bad(&format!("{failed} failed"))
-            };
-            let back = drill.figures.get("back_ms").or_else(|| drill.figures.get("safe_ms"));
-            let back = back.map_or_else(String::new, |ms| super::confirm::milliseconds(*ms));
-            [
-                drill.id.to_string(),
-                moment(drill.at),
-                drill.scenario.clone(),
-                drill.store.to_string(),
-                came,
-                back,
-                drill.by.name.clone(),
-            ]
-        });
-        table(["drill", "when", "scenario", "store", "", "back in", "by"], rows)
+        listed(drills, Timestamp::now(), call.output.paint()).to_string()
     });
     Ok(Exit::Done)
+}
+
+fn listed(drills: &[Drill], now: Timestamp, paint: Paint) -> Table {
+    let ids = ids::short(drills.iter().map(|drill| drill.id.as_str()));
+    let rows = drills.iter().zip(ids).map(|(drill, id)| {
+        let failed = drill.verdicts.iter().filter(|verdict| !verdict.passed).count();
+        let came = if drill.passed {
+            paint.good("passed")
+        } else {
+            paint.bad(&format!("{failed} failed"))
+        };
+        let back = drill.figures.get("back_ms").or_else(|| drill.figures.get("safe_ms"));
+        [
+            id.to_owned(),
+            short_moment(drill.at, now),
+            drill.scenario.clone(),
+            drill.store.to_string(),
+            came,
+            back.map_or_else(String::new, |ms| milliseconds(*ms)),
+            drill.by.name.clone(),
+        ]
+    });
+    Table::new(["drill", "when", "scenario", "store", "result", "back in", "by"], rows)
 }
 
 async fn show(call: &Context, id: &DrillId) -> Result<Exit, Failure> {
@@ -308,3 +316,6 @@ fn builtins(call: &Context, name: Option<&str>) -> Result<Exit, Failure> {
     }
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,8 @@ use super::context::Context;
 use super::environment_state::{known_good, last_ping};
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;
-use super::output::{count, facts, indented, moment, table};
+use super::output::{count, facts, indented, moment};
+use super::table::table;
 use super::write::{self, WriteArgs};
 
 /// List, show, create, copy and delete environments
@@ -30,7 +31,7 @@ Examples:
   ripcord env copy production rehearsal     flags, segments, settings; no kills
   ripcord env delete rehearsal --confirm rehearsal
   ripcord env policy set --protected --vouch-after 30m --ping-every 10m
-  ripcord env bucketing v2 --rebuckets-everybody --reason \"older flagd\"")]
+  ripcord env bucketing v2 --reassign-users --reason \"older flagd\"")]
 pub(crate) struct Env {
     #[command(subcommand)]
     action: Action,
@@ -91,7 +92,7 @@ enum Action {
         generation: Option<Generation>,
         /// Confirm that every user may get a different variant afterwards
         #[arg(long)]
-        rebuckets_everybody: bool,
+        reassign_users: bool,
         #[command(flatten)]
         write: WriteArgs,
     },
@@ -139,10 +140,10 @@ pub(crate) async fn run(call: &Context, command: Env) -> Result<Exit, Failure> {
         Action::Bucketing { generation: None, .. } => bucketing(call).await,
         Action::Bucketing {
             generation: Some(generation),
-            rebuckets_everybody,
+            reassign_users,
             write,
         } => {
-            let rebuckets = if rebuckets_everybody { Rebuckets::Everybody } else { Rebuckets::Unaware };
+            let rebuckets = if reassign_users { Rebuckets::Everybody } else { Rebuckets::Unaware };
             set_bucketing(call, generation, rebuckets, &write).await
         }
     }
@@ -269,7 +270,7 @@ async fn set_bucketing(call: &Context, generation: Generation, rebuckets: Rebuck
     if present.value.settings.bucketing != Bucketing::from(generation) && rebuckets == Rebuckets::Unaware {
         return Err(Failure::Usage(format!(
             "nothing was changed. Another bucketing generation gives most users of every split in {} a different variant, at once.\n  \
-             If you want that, add --rebuckets-everybody.",
+             If you want that, add --reassign-users.",
             call.environment()
         )));
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::{Code, CommandExit, Problem};
 
-use super::answer::ClientError;
+use super::answer::{ClientError, RefusedCall};
 use super::output::Paint;
 
 /// The exit codes, which scripts rely on.
@@ -85,7 +85,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Client(ClientError::Usage(_)) => Exit::Usage,
-            Self::Client(ClientError::Problem { problem, .. }) => of_code(problem.code),
+            Self::Client(ClientError::Problem(refusal)) => of_code(refusal.problem.code),
             Self::Client(ClientError::Proposed(_)) => Exit::Refused,
             Self::Client(_) | Self::File { .. } | Self::Files { .. } | Self::Local(_) => Exit::Failed,
         }
@@ -95,14 +95,14 @@ impl Failure {
     pub(crate) fn describe(&self, paint: Paint) -> String {
         let mut text = String::new();
         let head = match self {
-            Self::Client(ClientError::Problem { problem, .. }) => format!("{} ({})", problem.title, problem.code.as_str()),
+            Self::Client(ClientError::Problem(refusal)) => format!("{} ({})", title(refusal), refusal.problem.code.as_str()),
             Self::Client(error) => error.to_string(),
             Self::Usage(_) | Self::File { .. } | Self::Files { .. } | Self::Local(_) => self.to_string(),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{} {head}", paint.bad("error:"));
         match self {
-            Self::Client(ClientError::Problem { problem, .. }) => describe_problem(&mut text, problem),
+            Self::Client(ClientError::Problem(refusal)) => describe_problem(&mut text, refusal),
             Self::Client(error) => {
                 if let Some(advice) = error.advice() {
                     let _ = writeln!(text, "  {advice}");
@@ -128,7 +128,7 @@ impl Failure {
     /// The problem document as it was received, for `--json`.
     pub(crate) fn json(&self) -> String {
         match self {
-            Self::Client(ClientError::Problem { text, .. }) => text.trim_end().to_owned(),
+            Self::Client(ClientError::Problem(refusal)) => refusal.text.trim_end().to_owned(),
             Self::Client(ClientError::Proposed(proposed)) => proposed.text.trim_end().to_owned(),
             Self::File { file, faults } => {
                 let errors: Vec<_> = faults
@@ -159,11 +159,53 @@ pub(crate) const fn of_code(code: Code) -> Exit {
     }
 }
 
-fn describe_problem(text: &mut String, problem: &Problem) {
-    // How to write a header or a body member does not help on the command line.
-    let of_http = problem.code == Code::ReasonRequired || problem.members.get("key").is_some_and(|key| key == "missing" || key == "malformed");
-    if !problem.detail.is_empty() && !of_http {
+/// What was wrong with the key of a call that was refused as `UNAUTHENTICATED`.
+fn key_fault(problem: &Problem) -> Option<&str> {
+    let fault = problem.members.get("key").and_then(serde_json::Value::as_str);
+    fault.filter(|_| problem.code == Code::Unauthenticated)
+}
+
+fn member<'a>(problem: &'a Problem, name: &str) -> Option<&'a str> {
+    problem.members.get(name).and_then(serde_json::Value::as_str)
+}
+
+/// The title of a problem; if it is about the key or the person, which one, and where that is from.
+fn title(refusal: &RefusedCall) -> String {
+    let RefusedCall { problem, caller, .. } = refusal;
+    match key_fault(problem) {
+        Some("missing") => return "no key was given".to_owned(),
+        Some(_) => {
+            let key = caller.key.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
+            return format!("the server rejected the key from {}{key}", caller.key_from);
+        }
+        None => {}
+    }
+    if problem.code != Code::Forbidden {
+        return problem.title.clone();
+    }
+    if member(problem, "proposed_by").is_some() {
+        let you = caller.actor.as_ref().map_or_else(|| "you".to_owned(), |actor| format!("you ({actor})"));
+        return format!("{you} proposed this; a different person has to approve it");
+    }
+    match (member(problem, "key_name"), member(problem, "role")) {
+        (Some(name), Some(role)) => format!("your key \"{name}\" (role {role}, from {}) may not do this", caller.key_from),
+        _ => problem.title.clone(),
+    }
+}
+
+fn describe_problem(text: &mut String, refusal: &RefusedCall) {
+    let problem = &refusal.problem;
+    // How to write a header or a body member does not help on the command line, and the title has said who may not.
+    let is_told = problem.code == Code::ReasonRequired || key_fault(problem).is_some() || member(problem, "key_name").is_some();
+    if !problem.detail.is_empty() && !is_told {
         let _ = writeln!(text, "  {}", problem.detail);
+    }
+    if key_fault(problem).is_some_and(|fault| fault != "missing") {
+        let _ = writeln!(text, "  It is unknown or was revoked, or it belongs to another server.");
+    }
+    if let (Some(_), Some(roles)) = (member(problem, "key_name"), problem.members.get("roles").and_then(serde_json::Value::as_array)) {
+        let roles: Vec<&str> = roles.iter().filter_map(serde_json::Value::as_str).collect();
+        let _ = writeln!(text, "  Roles that may: {}.", roles.join(", "));
     }
     // The detail of a problem with one field may repeat the message of the field.
     for fault in problem.errors.iter().filter(|fault| fault.to_string() != problem.detail) {

@@ -43,13 +43,13 @@ pub(crate) struct Export {
     #[arg(long)]
     portable: bool,
     /// What kind of file
-    #[arg(long, value_enum, default_value_t = Kind::Ripcord, value_name = "KIND")]
-    format: Kind,
+    #[arg(long, value_enum, default_value_t = ExportFormat::Ripcord, value_name = "KIND")]
+    format: ExportFormat,
 }
 
 /// Kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum ExportFormat {
     /// A flags file of Ripcord
     Ripcord,
     /// flagd's flags, JSON
@@ -73,12 +73,12 @@ pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure
         narrow(call, &mut file, set).await?;
     }
     let written = match (command.format, &command.output) {
-        (Kind::Ripcord, Some(folder)) if is_folder(folder) => {
+        (ExportFormat::Ripcord, Some(folder)) if is_folder(folder) => {
             folder::write(folder, &file)?;
             return Ok(Exit::Done);
         }
-        (Kind::Ripcord, _) => as_ripcord(&file, call.output.format())?,
-        (Kind::Flagd, _) => as_flagd(&snapshot, &overlay, &file)?,
+        (ExportFormat::Ripcord, _) => as_ripcord(&file, call.output.format())?,
+        (ExportFormat::Flagd, _) => as_flagd(&snapshot, &overlay, &file)?,
     };
     for line in &written.notes {
         note(line);

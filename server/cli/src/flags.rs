@@ -2,6 +2,7 @@
 
 mod explain;
 mod list;
+mod percentage;
 mod set;
 mod stale;
 mod usages;
@@ -42,11 +43,11 @@ enum Action {
         flag: FlagKey,
     },
     /// Create a flag, or change parts of it
-    Set(set::Set),
+    Set(set::FlagEdit),
     /// Switch a flag on
-    Enable(Switch),
+    Enable(NamedFlag),
     /// Switch a flag off: applications serve their own default
-    Disable(Switch),
+    Disable(NamedFlag),
     /// Delete a flag
     Delete {
         /// Its key
@@ -62,7 +63,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-struct Switch {
+struct NamedFlag {
     /// Its key
     flag: FlagKey,
     #[command(flatten)]
@@ -89,7 +90,7 @@ enum Enabled {
     Off,
 }
 
-async fn set_enabled(call: &Context, switch: Switch, enabled: Enabled) -> Result<Exit, Failure> {
+async fn set_enabled(call: &Context, switch: NamedFlag, enabled: Enabled) -> Result<Exit, Failure> {
     let patch = FlagPatch {
         enabled: enabled == Enabled::On,
         reason: switch.write.reason.clone(),

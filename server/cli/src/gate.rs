@@ -10,7 +10,8 @@ use super::answer::Answer;
 use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::output::{Paint, table};
+use super::output::Paint;
+use super::table::table;
 
 /// Try a different threshold of a gate on recorded data
 #[derive(Debug, Args)]

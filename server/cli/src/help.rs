@@ -98,7 +98,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("env create", "ripcord env create staging --description \"before production\""),
     ("env copy", "ripcord env copy production rehearsal"),
     ("env delete", "ripcord env delete rehearsal --confirm rehearsal"),
-    ("env bucketing", "ripcord env bucketing v2 --rebuckets-everybody --reason \"older flagd\""),
+    ("env bucketing", "ripcord env bucketing v2 --reassign-users --reason \"older flagd\""),
     ("env policy show", "ripcord env policy show"),
     ("env policy set", "ripcord env policy set --protected --triggers ask --ping-every 10m"),
     ("keys create", "ripcord keys create \"checkout service\" --role sdk --env production"),

@@ -44,6 +44,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--environment", "--env"),
     ("--list", "list (a subcommand)"),
     ("--message", "--reason"),
+    ("--rebuckets-everybody", "--reassign-users"),
+    ("--disarmed", "--state disarmed"),
 ];
 
 /// Commands whose file was once given without `-f`.

@@ -11,7 +11,8 @@ use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;
-use super::output::{moment, table};
+use super::output::moment;
+use super::table::table;
 
 /// Create, list and revoke keys
 ///

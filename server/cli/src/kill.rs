@@ -1,13 +1,16 @@
 //! `ripcord kill`: forces flags to their safe variant, and shows which applications have confirmed it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use ripcord_proto::kill::{AllFlags, KillScope};
+use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
 use ripcord_proto::{FlagKey, Tag};
+use serde::de::IgnoredAny;
 
 use super::answer::{Answer, ClientError};
 use super::client::Call;
@@ -15,12 +18,16 @@ use super::confirm::{self, Subject};
 use super::context::Context;
 use super::duration;
 use super::exit::{Exit, Failure};
+use super::ids;
 use super::input::ListArgs;
-use super::output::{Format, Paint, count, indented, moment, note, print, table};
+use super::output::{Format, Paint, count, moment, note, print, short_moment};
+use super::table::{Table, indented_table};
 use ripcord_proto::rest::wait::Wait;
 
 /// Flags that are listed one by one; of more, only the number is shown.
 const LISTED: usize = 20;
+/// Edits between a tag and one that may have been meant, at most.
+const NEAR: usize = 3;
 
 /// Force flags to their safe variant, now
 ///
@@ -35,6 +42,7 @@ const LISTED: usize = 20;
 Examples:
   ripcord kill checkout-v2 --reason \"5xx spike\"
   ripcord kill --tag payments --reason \"provider down\"
+  ripcord kill --tag beta --future         also if no flag has the tag yet
   ripcord kill --all                       kill first,
   ripcord kill --all --reason \"outage\"    add the reason later
   ripcord kill list                        kills in force
@@ -55,6 +63,9 @@ pub(crate) struct KillCommand {
     /// Kill every flag of the environment
     #[arg(long, group = "scope", conflicts_with_all = ["flags", "named", "tags"])]
     all: bool,
+    /// Kill a tag although no flag has it: flags that get it later are killed then
+    #[arg(long)]
+    future: bool,
     /// The old spelling of `kill list`
     #[arg(long, group = "scope", hide = true, conflicts_with_all = ["flags", "named", "tags", "all", "reason"])]
     list: bool,
@@ -93,7 +104,7 @@ pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Fa
     }
     let (mut exit, mut failed) = (Exit::Done, None);
     for scope in command.scopes() {
-        match kill(call, scope, command.reason.as_deref(), command.wait.0).await {
+        match kill(call, scope, &command).await {
             Ok(ended) if ended.code() > exit.code() => exit = ended,
             Ok(_) => {}
             Err(failure) => {
@@ -106,16 +117,25 @@ pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Fa
     failed.map_or(Ok(exit), Err)
 }
 
-async fn kill(call: &Context, scope: KillScope, reason: Option<&str>, patience: Duration) -> Result<Exit, Failure> {
+async fn kill(call: &Context, scope: KillScope, command: &KillCommand) -> Result<Exit, Failure> {
+    let patience = command.wait.0;
+    // A blank reason counts as missing: a kill is never refused for its words.
+    let reason = command.reason.as_deref().filter(|reason| !reason.trim().is_empty());
     let request = KillRequest {
         scope,
         reason: reason.map(str::to_owned),
+        ignored: Vec::new(),
     };
     let post = Call::post(call.path(&["kills"]))
         .query("wait", confirm::asked_of_server(call.output, patience))
         .urgent(patience)
         .json(&request)?;
     let mut answer: Answer<KillResponse> = call.client.call(post).await?;
+    let existed = answer.status == StatusCode::OK;
+    // Only a new kill is lifted again: that of somebody else may be meant to wait for a flag.
+    if answer.value.flags_total == 0 && !command.future && !existed {
+        return nothing_killed(call, &answer).await;
+    }
     if call.output.format() == Format::Json {
         if answer.value.reason_missing && reason.is_some() {
             give_reason(call, &answer.value, reason).await?;
@@ -123,8 +143,8 @@ async fn kill(call: &Context, scope: KillScope, reason: Option<&str>, patience: 
         print(&answer.text);
         return Ok(confirm::exit(answer.value.confirmation.as_ref(), patience));
     }
-    let existed = answer.status == StatusCode::OK;
-    print(&headline(call, &answer.value, existed));
+    let before = if existed { earlier(call, &answer.value).await } else { None };
+    print(&describe(&answer.value, before.as_ref(), &call.place(), call.output.paint()));
     if existed && answer.value.reason_missing && reason.is_some() {
         give_reason(call, &answer.value, reason).await?;
         answer.value.reason = reason.map(str::to_owned);
@@ -136,9 +156,68 @@ async fn kill(call: &Context, scope: KillScope, reason: Option<&str>, patience: 
     let followed = confirm::follow(&call.client, call.environment(), &subject, kill.confirmation.clone(), patience).await?;
     if let Some(confirmation) = &followed {
         print(&confirm::describe(confirmation, patience, call.output.paint()));
+        if confirmation.applied.connected == 0 {
+            let server = call.client.server();
+            print(
+                &call
+                    .output
+                    .paint()
+                    .warn(&format!("Nobody has received the kill yet. Is {server} the right server?")),
+            );
+        }
     }
     print(&afterwards(call, kill));
     Ok(confirm::exit(followed.as_ref(), patience))
+}
+
+/// Who killed it before, and when; silent if that cannot be looked up, as the kill holds anyway.
+async fn earlier(call: &Context, kill: &KillResponse) -> Option<KillView> {
+    let view: Answer<KillView> = call.client.call(Call::get(call.path(&["kills", kill.id.as_str()]))).await.ok()?;
+    Some(view.value)
+}
+
+/// A kill without a flag: it is lifted again, so that it surprises nobody later, and fails.
+async fn nothing_killed(call: &Context, answer: &Answer<KillResponse>) -> Result<Exit, Failure> {
+    let kill = &answer.value;
+    let request = ReasonRequest {
+        reason: "it covered no flag".to_owned(),
+    };
+    let delete = Call::delete(call.path(&["kills", kill.id.as_str()])).json(&request)?;
+    let lifted: Result<Answer<IgnoredAny>, ClientError> = call.client.call(delete).await;
+    if call.output.format() == Format::Json {
+        print(&answer.text);
+        return Ok(Exit::Failed);
+    }
+    let tags = match &kill.scope {
+        KillScope::Tag(_) => tags(call).await.unwrap_or_default(),
+        KillScope::Flag(_) | KillScope::All(_) => BTreeMap::new(),
+    };
+    note(&format!("{} {}", call.output.error_paint().bad("error:"), nothing_covered(&kill.scope, &tags)));
+    if lifted.is_err() {
+        let restore = call.command(&format!("restore {} --reason \"…\"", kill.id));
+        note(&format!("  The kill stays in force for flags that match later. To lift it: {restore}"));
+    }
+    Ok(Exit::Failed)
+}
+
+/// The tags of the environment, with how many flags have each.
+async fn tags(call: &Context) -> Result<BTreeMap<String, usize>, ClientError> {
+    #[derive(serde::Deserialize)]
+    struct Tagged {
+        #[serde(default)]
+        tags: BTreeSet<String>,
+    }
+    let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;
+    let mut tags = BTreeMap::new();
+    for tag in flags
+        .value
+        .iter()
+        .filter_map(|view| serde_json::from_str::<Tagged>(view.flag.get()).ok())
+        .flat_map(|flag| flag.tags)
+    {
+        *tags.entry(tag).or_default() += 1;
+    }
+    Ok(tags)
 }
 
 async fn give_reason(call: &Context, kill: &KillResponse, reason: Option<&str>) -> Result<(), ClientError> {
@@ -148,20 +227,25 @@ async fn give_reason(call: &Context, kill: &KillResponse, reason: Option<&str>) 
     call.client.call::<serde::de::IgnoredAny>(patch).await.map(|_| ())
 }
 
-/// What was killed, and what it serves now.
-fn headline(call: &Context, kill: &KillResponse, existed: bool) -> String {
-    describe(kill, existed, call.environment().as_str(), call.output.paint())
-}
-
-fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint) -> String {
-    let verb = if existed { "Already killed:" } else { "Killed" };
-    let mut text = format!("{} in {environment}", paint.strong(&format!("{verb} {}", kill.scope)));
+/// What was killed where, and what it serves now. `before` is the kill that was in force already.
+fn describe(kill: &KillResponse, before: Option<&KillView>, place: &str, paint: Paint) -> String {
+    let (what, scope) = match &kill.scope {
+        KillScope::Flag(flag) => (flag.to_string(), String::new()),
+        KillScope::Tag(tag) => (count(kill.flags_total, "flag", "flags"), format!(" (tag {tag})")),
+        KillScope::All(_) => (format!("all {}", count(kill.flags_total, "flag", "flags")), String::new()),
+    };
+    let verb = if before.is_some() { "Already killed:" } else { "Killed" };
+    let mut text = format!("{} in {place}{scope}", paint.strong(&format!("{verb} {what}")));
     // Writing to a String cannot fail.
     if let Some(revision) = kill.revision {
         let _ = write!(text, ", revision {revision}");
     }
+    text.push('.');
+    if let Some(before) = before {
+        let _ = write!(text, " {} did it at {}.", before.kill.actor.name, moment(before.kill.at));
+    }
     if let Some(reason) = &kill.reason {
-        let _ = write!(text, ": {reason}");
+        let _ = write!(text, " Reason: {reason}");
     }
     text.push('\n');
     if kill.provisional {
@@ -169,10 +253,10 @@ fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint)
         text.push('\n');
     }
     if kill.flags_total == 0 {
-        text.push_str(&paint.bad(&nothing_covered(&kill.scope)));
+        text.push_str(&paint.warn("No flag matches now; flags that match later will be killed."));
         text.push('\n');
     } else {
-        text.push_str(&indented(&served(&kill.flags, kill.flags_total)));
+        text.push_str(&served(&kill.flags, kill.flags_total));
         text.push('\n');
     }
     // A provisional kill and one that covers nothing have their own message, which says more than the warnings.
@@ -188,29 +272,36 @@ const fn provisional(kill: &KillResponse) -> &'static str {
          The kill is active on every reachable node, and is lost if this node restarts. Free disk space, and do not stop this node."
     } else {
         "PROVISIONAL: the store cannot be reached. The kill is active on every reachable node and saved on this node's disk;\n\
-         it gets its revision when the store returns."
+         it gets its revision when the store returns. Do not stop this node."
     }
 }
 
-fn nothing_covered(scope: &KillScope) -> String {
+/// Why nothing was killed. `tags` are those that flags have.
+fn nothing_covered(scope: &KillScope, tags: &BTreeMap<String, usize>) -> String {
     match scope {
-        KillScope::Tag(tag) => format!(
-            "WARNING: no flag has the tag {tag}, so nothing changes now. A flag that gets this tag later will be killed.\n\
-             Did you mean another tag? `ripcord flags list` shows the tags."
-        ),
-        KillScope::Flag(flag) => {
-            format!("WARNING: flag {flag} does not exist now, so nothing changes. `ripcord flags list` shows the flags.")
+        KillScope::Tag(tag) => {
+            let near = |other: &&String| strsim::damerau_levenshtein(tag.as_str(), other) <= NEAR;
+            let meant = tags.keys().filter(near).min_by_key(|other| strsim::damerau_levenshtein(tag.as_str(), other));
+            let meant = meant.map(|other| {
+                let flags = count(tags.get(other).copied().unwrap_or_default(), "flag", "flags");
+                format!(" Did you mean \"{other}\" ({flags})?")
+            });
+            format!(
+                "nothing was killed: no flag has the tag \"{tag}\".{} To kill flags that get this tag later, add --future.",
+                meant.unwrap_or_default()
+            )
         }
-        KillScope::All(_) => "WARNING: the environment has no flags now, so nothing changes.".to_owned(),
+        KillScope::Flag(flag) => format!("nothing was killed: there is no flag {flag}. `ripcord flags list` lists the flags."),
+        KillScope::All(_) => "nothing was killed: the environment has no flags. To kill flags that are created later, add --future.".to_owned(),
     }
 }
 
 fn served(flags: &[ServedFlag], total: usize) -> String {
     let rows = flags.iter().take(LISTED).map(|served| [served.flag.to_string(), serves(served)]);
-    let mut text = table(["flag", "serves"], rows);
+    let mut text = indented_table(["flag", "serves"], rows);
     let more = total.saturating_sub(flags.len().min(LISTED));
     if more > 0 {
-        let _ = write!(text, "\nand {}", count(more, "more flag", "more flags"));
+        let _ = write!(text, "\n  and {}", count(more, "more flag", "more flags"));
     }
     text
 }
@@ -246,24 +337,26 @@ async fn list(call: &Context, most: usize) -> Result<Exit, Failure> {
         if kills.is_empty() {
             return format!("No kill is in force in {}.", call.environment());
         }
-        table(
-            ["kill", "scope", "flags", "since", "by", "reason"],
-            kills.iter().map(|view| {
-                let reason = view.kill.reason.clone().unwrap_or_else(|| "(no reason given)".to_owned());
-                let reason = if view.provisional { format!("{reason} [provisional]") } else { reason };
-                let kill = &view.kill;
-                [
-                    kill.id.to_string(),
-                    kill.scope.to_string(),
-                    view.serves_total.to_string(),
-                    moment(kill.at),
-                    kill.actor.name.clone(),
-                    reason,
-                ]
-            }),
-        )
+        listed(kills, Timestamp::now()).to_string()
     });
     Ok(Exit::Done)
+}
+
+fn listed(kills: &[KillView], now: Timestamp) -> Table {
+    let ids = ids::short(kills.iter().map(|view| view.kill.id.as_str()));
+    let rows = kills.iter().zip(ids).map(|(view, id)| {
+        let kill = &view.kill;
+        let reason = kill.reason.clone().unwrap_or_else(|| "(no reason given)".to_owned());
+        [
+            id.to_owned(),
+            kill.scope.to_string(),
+            view.serves_total.to_string(),
+            short_moment(kill.at, now),
+            kill.actor.name.clone(),
+            if view.provisional { format!("{reason} [provisional]") } else { reason },
+        ]
+    });
+    Table::new(["kill", "scope", "flags", "since", "by", "reason"], rows)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod answer;
 mod apply;
 mod audit;
 mod backup;
+mod caller;
 mod changes;
 mod checkpoint;
 mod client;
@@ -42,6 +43,7 @@ mod gate;
 mod global;
 mod help;
 mod hints;
+mod ids;
 mod import;
 mod input;
 mod keys;
@@ -66,8 +68,10 @@ mod settings_file;
 mod signals;
 mod snapshot;
 mod source;
+mod table;
 mod target;
 mod tasks;
+mod terminal;
 mod trigger;
 mod variables;
 mod watch;
@@ -145,7 +149,7 @@ enum Remote {
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
-    Plan(plan::Plan),
+    Plan(plan::PlanCommand),
     Promote(promote::Promote),
     Export(export::Export),
     Import(import::Import),

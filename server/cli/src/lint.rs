@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use ripcord_proto::references::{self, TouchedKeys};
-use ripcord_proto::rule::Serve;
 use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{Flag, FlagsFile, Position, Segment, ValidationError, ValidationErrors};
 
@@ -19,15 +18,15 @@ use super::output::{Format, Output, count, print};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord lint flags/
-  ripcord lint flags.yaml --strict          recommendations fail too")]
+  ripcord lint -f flags/
+  ripcord lint flags.yaml --strict         recommendations fail too")]
 pub(crate) struct Lint {
     /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input
-    #[arg(value_name = "PATH", required_unless_present = "file")]
-    path: Option<PathBuf>,
-    /// The same
-    #[arg(short, long, value_name = "PATH", conflicts_with = "path")]
+    #[arg(short, long, value_name = "PATH", required_unless_present = "path")]
     file: Option<PathBuf>,
+    /// The same without -f
+    #[arg(value_name = "PATH", conflicts_with = "file")]
+    path: Option<PathBuf>,
     /// Fail on recommendations too
     #[arg(long)]
     strict: bool,
@@ -89,13 +88,16 @@ pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
 /// What could be better.
 fn advise(file: &FlagsFile, now: Timestamp) -> Vec<ValidationError> {
     let mut advice = Vec::new();
-    for key in file.segments.keys() {
-        kebab(&mut advice, &format!("segments.{key}"), key.as_str());
+    for (key, segment) in &file.segments {
+        let path = format!("segments.{key}");
+        kebab(&mut advice, &path, key.as_str());
+        advice.extend(segment.cautions().into_iter().map(|caution| caution.under(&path)));
     }
     for (key, flag) in &file.flags {
         let path = format!("flags.{key}");
         kebab(&mut advice, &path, key.as_str());
         of_flag(&mut advice, &path, flag, now);
+        advice.extend(flag.cautions().into_iter().map(|caution| caution.under(&path)));
     }
     advice
 }
@@ -149,16 +151,15 @@ fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Time
             format!("was {at}: clean it up, or give it more time"),
         ));
     }
-    let last = flag.rules.len().saturating_sub(1);
-    for (index, rule) in flag.rules.iter().enumerate() {
-        let ends = rule.when.is_none() && !matches!(rule.serve, Serve::JsonLogic(_));
-        if ends && index < last {
-            advice.push(ValidationError::new(
-                format!("{path}.rules[{index}]"),
-                "always matches, so the rules after it never apply",
-            ));
-            break;
-        }
+    for dead in flag.dead_rules() {
+        let behind = dead
+            .behind_id
+            .as_ref()
+            .map_or_else(|| format!("rules[{}]", dead.behind), |id| format!("rule {id}"));
+        advice.push(ValidationError::new(
+            format!("{path}.rules[{}]", dead.index),
+            format!("can never be reached, because {behind} before it matches everyone"),
+        ));
     }
 }
 

@@ -5,14 +5,11 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+pub(crate) use ripcord_proto::text::counted_len as count;
 
 use super::answer::Answer;
-
-/// Columns that a terminal has, for a table to be fitted into it.
-const WIDTH: u16 = 60;
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,26 +126,6 @@ impl Paint {
     }
 }
 
-/// A table with aligned columns and no lines. The last column takes what is left of a terminal's width.
-pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = Table::new();
-    table.load_style(TableStyle::new());
-    table.set_header(header);
-    table.add_rows(rows);
-    // What is narrower, or says that it has no width, is better left to wrap by itself.
-    if table.width().is_some_and(|width| width >= WIDTH) {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    let last = N.saturating_sub(1);
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index == last { 0 } else { 2 }));
-        if index != last {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-    table.trim_fmt()
-}
-
 /// Names and what they are, one a line, aligned.
 pub fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
@@ -167,9 +144,17 @@ pub(crate) fn moment(at: Timestamp) -> String {
     at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `1 flag`, `2 flags`.
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+/// The same in short, for lists: the time if it is today, the day and the time of this year, else the day.
+pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
+    let (at, now) = (at.to_zoned_datetime(TimeZone::system()), now.to_zoned_datetime(TimeZone::system()));
+    let format = if at.date() == now.date() {
+        "%H:%M:%S"
+    } else if at.year() == now.year() {
+        "%b %d %H:%M"
+    } else {
+        "%Y-%m-%d"
+    };
+    at.strftime(format).to_string()
 }
 
 #[cfg(test)]

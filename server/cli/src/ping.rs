@@ -14,7 +14,8 @@ use super::duration;
 use super::environment_state::spread;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;
-use super::output::{moment, table};
+use super::output::moment;
+use super::table::table;
 use ripcord_proto::rest::wait::Wait;
 
 /// Measure how fast a change reaches every application

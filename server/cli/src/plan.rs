@@ -15,7 +15,7 @@ Examples:
   ripcord plan -f flags/
   ripcord plan -f flags.yaml --prune        also what would be deleted
   ripcord apply -f flags.yaml --plan HASH   do exactly that, or refuse")]
-pub(crate) struct Plan {
+pub(crate) struct PlanCommand {
     #[command(flatten)]
     which: FileArgs,
     /// The release that the change would belong to
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     release: Option<ReleaseName>,
 }
 
-pub(crate) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: PlanCommand) -> Result<Exit, Failure> {
     let source = FlagsSource::read(call, &command.which)?;
     source::show_plan(call, &source, &command.which, command.release.as_ref()).await
 }

@@ -4,6 +4,7 @@ mod messages;
 mod wait;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::ProposalId;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rest::kills::ReasonRequest;
@@ -13,7 +14,9 @@ use super::changes;
 use super::client::Call;
 use super::context::{Context, path};
 use super::exit::{Exit, Failure};
-use super::output::{Format, moment, print, table};
+use super::ids::{self, IdArg};
+use super::output::{Format, print, short_moment};
+use super::table::table;
 
 /// Show, approve or decline changes that need a second person
 ///
@@ -49,11 +52,11 @@ enum Command {
     },
     /// Show a proposal: its change, its impact and its state
     Show {
-        /// The proposal's id
+        /// The proposal's id, or the beginning of it
         #[arg(value_name = "PROPOSAL_ID")]
-        id: ProposalId,
+        id: IdArg<ProposalId>,
     },
-    Wait(wait::Wait),
+    Wait(wait::WaitForProposal),
     /// Approve a proposal of another person: it is applied now, exactly as shown
     Approve(Decision),
     /// Decline a proposal of another person
@@ -65,9 +68,9 @@ enum Command {
 /// Which proposal, and why.
 #[derive(Debug, Args)]
 struct Decision {
-    /// The proposal's id
+    /// The proposal's id, or the beginning of it
     #[arg(value_name = "PROPOSAL_ID")]
-    id: ProposalId,
+    id: IdArg<ProposalId>,
     /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -77,7 +80,7 @@ pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit
     match command.command {
         Command::List { limit, waiting } => list(call, limit, waiting).await,
         Command::Show { id } => {
-            let proposal = get(call, &id).await?;
+            let proposal = get(call, &id.resolved(call).await?).await?;
             call.output.answer(&proposal, |proposal| messages::whole(proposal, call.output.paint()));
             Ok(Exit::Done)
         }
@@ -127,11 +130,13 @@ async fn list(call: &Context, limit: usize, waiting: bool) -> Result<Exit, Failu
         if proposals.is_empty() {
             return format!("Nothing waits for approval in {}.", call.environment());
         }
-        let rows = proposals.iter().map(|proposal| {
+        let now = Timestamp::now();
+        let ids = ids::short(proposals.iter().map(|proposal| proposal.id.as_str()));
+        let rows = proposals.iter().zip(ids).map(|(proposal, id)| {
             [
-                proposal.id.to_string(),
+                id.to_owned(),
                 proposal.state.as_str().to_owned(),
-                moment(proposal.at),
+                short_moment(proposal.at, now),
                 proposal.by.name.clone(),
                 proposal.summary.clone(),
             ]
@@ -142,7 +147,8 @@ async fn list(call: &Context, limit: usize, waiting: bool) -> Result<Exit, Failu
 }
 
 async fn decide(call: &Context, name: &str, decision: Decision) -> Result<Exit, Failure> {
-    let mut post = Call::post(call.path(&["proposals", decision.id.as_str(), name]));
+    let id = decision.id.resolved(call).await?;
+    let mut post = Call::post(call.path(&["proposals", id.as_str(), name]));
     if let Some(reason) = decision.reason {
         post = post.json(&ReasonRequest { reason })?;
     }

@@ -4,6 +4,7 @@ mod details;
 mod text;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::ReleaseName;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseView};
 use serde_json::{Map, Value};
@@ -110,7 +111,7 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
             let begin = call.command("release begin NAME");
             return format!("{} has no releases. To begin one:\n  {begin}", call.environment());
         }
-        text::list(releases)
+        text::list(releases, Timestamp::now()).to_string()
     });
     Ok(Exit::Done)
 }

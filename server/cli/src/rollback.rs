@@ -39,7 +39,7 @@ pub(crate) struct RollbackCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Show what a rollback would change, who is affected, and what prevents it
-    Plan(plan::Plan),
+    Plan(plan::RollbackPlanCommand),
     #[command(flatten)]
     Manage(manage::Manage),
 }

@@ -12,7 +12,8 @@ use ripcord_proto::rollout::Rollout;
 use super::answer::Answer;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::output::table;
+use super::ids::{self, IdArg};
+use super::table::table;
 
 /// Raise exposure step by step, checked by gates
 #[derive(Debug, Args)]
@@ -39,12 +40,12 @@ enum Command {
     },
     /// Show a rollout: its steps, gates and state
     Show {
-        /// The rollout's id
+        /// The rollout's id, or the beginning of it
         #[arg(value_name = "ROLLOUT_ID")]
-        id: RolloutId,
+        id: IdArg<RolloutId>,
     },
-    Watch(follow::Watch),
-    Wait(follow::Wait),
+    Watch(follow::WatchRollout),
+    Wait(follow::WaitForRollout),
     /// Hold a rollout at its current step
     Pause(actions::Act),
     /// Continue a rollout that is held
@@ -63,7 +64,7 @@ pub(crate) async fn run(call: &Context, command: RolloutCommand) -> Result<Exit,
     match command.command {
         Command::Start(command) => start::run(call, *command).await,
         Command::List { limit } => list(call, limit).await,
-        Command::Show { id } => show(call, &id).await,
+        Command::Show { id } => show(call, &id.resolved(call).await?).await,
         Command::Watch(command) => follow::watch(call, command).await,
         Command::Wait(command) => follow::wait(call, command).await,
         Command::Pause(command) => actions::run(call, "pause", command).await,
@@ -81,10 +82,11 @@ async fn list(call: &Context, limit: usize) -> Result<Exit, Failure> {
         if rollouts.is_empty() {
             return format!("{} has no rollouts. To start one: `ripcord rollout start -f FILE`", call.environment());
         }
-        let rows = rollouts.iter().map(|rollout| {
+        let ids = ids::short(rollouts.iter().map(|rollout| rollout.id.as_str()));
+        let rows = rollouts.iter().zip(ids).map(|(rollout, id)| {
             let step = format!("{}/{}", rollout.step, rollout.plan.last());
             [
-                rollout.id.to_string(),
+                id.to_owned(),
                 rollout.plan.flag.to_string(),
                 step,
                 rollout.state.as_str().to_owned(),

@@ -13,7 +13,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
 use super::input::ListArgs;
-use super::output::{facts, indented, table};
+use super::output::{facts, indented};
+use super::table::table;
 use super::write::{self, WriteArgs};
 
 /// List, show, set and delete segments (named conditions)

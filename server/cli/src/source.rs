@@ -103,7 +103,7 @@ pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Dige
     let mut request = source.request(write.reason.clone());
     request.allow_killed_edit = write.allow_killed_edit;
     let written = commit(call, &source, request, plan, &write).await?;
-    call.output.answer(&written, |written| describe(written, &source));
+    call.output.answer(&written, |written| describe(written, &source, call.client.server()));
     wait_for_confirmations(call, &source.environment, &written.value, &write).await
 }
 
@@ -153,7 +153,7 @@ async fn commit(
         tries -= 1;
         match call.client.call(post).await {
             Ok(written) => return Ok(written),
-            Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && tries > 0 => {
+            Err(ClientError::Problem(refusal)) if refusal.problem.code == Code::PlanStale && hash.is_none() && tries > 0 => {
                 note("Someone else changed the same flags or segments; making a new plan.");
                 request.plan = None;
             }
@@ -167,10 +167,10 @@ async fn commit(
     }
 }
 
-fn describe(written: &WriteResponse, source: &FlagsSource) -> String {
+fn describe(written: &WriteResponse, source: &FlagsSource, server: &str) -> String {
     let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
     let mut text = if written.changed {
-        format!("Applied {} to {}{revision}.", source.name, source.environment)
+        format!("Applied {} to {} on {server}{revision}.", source.name, source.environment)
     } else {
         format!("Nothing to change: {} already matches {}.", source.environment, source.name)
     };

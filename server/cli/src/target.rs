@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::caller::{self, Caller};
 use super::config::{self, Profile};
 use super::discovery;
 use super::exit::Failure;
 use super::global::Global;
+
+pub(crate) use super::caller::From;
 
 /// Where a server without settings listens.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8016";
@@ -27,33 +30,6 @@ pub(crate) struct Target {
     pub(crate) actor: Option<String>,
     /// Certificates that are trusted beside the system's.
     pub(crate) ca_cert: Option<PathBuf>,
-}
-
-/// Where a setting is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
-    /// The command line.
-    CommandLine,
-    /// An environment variable.
-    Variable(&'static str),
-    /// The profile of the configuration file.
-    Profile,
-    /// The file that a server on this machine wrote.
-    Local,
-    /// Not set.
-    Default,
-}
-
-impl std::fmt::Display for From {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::CommandLine => f.write_str("the command line"),
-            Self::Variable(name) => f.write_str(name),
-            Self::Profile => f.write_str("the profile in config.toml"),
-            Self::Local => f.write_str("the server on this machine"),
-            Self::Default => f.write_str("the default"),
-        }
-    }
 }
 
 /// Shows no key.
@@ -116,13 +92,25 @@ impl Target {
         })
     }
 
+    /// Who calls, for messages.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller {
+            key: self.key.as_deref().and_then(caller::beginning),
+            key_from: self.key_from,
+            actor: self.actor.clone(),
+        }
+    }
+
     /// What to do if the server cannot be reached.
     pub(crate) fn advice(&self) -> String {
         match self.server_from {
             From::Local => "The server that ran on this machine has stopped. Start it again: ripcord serve".to_owned(),
             From::Default => "Set RIPCORD_SERVER or --server to your server's address. To try Ripcord on this machine: ripcord serve".to_owned(),
             From::CommandLine | From::Variable(_) | From::Profile => {
-                format!("The address is from {}. Check the address, and that the server is running.", self.server_from)
+                format!(
+                    "The address is from {}. Applications keep serving their last flags meanwhile. Check the address, or use another node with --server.",
+                    self.server_from
+                )
             }
         }
     }

@@ -18,7 +18,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
 use super::input::ListArgs;
-use super::output::table;
+use super::table::table;
 
 /// Hold, roll back or kill automatically on alerts and gates
 ///
@@ -49,11 +49,11 @@ enum Command {
         name: TriggerName,
     },
     /// Enable it
-    Arm(Switch),
+    Arm(NamedTrigger),
     /// Stop it from acting on signals
-    Disarm(Switch),
+    Disarm(NamedTrigger),
     /// Only record what it would do
-    DryRun(Switch),
+    DryRun(NamedTrigger),
     /// Try a signal: would it fire, and what would it do? Nothing is changed
     Test {
         /// The trigger's name
@@ -64,7 +64,7 @@ enum Command {
         file: PathBuf,
     },
     /// Delete it; its history is kept
-    Delete(Switch),
+    Delete(NamedTrigger),
     /// List what triggers did and what they ask, newest first
     Firings {
         /// List at most this many
@@ -79,7 +79,7 @@ enum Command {
 
 /// Which trigger, and why.
 #[derive(Debug, Args)]
-struct Switch {
+struct NamedTrigger {
     /// The trigger's name
     #[arg(value_name = "TRIGGER")]
     name: TriggerName,
@@ -125,7 +125,7 @@ async fn show(call: &Context, name: &TriggerName) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn turn(call: &Context, switch: Switch, state: TriggerState) -> Result<Exit, Failure> {
+async fn turn(call: &Context, switch: NamedTrigger, state: TriggerState) -> Result<Exit, Failure> {
     let patch = TriggerPatch {
         state: Some(state),
         reason: switch.reason,
@@ -150,7 +150,7 @@ async fn test(call: &Context, name: &TriggerName, file: &std::path::Path) -> Res
     Ok(if matched { Exit::Done } else { Exit::Refused })
 }
 
-async fn delete(call: &Context, switch: &Switch) -> Result<Exit, Failure> {
+async fn delete(call: &Context, switch: &NamedTrigger) -> Result<Exit, Failure> {
     let delete = Call::delete(call.path(&["triggers", switch.name.as_str()])).query("reason", switch.reason.as_ref());
     let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
     call.output

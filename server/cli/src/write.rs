@@ -53,9 +53,9 @@ pub(crate) async fn send(call: &Context, write_call: Call, done: &str, write: &W
 fn describe(call: &Context, written: &WriteResponse, done: &str) -> String {
     let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
     let mut text = if written.changed {
-        format!("{done} in {}{revision}.", call.environment())
+        format!("{done} in {}{revision}.", call.place())
     } else {
-        format!("Nothing changed in {}: it is already in this state{revision}.", call.environment())
+        format!("Nothing changed in {}: it is already in this state{revision}.", call.place())
     };
     for warning in &written.warnings {
         text.push('\n');

@@ -103,7 +103,7 @@ impl Principal {
             return Ok(());
         }
         let may: Vec<Role> = Role::ALL.into_iter().filter(|role| actions.iter().any(|action| role.may(*action))).collect();
-        Err(forbidden(self.role, &may))
+        Err(self.forbidden(&may))
     }
 
     /// Checks that the role may do all of `actions`.
@@ -112,7 +112,7 @@ impl Principal {
             return Ok(());
         }
         let may: Vec<Role> = Role::ALL.into_iter().filter(|role| actions.iter().all(|action| role.may(*action))).collect();
-        Err(forbidden(self.role, &may))
+        Err(self.forbidden(&may))
     }
 
     /// Checks that the key is valid in `environment`.
@@ -127,10 +127,12 @@ impl Principal {
             }
         }
     }
-}
 
-fn forbidden(role: Role, may: &[Role]) -> Box<Problem> {
-    let names: Vec<&str> = may.iter().map(|role| role.as_str()).collect();
-    let detail = format!("The role {role} is not allowed to do this. Allowed roles: {}.", names.join(", "));
-    Box::new(Problem::new(Code::Forbidden, detail).with("roles", names))
+    /// The refusal names the key and its role, and the roles that may.
+    fn forbidden(&self, may: &[Role]) -> Box<Problem> {
+        let names: Vec<&str> = may.iter().map(|role| role.as_str()).collect();
+        let detail = format!("The role {} is not allowed to do this. Allowed roles: {}.", self.role, names.join(", "));
+        let problem = Problem::new(Code::Forbidden, detail).with("roles", names);
+        Box::new(problem.with("role", self.role.as_str()).with("key_name", self.name.as_str()))
+    }
 }

@@ -36,6 +36,17 @@ fn named(key: &RecordKey) -> String {
     format!("{} {}", key.kind(), key.as_str())
 }
 
+/// The kind of the record that is changed, if one is.
+fn kind(change: &Change) -> Option<&'static str> {
+    if let Change::PutRecord(record) = change {
+        return Some(record.key().kind());
+    }
+    if let Change::DeleteRecord(key) = change {
+        return Some(key.kind());
+    }
+    None
+}
+
 fn change(change: &Change) -> ChangeSummary {
     let (name, what) = match change {
         Change::PutFlag(entry) => ("put_flag", entry.key().to_string()),
@@ -66,5 +77,28 @@ fn change(change: &Change) -> ChangeSummary {
     ChangeSummary {
         change: name.to_owned(),
         subject: what,
+        key: key(change),
+        record: kind(change).map(str::to_owned),
+    }
+}
+
+/// The key or id alone, so that no program takes it out of the subject.
+fn key(change: &Change) -> Option<String> {
+    let of_record = |key: &RecordKey| Some(key.as_str().to_owned()).filter(|key| !key.is_empty());
+    match change {
+        Change::PutFlag(entry) => Some(entry.key().to_string()),
+        Change::DeleteFlag(key) => Some(key.to_string()),
+        Change::PutSegment(entry) => Some(entry.key().to_string()),
+        Change::DeleteSegment(key) => Some(key.to_string()),
+        Change::PutKill(entry) => Some(entry.key().to_string()),
+        Change::Restore(id) => Some(id.to_string()),
+        Change::PutRecord(record) => of_record(&record.key()),
+        Change::DeleteRecord(key) => of_record(key),
+        Change::Ping(id) => Some(id.to_string()),
+        Change::PutEnvironment(record) => Some(record.key.to_string()),
+        Change::DeleteEnvironment(key) => Some(key.to_string()),
+        Change::PutKey(record) => Some(record.id.clone()),
+        Change::RevokeKey(id) => Some(id.clone()),
+        Change::PutSettings(_) | Change::NewEpoch(_) => None,
     }
 }

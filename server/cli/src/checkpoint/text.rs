@@ -1,10 +1,12 @@
 //! Checkpoints for people.
 
+use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::checkpoint::{CheckpointState, CheckpointVerdict, Judgement};
 use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, StateDrift};
 
-use crate::output::{Paint, count, facts, indented, moment, table};
+use crate::output::{Paint, count, facts, indented, moment, short_moment};
+use crate::table::Table;
 
 /// The new checkpoint.
 pub(super) fn taken(view: &CheckpointView, environment: &EnvironmentKey) -> String {
@@ -19,22 +21,20 @@ pub(super) fn taken(view: &CheckpointView, environment: &EnvironmentKey) -> Stri
 }
 
 /// All of them, one per line.
-pub(super) fn list(checkpoints: &[CheckpointView]) -> String {
-    table(
-        ["checkpoint", "revision", "standing", "flags", "taken", "by", "note"],
-        checkpoints.iter().map(|view| {
-            let checkpoint = &view.checkpoint;
-            [
-                checkpoint.name.to_string(),
-                checkpoint.revision.to_string(),
-                standing(view),
-                checkpoint.flags.to_string(),
-                moment(checkpoint.at),
-                checkpoint.by.name.clone(),
-                checkpoint.note.clone().unwrap_or_default(),
-            ]
-        }),
-    )
+pub(super) fn list(checkpoints: &[CheckpointView], now: Timestamp) -> Table {
+    let rows = checkpoints.iter().map(|view| {
+        let checkpoint = &view.checkpoint;
+        [
+            checkpoint.name.to_string(),
+            checkpoint.revision.to_string(),
+            standing(view),
+            checkpoint.flags.to_string(),
+            short_moment(checkpoint.at, now),
+            checkpoint.by.name.clone(),
+            checkpoint.note.clone().unwrap_or_default(),
+        ]
+    });
+    Table::new(["checkpoint", "revision", "standing", "flags", "taken", "by", "note"], rows)
 }
 
 fn standing(view: &CheckpointView) -> String {
@@ -107,3 +107,6 @@ fn judged(judgement: &Judgement, paint: Paint) -> String {
     let separator = if evidence.is_empty() { "" } else { ": " };
     format!("{verdict} {} by {}{separator}{evidence}", moment(judgement.at), judgement.by.name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ fn confirmation(connected: u64, confirmed: u64) -> Confirmation {
         epoch: Epoch(1),
         revision: Some(Revision(42)),
         kill: None,
-        complete: connected == confirmed,
+        complete: connected == confirmed && connected > 0,
         applied: LevelCounts {
             connected,
             confirmed,
@@ -20,6 +20,8 @@ fn confirmation(connected: u64, confirmed: u64) -> Confirmation {
         sent: LevelCounts::default(),
         nodes: vec!["a".to_owned()],
         nodes_not_reached: Vec::new(),
+        lost: Vec::new(),
+        lost_total: 0,
     }
 }
 
@@ -56,13 +58,14 @@ fn the_missing_are_named_and_nodes_that_were_not_reached_too() {
     confirmation.sent.connected = 1;
     confirmation.sent.confirmed = 1;
     insta::assert_snapshot!(describe(&confirmation, PATIENCE, Paint::Plain), @r"
-    Confirmed by 2 of 5 applications after 2 s.
+    2 of 5 applications confirmed within 2 s.
     Sent to 1 of 1 reader that cannot confirm.
     Not counted are the applications of nodes that could not be reached: b.
       missing        last at                       node
       checkout-7f9c  revision 41  connected        a
       checkout-1b2d  revision 41  connection lost  a
       and 1 more application
+    These may still serve what they served before. Restart them, or look again with `ripcord doctor`.
     ");
 }
 

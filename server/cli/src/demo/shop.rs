@@ -12,41 +12,41 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A flag as the applications read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Feature {
+pub(super) struct DemoFlag {
     /// Its key.
     pub(super) key: &'static str,
     /// The variant that the view counts: the one that a kill takes away.
     pub(super) counted: &'static str,
-    kind: Kind,
+    kind: FlagType,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FlagType {
     Boolean,
     Text,
 }
 
 /// What the shop's code asks for.
-pub(super) const FEATURES: [Feature; 4] = [
-    Feature {
+pub(super) const DEMO_FLAGS: [DemoFlag; 4] = [
+    DemoFlag {
         key: "checkout-v2",
         counted: "on",
-        kind: Kind::Boolean,
+        kind: FlagType::Boolean,
     },
-    Feature {
+    DemoFlag {
         key: "one-click-pay",
         counted: "on",
-        kind: Kind::Boolean,
+        kind: FlagType::Boolean,
     },
-    Feature {
+    DemoFlag {
         key: "search-ranking",
         counted: "neural",
-        kind: Kind::Text,
+        kind: FlagType::Text,
     },
-    Feature {
+    DemoFlag {
         key: "free-shipping",
         counted: "on",
-        kind: Kind::Boolean,
+        kind: FlagType::Boolean,
     },
 ];
 
@@ -63,18 +63,18 @@ pub(super) struct Exposure {
 #[derive(Debug)]
 pub(super) struct Shop {
     applications: Vec<Client>,
-    users: Vec<User>,
+    users: Vec<DemoUser>,
 }
 
 #[derive(Debug)]
-struct User {
+struct DemoUser {
     id: String,
     country: &'static str,
     plan: &'static str,
     version: &'static str,
 }
 
-impl User {
+impl DemoUser {
     /// The same users each time: countries, plans and versions are spread by the user's number.
     fn new(number: u32) -> Self {
         const COUNTRIES: [&str; 8] = ["DE", "FR", "NL", "US", "GB", "JP", "BR", "IN"];
@@ -104,7 +104,7 @@ impl Shop {
         }
         Ok(Self {
             applications,
-            users: (0..users).map(User::new).collect(),
+            users: (0..users).map(DemoUser::new).collect(),
         })
     }
 
@@ -119,9 +119,9 @@ impl Shop {
     }
 
     /// What every user is served now, flag by flag. Each application answers its users out of one revision.
-    pub(super) fn exposure(&self) -> Vec<(Feature, Exposure)> {
+    pub(super) fn exposure(&self) -> Vec<(DemoFlag, Exposure)> {
         let views: Vec<View> = self.applications.iter().map(Client::view).collect();
-        let of = |feature: Feature| {
+        let of = |feature: DemoFlag| {
             let mut exposure = Exposure::default();
             for (user, view) in self.users.iter().zip(views.iter().cycle()) {
                 let (variant, reason) = feature.served(view, user);
@@ -130,7 +130,7 @@ impl Shop {
             }
             (feature, exposure)
         };
-        FEATURES.into_iter().map(of).collect()
+        DEMO_FLAGS.into_iter().map(of).collect()
     }
 
     /// Says goodbye for all applications.
@@ -141,18 +141,18 @@ impl Shop {
     }
 }
 
-impl Feature {
-    fn served(self, view: &View, user: &User) -> (String, Reason) {
+impl DemoFlag {
+    fn served(self, view: &View, user: &DemoUser) -> (String, Reason) {
         let context = Context::new(&user.id)
             .with("country", user.country)
             .with("plan", user.plan)
             .with("app.version", user.version);
         let (variant, reason) = match self.kind {
-            Kind::Boolean => {
+            FlagType::Boolean => {
                 let answer = view.bool_detail(self.key, &context, false);
                 (answer.variant, answer.reason)
             }
-            Kind::Text => {
+            FlagType::Text => {
                 let answer = view.string_detail(self.key, &context, "");
                 (answer.variant, answer.reason)
             }

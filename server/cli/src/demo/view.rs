@@ -1,4 +1,4 @@
-//! The view of the demo: redrawn in place on a terminal, else a line for each change.
+//! The view of the demo: a screen of its own on a terminal, which fits on 80 × 24; else a line for each change.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -7,32 +7,44 @@ use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rest::log::LogEntry;
+use ripcord_proto::text::counted;
 
-use super::shop::{Exposure, Feature, Shop};
+use super::shop::{DemoFlag, Exposure, Shop};
 use crate::answer::{Answer, ClientError};
 use crate::client::{Call, Client};
 use crate::confirm::milliseconds;
 use crate::context::path;
-use crate::log_entry::changes;
-use crate::output::{Output, Paint, count, moment};
+use crate::log_entry::{LogDetail, changes};
+use crate::output::{Output, Paint, count, moment, short_moment};
+use crate::{table, terminal};
 
 /// Characters of a bar.
-const BAR: usize = 30;
+const BAR: usize = 20;
+/// Columns of a terminal that does not say how many it has.
+const WIDTH: usize = 80;
+/// The newest changes that are shown.
+const EVENTS: usize = 3;
+/// Changes of an entry of the log that are named.
+const NAMED: usize = 2;
 
-/// The newest revision and who has confirmed it.
+/// Uses the terminal's other screen, so that what was on it is there again afterwards.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?1049l\x1b[?25h";
+
+/// The newest revisions, and who has confirmed the last one.
 pub(super) struct Newest {
-    entry: LogEntry,
+    entries: Vec<LogEntry>,
     confirmation: Confirmation,
 }
 
 /// Looks it up.
 pub(super) async fn newest(client: &Client, environment: &EnvironmentKey) -> Result<Option<Newest>, ClientError> {
-    let entries: Answer<Vec<LogEntry>> = client.list(&path(environment, &["revisions"]), 1).await?;
-    let Some(entry) = entries.value.into_iter().next() else { return Ok(None) };
+    let entries: Answer<Vec<LogEntry>> = client.list(&path(environment, &["revisions"]), EVENTS).await?;
+    let Some(entry) = entries.value.first() else { return Ok(None) };
     let revision = entry.revision.unwrap_or_default().to_string();
     let confirmation: Answer<Confirmation> = client.call(Call::get(path(environment, &["confirmations", &revision]))).await?;
     Ok(Some(Newest {
-        entry,
+        entries: entries.value,
         confirmation: confirmation.value,
     }))
 }
@@ -43,8 +55,7 @@ pub(super) struct View {
     head: String,
     hint: String,
     redraws: bool,
-    lines: usize,
-    before: Vec<(Feature, Exposure)>,
+    before: Vec<(DemoFlag, Exposure)>,
 }
 
 impl View {
@@ -58,27 +69,22 @@ impl View {
             head: format!("{}  {applications}, {users}, server {server}", paint.strong("Ripcord demo")),
             hint,
             redraws: std::io::stdout().is_terminal(),
-            lines: 0,
             before: Vec::new(),
         };
-        if !view.redraws {
-            view.output.text(&format!("{}\n\n{}", view.head, view.suggestions(Paint::Plain)));
+        if view.redraws {
+            view.output.text(ENTER);
+        } else {
+            view.output.text(&format!("{}\n\n{}", view.head, suggestions(Paint::Plain, &view.hint)));
         }
         view
     }
 
     /// Shows what is served now.
-    pub(super) fn show(&mut self, exposure: &[(Feature, Exposure)], newest: Option<Newest>) {
+    pub(super) fn show(&mut self, exposure: &[(DemoFlag, Exposure)], newest: Option<&Newest>) {
         if self.redraws {
-            let text = self.screen(exposure, newest);
-            // Up to where the last one began, and away with it.
-            let back = if self.lines == 0 {
-                String::new()
-            } else {
-                format!("\x1b[{}A\x1b[J", self.lines)
-            };
-            self.lines = text.lines().count();
-            self.output.text(&format!("{back}{text}"));
+            let text = self.screen(exposure, newest, terminal::width().unwrap_or(WIDTH), terminal::height());
+            // From the upper left corner; what is left of the screen before is cleared line by line, so that nothing flickers.
+            self.output.text(&format!("\x1b[H{}\x1b[K\x1b[J", text.replace('\n', "\x1b[K\n")));
         } else {
             for line in steps(&self.before, exposure) {
                 self.output.text(&format!("{}  {line}", moment(Timestamp::now())));
@@ -87,63 +93,102 @@ impl View {
         self.before = exposure.to_vec();
     }
 
-    fn screen(&self, exposure: &[(Feature, Exposure)], newest: Option<Newest>) -> String {
+    /// At most `height - 1` lines of at most `width` columns.
+    fn screen(&self, exposure: &[(DemoFlag, Exposure)], newest: Option<&Newest>, width: usize, height: usize) -> String {
         let paint = self.output.paint();
         let mut text = format!("{}\n\n", self.head);
-        for (feature, exposure) in exposure {
-            text.push_str(&line(*feature, exposure, paint));
+        for (flag, exposure) in exposure {
+            text.push_str(&line(*flag, exposure, paint));
             text.push('\n');
         }
+        if let Some(newest) = newest {
+            text.push_str(&events(newest));
+        }
         // Writing to a String cannot fail.
-        if let Some(Newest { entry, confirmation }) = newest {
-            let revision = entry.revision.unwrap_or_default();
-            let what = changes(&entry, 2);
-            let why = entry.reason.map_or_else(String::new, |reason| format!(": {reason}"));
-            let _ = writeln!(text, "\nrevision {revision}  {what}{why}");
-            let level = &confirmation.applied;
-            let slowest = level.max_ms.map_or_else(String::new, |ms| format!(" in {}", milliseconds(ms)));
-            let _ = writeln!(text, "confirmed by {} of {} applications{slowest}", level.confirmed, level.connected);
-        }
-        let _ = write!(text, "\n{}", self.suggestions(paint));
-        text
-    }
-
-    fn suggestions(&self, paint: Paint) -> String {
-        let commands = [
-            "ripcord kill checkout-v2 --reason \"5xx spike\"",
-            "ripcord kill list",
-            "ripcord kill --tag release-2.14 --reason \"bad deployment\"",
-            "ripcord flags explain checkout-v2 --user user-7 -a plan=beta",
-            "ripcord watch",
-        ];
-        let mut text = "Try, in a second terminal:".to_owned();
-        for command in commands {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\n  {}{}", paint.strong(command), self.hint);
-        }
-        text.push_str("\nCtrl-C ends the demo and leaves nothing behind.");
-        text
+        let _ = write!(text, "\n{}", suggestions(paint, &self.hint));
+        let lines = text.lines().take(height.saturating_sub(1));
+        lines.map(|line| cut(line, width, paint)).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// `checkout-v2      [############                  ]  40.1 %  off 599, on 401`
-fn line(feature: Feature, exposure: &Exposure, paint: Paint) -> String {
-    let (served, users) = counted(feature, exposure);
+impl Drop for View {
+    fn drop(&mut self) {
+        if self.redraws {
+            self.output.text(LEAVE);
+        }
+    }
+}
+
+/// A line without what does not fit.
+fn cut(line: &str, width: usize, paint: Paint) -> String {
+    let mut parts = table::wrapped(line, width).into_iter();
+    let mut first = parts.next().unwrap_or_default();
+    // A colour ends where the line is cut.
+    if parts.next().is_some() && paint == Paint::Colours {
+        first.push_str("\x1b[0m");
+    }
+    first
+}
+
+/// Who has confirmed the newest revision, and the last few.
+fn events(newest: &Newest) -> String {
+    let Newest { entries, confirmation } = newest;
+    let level = &confirmation.applied;
+    let revision = entries.first().and_then(|entry| entry.revision).unwrap_or_default();
+    let slowest = level.max_ms.map_or_else(String::new, |ms| format!(" in {}", milliseconds(ms)));
+    // The applications connect after the first revision, and start with it.
+    let confirmed = if level.connected == 0 {
+        "the applications have started with it".to_owned()
+    } else {
+        format!(
+            "confirmed by {} of {}{slowest}",
+            level.confirmed,
+            counted(level.connected, "application", "applications")
+        )
+    };
+    let mut text = format!("\nrevision {revision}: {confirmed}\n");
+    for entry in entries {
+        let why = entry.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let when = short_moment(entry.at, Timestamp::now());
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {when}  {}{why}", changes(entry, NAMED, LogDetail::People));
+    }
+    text
+}
+
+fn suggestions(paint: Paint, hint: &str) -> String {
+    let commands = [
+        "ripcord kill checkout-v2 --reason \"5xx spike\"",
+        "ripcord restore --flag checkout-v2 --reason \"fixed\"",
+        "ripcord kill --tag release-2.14 --reason \"bad deployment\"",
+        "ripcord kill list",
+        "ripcord flags explain checkout-v2 --user user-7 -a plan=beta",
+        "ripcord watch",
+    ];
+    let mut text = "Try, in a second terminal:".to_owned();
+    for command in commands {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {}", paint.strong(command));
+    }
+    if !hint.is_empty() {
+        let _ = write!(text, "\neach of them with\n {hint}");
+    }
+    text.push_str("\nCtrl-C ends the demo and leaves nothing behind.");
+    text
+}
+
+/// `checkout-v2     on      ████████············   40.1 %  401 of 1000`
+fn line(flag: DemoFlag, exposure: &Exposure, paint: Paint) -> String {
+    let (served, users) = served_of(flag, exposure);
     let full = (served as usize * BAR).div_ceil(users.max(1) as usize).min(BAR);
-    let bar = format!("[{}{}]", "#".repeat(full), " ".repeat(BAR - full));
-    let text = format!(
-        "{:15} {:7} {bar} {:>6} %  {}",
-        feature.key,
-        feature.counted,
-        percent(served, users),
-        variants(exposure)
-    );
+    let bar = format!("{}{}", paint.good(&"█".repeat(full)), paint.faint(&"·".repeat(BAR - full)));
+    let text = format!("{:15} {:7} {bar} {:>6} %  {served} of {users}", flag.key, flag.counted, percent(served, users));
     if exposure.killed { format!("{text}  {}", paint.bad("killed")) } else { text }
 }
 
 /// Users that are served the counted variant, of how many.
-fn counted(feature: Feature, exposure: &Exposure) -> (u32, u32) {
-    let served = exposure.variants.get(feature.counted).copied().unwrap_or_default();
+fn served_of(flag: DemoFlag, exposure: &Exposure) -> (u32, u32) {
+    let served = exposure.variants.get(flag.counted).copied().unwrap_or_default();
     (served, exposure.variants.values().sum())
 }
 
@@ -159,21 +204,18 @@ fn variants(exposure: &Exposure) -> String {
 }
 
 /// A line for each flag whose exposure has changed.
-fn steps(before: &[(Feature, Exposure)], now: &[(Feature, Exposure)]) -> Vec<String> {
+fn steps(before: &[(DemoFlag, Exposure)], now: &[(DemoFlag, Exposure)]) -> Vec<String> {
     let changed = now.iter().filter(|one| !before.contains(one));
-    let step = |(feature, exposure): &(Feature, Exposure)| {
-        let (served, users) = counted(*feature, exposure);
-        let was = before
-            .iter()
-            .find(|(other, _)| other == feature)
-            .map(|(_, exposure)| counted(*feature, exposure));
+    let step = |(flag, exposure): &(DemoFlag, Exposure)| {
+        let (served, users) = served_of(*flag, exposure);
+        let was = before.iter().find(|(other, _)| other == flag).map(|(_, exposure)| served_of(*flag, exposure));
         let was = was.map_or_else(String::new, |(served, users)| format!("{} % -> ", percent(served, users)));
         let killed = if exposure.killed { "  killed" } else { "" };
         format!(
             "{}  {was}{} % {}{killed}  ({})",
-            feature.key,
+            flag.key,
             percent(served, users),
-            feature.counted,
+            flag.counted,
             variants(exposure)
         )
     };

@@ -178,8 +178,8 @@ async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
         }
         Err(error) => {
             let check = match &error {
-                ClientError::Problem { problem, .. } if problem.code == Code::EnvironmentNotFound => "environment",
-                ClientError::Problem { .. } => "key",
+                ClientError::Problem(refusal) if refusal.problem.code == Code::EnvironmentNotFound => "environment",
+                ClientError::Problem(_) => "key",
                 ClientError::Unreachable { .. }
                 | ClientError::Silent { .. }
                 | ClientError::Foreign { .. }

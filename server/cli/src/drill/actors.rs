@@ -50,7 +50,7 @@ pub(super) struct Actors {
 fn told<T>(answer: Result<Answer<T>, ClientError>) -> Result<Told<T>, Failure> {
     match answer {
         Ok(answer) => Ok(Ok(answer.value)),
-        Err(ClientError::Problem { problem, .. }) => Ok(Err(problem)),
+        Err(ClientError::Problem(refusal)) => Ok(Err(Box::new(refusal.problem))),
         Err(error) => Err(error.into()),
     }
 }
@@ -187,6 +187,7 @@ impl Actors {
         let request = KillRequest {
             scope,
             reason: Some("the store is down, and the release is bad".to_owned()),
+            ignored: Vec::new(),
         };
         let call = Call::post(path(&self.environment, &["kills"])).json(&request)?;
         let answer: Answer<KillResponse> = self.on_call.call(call.urgent(URGENT)).await?;

@@ -24,11 +24,11 @@ pub(super) struct Edit {
 #[derive(Debug)]
 pub(super) struct Editors {
     tasks: TaskSet,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<EditLog>>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct EditLog {
     edits: Vec<Edit>,
     failure: Option<Failure>,
 }
@@ -70,7 +70,7 @@ impl Editors {
     }
 }
 
-async fn edit(actors: &Actors, flags: &[FlagKey], writer: u64, seen: &Mutex<Seen>, stop: &CancellationToken) -> Result<(), Failure> {
+async fn edit(actors: &Actors, flags: &[FlagKey], writer: u64, seen: &Mutex<EditLog>, stop: &CancellationToken) -> Result<(), Failure> {
     for (number, flag) in flags.iter().cycle().enumerate() {
         if stop.is_cancelled() {
             break;

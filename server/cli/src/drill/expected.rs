@@ -4,7 +4,7 @@ use ripcord_proto::{FlagKey, Snapshot};
 use ripcord_sdk::Client;
 use serde_json::Value;
 
-use super::users::{Feature, User};
+use super::users::{DrillUser, ReadableFlag};
 
 /// Largest number of flags that the traffic evaluates. The final check evaluates all flags.
 const WATCHED: usize = 100;
@@ -12,8 +12,8 @@ const WATCHED: usize = 100;
 /// The values of both states, for each user and flag.
 #[derive(Debug)]
 pub(super) struct Expected {
-    users: Vec<User>,
-    features: Vec<Feature>,
+    users: Vec<DrillUser>,
+    features: Vec<ReadableFlag>,
     answers: Vec<Vec<Pair>>,
     watched: Vec<usize>,
 }
@@ -62,11 +62,11 @@ impl Pair {
 impl Expected {
     /// Evaluates both states with the SDK's engine.
     pub(super) fn new(good: &Snapshot, bad: &Snapshot) -> Self {
-        let (users, features) = (User::all(), Feature::all(good));
+        let (users, features) = (DrillUser::all(), ReadableFlag::all(good));
         let (good, bad) = (Client::offline(good.clone()).view(), Client::offline(bad.clone()).view());
-        let pairs = |user: &User| {
+        let pairs = |user: &DrillUser| {
             let context = user.context();
-            let pair = |feature: &Feature| Pair {
+            let pair = |feature: &ReadableFlag| Pair {
                 good: feature.ask(&good, &context).value(),
                 bad: feature.ask(&bad, &context).value(),
             };
@@ -94,7 +94,7 @@ impl Expected {
     }
 
     /// Each user, with the watched flags and their expected values.
-    pub(super) fn watch(&self) -> impl Iterator<Item = (&User, impl Iterator<Item = (&Feature, &Pair)>)> {
+    pub(super) fn watch(&self) -> impl Iterator<Item = (&DrillUser, impl Iterator<Item = (&ReadableFlag, &Pair)>)> {
         self.users.iter().zip(&self.answers).map(|(user, pairs)| {
             let watched = self.watched.iter();
             (user, watched.filter_map(|index| Some((self.features.get(*index)?, pairs.get(*index)?))))
@@ -102,7 +102,7 @@ impl Expected {
     }
 
     /// Each user, with all flags and their expected values.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&User, impl Iterator<Item = (&Feature, &Pair)>)> {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&DrillUser, impl Iterator<Item = (&ReadableFlag, &Pair)>)> {
         self.users
             .iter()
             .zip(&self.answers)

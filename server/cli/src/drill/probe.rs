@@ -21,12 +21,12 @@ const QUESTION: usize = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct Probe {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ProbeState>,
     tasks: TaskSet,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ProbeState {
     fails: AtomicBool,
     asked: AtomicU64,
 }
@@ -45,7 +45,7 @@ impl Probe {
         let refused = |error: std::io::Error| Failure::Local(format!("Cannot open a port for the drill's check: {error}."));
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProbeState {
             fails: AtomicBool::new(health == Health::Gone),
             asked: AtomicU64::new(0),
         });
@@ -76,7 +76,7 @@ impl Drop for Probe {
     }
 }
 
-async fn answer_all(listener: TcpListener, shared: Arc<Shared>, tasks: TaskSet) {
+async fn answer_all(listener: TcpListener, shared: Arc<ProbeState>, tasks: TaskSet) {
     let stop = tasks.stop_token();
     loop {
         let asked = tokio::select! {
@@ -93,7 +93,7 @@ async fn answer_all(listener: TcpListener, shared: Arc<Shared>, tasks: TaskSet) 
     }
 }
 
-async fn answer(mut caller: TcpStream, shared: &Shared) -> std::io::Result<()> {
+async fn answer(mut caller: TcpStream, shared: &ProbeState) -> std::io::Result<()> {
     let mut question = Vec::new();
     while !question.windows(4).any(|end| end == b"\r\n\r\n") && question.len() < QUESTION {
         if caller.read_buf(&mut question).await? == 0 {

@@ -10,7 +10,8 @@ use ripcord_proto::drill::{Drill, DrillStore, DrillVerdict};
 use ripcord_proto::rest::drills::DrillRequest;
 
 use crate::confirm::milliseconds;
-use crate::output::{Paint, count, indented, moment, table};
+use crate::output::{Paint, count, moment};
+use crate::table::indented_table;
 
 /// Names of the reported figures and their descriptions.
 const TOLD: [(&str, &str); 8] = [
@@ -76,15 +77,15 @@ impl Report<'_> {
         }
         let figures = self.compare(earlier, paint);
         if !figures.is_empty() {
-            let _ = writeln!(text, "\n{}", indented(&figures));
+            let _ = writeln!(text, "\n{}", figures);
         }
         let failed = self.verdicts.iter().filter(|verdict| !verdict.passed).count();
         let name = format!("{} on {}, on {}", self.scenario, self.store, self.fork);
+        let verdicts = count(self.verdicts.len(), "check", "checks");
         let _ = if failed == 0 {
-            let verdicts = count(self.verdicts.len(), "check", "checks");
             write!(text, "\n{} {name}: {verdicts}, all passed.", paint.good("Passed."))
         } else {
-            write!(text, "\n{} {name}: {failed} of {} checks failed.", paint.bad("Failed."), self.verdicts.len())
+            write!(text, "\n{} {name}: {failed} of {verdicts} failed.", paint.bad("Failed."))
         };
         text
     }
@@ -102,7 +103,7 @@ impl Report<'_> {
             return String::new();
         }
         let than = earlier.map_or_else(|| "no earlier run".to_owned(), |drill| format!("than {}", moment(drill.at)));
-        table(["from … to", "", &than], rows)
+        indented_table(["from … to", "", &than], rows)
     }
 }
 

@@ -191,7 +191,8 @@ impl<'a> Runner<'a> {
                 }
                 DrillFault::LostConnections { at, .. } if *at == now => {
                     let lost = self.applications.lose_connections();
-                    self.progress.done(&count(lost, "application lost its connection", "applications lost their connections"));
+                    self.progress
+                        .done(&count(lost, "application lost its connection", "applications lost their connections"));
                 }
                 DrillFault::StoreAway { how } if now == FaultTime::BeforeRollback => self.store_goes(*how).await?,
                 DrillFault::FailingCheck { when } if *when != CheckPhase::Before && now == FaultTime::BeforeRollback => {

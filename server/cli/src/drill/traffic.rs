@@ -43,7 +43,7 @@ pub(super) struct Views {
 
 /// State shared by all threads.
 #[derive(Debug)]
-struct Shared {
+struct TrafficState {
     expected: Arc<Expected>,
     applications: Vec<Client>,
     sights: Vec<Mutex<Sight>>,
@@ -56,13 +56,13 @@ struct Shared {
 /// Running traffic. Dropping it stops its threads.
 #[derive(Debug)]
 pub(super) struct Traffic {
-    shared: Arc<Shared>,
+    shared: Arc<TrafficState>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Traffic {
     pub(super) fn start(expected: Arc<Expected>, applications: Vec<Client>) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TrafficState {
             expected,
             sights: applications.iter().map(|_| Mutex::default()).collect(),
             applications,
@@ -137,7 +137,7 @@ struct Look {
     odd: Option<String>,
 }
 
-impl Shared {
+impl TrafficState {
     /// The rounds of one thread over its share of the applications.
     fn drive(&self, thread: usize, threads: usize) {
         while !self.ends.load(Ordering::Relaxed) {

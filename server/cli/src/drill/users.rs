@@ -11,7 +11,7 @@ const USERS: u32 = 8;
 
 /// A simulated user.
 #[derive(Debug, Clone)]
-pub(super) struct User {
+pub(super) struct DrillUser {
     id: String,
     email: String,
     country: &'static str,
@@ -19,7 +19,7 @@ pub(super) struct User {
     version: &'static str,
 }
 
-impl User {
+impl DrillUser {
     /// The same users in every run.
     pub(super) fn all() -> Vec<Self> {
         const COUNTRIES: [&str; 4] = ["DE", "FR", "US", "JP"];
@@ -48,12 +48,12 @@ impl User {
 
 /// A flag and the type that an application reads.
 #[derive(Debug, Clone)]
-pub(super) struct Feature {
+pub(super) struct ReadableFlag {
     pub(super) key: FlagKey,
     kind: ValueType,
 }
 
-impl Feature {
+impl ReadableFlag {
     /// The readable flags of a snapshot.
     pub(super) fn all(snapshot: &Snapshot) -> Vec<Self> {
         let readable = snapshot.flags.iter().filter_map(|entry| Some((entry.key(), entry.value().ok()?)));
@@ -66,20 +66,20 @@ impl Feature {
     }
 
     /// The value for a user; without data, the application's own default.
-    pub(super) fn ask(&self, view: &View, context: &Context<'_>) -> Seen {
+    pub(super) fn ask(&self, view: &View, context: &Context<'_>) -> ServedValue {
         let key = self.key.as_str();
         match self.kind {
-            ValueType::Boolean => Seen::Boolean(view.bool_detail(key, context, false)),
-            ValueType::String => Seen::Text(view.string_detail(key, context, "")),
-            ValueType::Number => Seen::Number(view.number_detail(key, context, 0.0)),
-            ValueType::Object => Seen::Object(view.object_detail(key, context, Map::new())),
+            ValueType::Boolean => ServedValue::Boolean(view.bool_detail(key, context, false)),
+            ValueType::String => ServedValue::Text(view.string_detail(key, context, "")),
+            ValueType::Number => ServedValue::Number(view.number_detail(key, context, 0.0)),
+            ValueType::Object => ServedValue::Object(view.object_detail(key, context, Map::new())),
         }
     }
 }
 
 /// An evaluated value, with the handle that reports its outcome.
 #[derive(Debug, Clone)]
-pub(super) enum Seen {
+pub(super) enum ServedValue {
     /// A boolean.
     Boolean(Detail<bool>),
     /// Text.
@@ -90,7 +90,7 @@ pub(super) enum Seen {
     Object(Detail<Map<String, Value>>),
 }
 
-impl Seen {
+impl ServedValue {
     pub(super) fn value(&self) -> Value {
         match self {
             Self::Boolean(answer) => Value::Bool(answer.value),

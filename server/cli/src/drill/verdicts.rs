@@ -218,7 +218,8 @@ fn figures(observations: &Observations) -> BTreeMap<String, f64> {
     let count = |count: u64| Some(count as f64);
     let time = |time: Option<Duration>| time.map(milliseconds);
     let phases = observations.rollback.as_ref().map(|rollback| &rollback.phases);
-    let served = observations.rollback.as_ref().map(|rollback| rollback.bad_exposure.real);
+    let bad = observations.rollback.as_ref().and_then(|rollback| rollback.bad_exposure.as_ref());
+    let served = bad.map(|bad| bad.real);
     let outage = observations.outage.as_ref();
     let figures = [
         ("plan_ms", observations.rollback.as_ref().map(|_| milliseconds(observations.plan_took))),

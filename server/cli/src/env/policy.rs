@@ -29,13 +29,13 @@ enum Action {
     /// Show the policy
     Show,
     /// Change parts of the policy; the rest stays as it is
-    Set(Set),
+    Set(PolicyEdit),
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 #[command(override_usage = "ripcord env policy set [OPTIONS]")]
-struct Set {
+struct PolicyEdit {
     /// Require a complete release before exposure is raised
     #[arg(long, conflicts_with = "open")]
     protected: bool,
@@ -94,7 +94,7 @@ pub(super) async fn run(call: &Context, command: PolicyCommand) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-impl Set {
+impl PolicyEdit {
     /// The policy with the parts changed that the command line names.
     fn over(&self, present: Policy) -> Result<Policy, Failure> {
         let protection = match (self.protected, self.open) {

@@ -1,6 +1,7 @@
 use ripcord_proto::ValidationError;
 
 use super::*;
+use crate::caller::{Caller, From};
 
 fn problem(code: Code) -> Problem {
     Problem::new(code, "What happened.")
@@ -8,10 +9,12 @@ fn problem(code: Code) -> Problem {
 
 fn failed(problem: Problem) -> Failure {
     let text = serde_json::to_string(&problem).unwrap();
-    Failure::Client(ClientError::Problem {
-        problem: Box::new(problem),
-        text,
-    })
+    let caller = Caller {
+        key: Some("rc_viewer_4fK2…".to_owned()),
+        key_from: From::Variable("RIPCORD_KEY"),
+        actor: Some("ada".to_owned()),
+    };
+    Failure::Client(ClientError::Problem(Box::new(RefusedCall { problem, text, caller })))
 }
 
 #[test]
@@ -33,6 +36,7 @@ fn guards_and_gates_have_an_exit_code_of_their_own() {
             Code::WrongState,
             Code::Protected,
             Code::CannotExpress,
+            Code::EmptyScope,
         ];
         let expected = if guards.contains(code) { 3 } else { 1 };
         assert_eq!(failed(problem(*code)).exit().code(), expected, "{}", code.as_str());
@@ -104,8 +108,36 @@ fn a_file_that_is_not_valid_is_told_fault_by_fault_with_its_name() {
 #[test]
 fn with_json_a_problem_is_the_document_as_it_came() {
     let failure = failed(problem(Code::FlagKilled));
-    let Failure::Client(ClientError::Problem { text, .. }) = &failure else {
+    let Failure::Client(ClientError::Problem(refusal)) = &failure else {
         unreachable!()
     };
-    assert_eq!(failure.json(), *text);
+    assert_eq!(failure.json(), refusal.text);
+}
+
+#[test]
+fn a_key_that_may_not_is_named_with_where_it_is_from() {
+    let refused = problem(Code::Forbidden)
+        .with("key_name", "dashboards")
+        .with("role", "viewer")
+        .with("roles", vec!["oncall", "admin"]);
+    insta::assert_snapshot!(failed(refused).describe(Paint::Plain), @r#"
+    error: your key "dashboards" (role viewer, from RIPCORD_KEY) may not do this (FORBIDDEN)
+      Roles that may: oncall, admin.
+    "#);
+    let rejected = failed(problem(Code::Unauthenticated).with("key", "unknown")).describe(Paint::Plain);
+    assert!(
+        rejected.starts_with("error: the server rejected the key from RIPCORD_KEY (rc_viewer_4fK2…) (UNAUTHENTICATED)\n"),
+        "{rejected}"
+    );
+    let missing = failed(problem(Code::Unauthenticated).with("key", "missing")).describe(Paint::Plain);
+    assert!(missing.starts_with("error: no key was given (UNAUTHENTICATED)\n"), "{missing}");
+}
+
+#[test]
+fn ones_own_proposal_is_for_somebody_else() {
+    let own = failed(problem(Code::Forbidden).with("proposed_by", "ada (via editor key)")).describe(Paint::Plain);
+    assert!(
+        own.starts_with("error: you (ada) proposed this; a different person has to approve it (FORBIDDEN)\n"),
+        "{own}"
+    );
 }

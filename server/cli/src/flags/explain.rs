@@ -12,7 +12,8 @@ use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::output::{Paint, indented, table};
+use crate::output::Paint;
+use crate::table::indented_table;
 
 /// Evaluate a flag for a user and explain the result, rule by rule
 #[derive(Debug, Args)]
@@ -91,8 +92,8 @@ fn describe(explanation: &Explanation, paint: Paint) -> String {
         explanation.reason,
         explanation.revision
     );
-    let steps = table(["step", "", "seen"], explanation.steps.iter().map(step));
-    format!("{head}\n\n{}", indented(&steps))
+    let steps = indented_table(["step", "", "seen"], explanation.steps.iter().map(step));
+    format!("{head}\n\n{}", steps)
 }
 
 /// A step of the engine's explanation: its name, how it ended, what it saw.

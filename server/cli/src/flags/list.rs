@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Weight;
+use ripcord_proto::text::listed;
 use ripcord_proto::{Flag, FlagKey, VariantName};
 
 use crate::answer::Answer;
@@ -12,7 +13,8 @@ use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input::ListArgs;
-use crate::output::{Paint, facts, indented, table};
+use crate::output::{Paint, count, facts, indented};
+use crate::table::{Table, indented_table};
 
 /// Lists all flags.
 pub(super) async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
@@ -22,42 +24,45 @@ pub(super) async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Fa
             let set = call.command("flags set checkout-v2 --boolean --reason \"first flag\"");
             return format!("{} has no flags. Create one with\n  {set}", call.environment());
         }
-        list_table(flags)
+        list_table(flags, call.output.paint()).to_string()
     });
     Ok(Exit::Done)
 }
 
-fn list_table(flags: &[FlagView]) -> String {
-    table(
-        ["flag", "state", "type", "default", "safe", "rules", "revision", "tags"],
-        flags.iter().map(|view| {
-            let Ok(flag) = serde_json::from_str::<Flag>(view.flag.get()) else {
-                let unknown = || "?".to_owned();
-                let revision = view.revision.to_string();
-                return [
-                    view.key.to_string(),
-                    state(view, true),
-                    unknown(),
-                    unknown(),
-                    unknown(),
-                    unknown(),
-                    revision,
-                    String::new(),
-                ];
-            };
-            let tags: Vec<_> = flag.tags.iter().map(ToString::to_string).collect();
-            [
-                view.key.to_string(),
-                state(view, flag.enabled),
-                flag.variants.value_type().to_string(),
-                variant(flag.default.as_ref()),
-                variant(flag.safe.as_ref()),
-                flag.rules.len().to_string(),
-                view.revision.to_string(),
-                tags.join(", "),
-            ]
-        }),
-    )
+fn list_table(flags: &[FlagView], paint: Paint) -> Table {
+    let rows = flags.iter().map(|view| {
+        let (revision, killed) = (view.revision.to_string(), !view.kills.is_empty());
+        let Ok(flag) = serde_json::from_str::<Flag>(view.flag.get()) else {
+            let unknown = || "?".to_owned();
+            return [view.key.to_string(), state(view, true), unknown(), unknown(), revision, String::new()];
+        };
+        let state = state(view, flag.enabled);
+        [
+            view.key.to_string(),
+            if killed { paint.bad(&state) } else { state },
+            served(view, &flag),
+            variant(flag.safe.as_ref()),
+            revision,
+            listed(&flag.tags, usize::MAX),
+        ]
+    });
+    Table::new(["flag", "state", "serves", "safe", "revision", "tags"], rows)
+}
+
+/// What users get of whom no condition is true, and how many rules are for others.
+fn served(view: &FlagView, flag: &Flag) -> String {
+    if !view.kills.is_empty() {
+        return variant(flag.safe.as_ref());
+    }
+    if !flag.enabled {
+        return variant(None);
+    }
+    let conditional = flag.rules.iter().take_while(|rule| rule.when.is_some()).count();
+    let rest = flag.rules.get(conditional).map_or_else(|| variant(flag.default.as_ref()), serves);
+    match conditional {
+        0 => rest,
+        rules => format!("{rest}; {} for others", count(rules, "rule", "rules")),
+    }
 }
 
 fn state(view: &FlagView, enabled: bool) -> String {
@@ -98,7 +103,7 @@ fn describe(view: &FlagView, flag: &Flag, paint: Paint) -> String {
             let name = rule.id.as_ref().map_or_else(|| format!("rules[{index}]"), ToString::to_string);
             [name, serves(rule), when(rule)]
         });
-        let _ = write!(text, "\n\n{}", indented(&table(["rule", "serves", "when"], rules)));
+        let _ = write!(text, "\n\n{}", indented_table(["rule", "serves", "when"], rules));
     }
     text
 }

@@ -4,19 +4,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reqwest::StatusCode;
+use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::flags::FlagView;
-use ripcord_proto::{Flag, FlagKey, FlagsFile, Position, Tag};
+use ripcord_proto::{Flag, FlagKey, FlagsFile, Position, RuleId, Tag};
 use serde_json::{Map, Value, json};
 
+use super::percentage::{self, Percentage};
 use crate::answer::{Answer, ClientError};
+use crate::changes;
 use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::output::Format;
 use crate::write::{self, WriteArgs};
-
-/// The id of the rule that `--percent` puts.
-const ROLLOUT: &str = "percent";
 
 /// Create a flag, or change parts of it
 ///
@@ -28,7 +29,7 @@ Examples:
   ripcord flags set checkout-v2 --percent 25 --reason \"a quarter of the users\"
   ripcord flags set checkout-v2 --default on --reason \"for all\"
   ripcord flags set checkout-v2 -f checkout-v2.yaml --reason \"as reviewed\"")]
-pub(crate) struct Set {
+pub(crate) struct FlagEdit {
     /// Its key
     flag: FlagKey,
     /// The whole flag, as YAML or JSON; `-` reads the standard input
@@ -37,9 +38,13 @@ pub(crate) struct Set {
     /// Create it, if it does not exist, with the variants on and off; it serves off
     #[arg(long)]
     boolean: bool,
-    /// Serve true to this percentage of users (0 to 100, to a thousandth), after the other rules
+    /// Serve true to this percentage of users (0 to 100, to a thousandth): in the flag's one split for everyone, or in a new rule after
+    /// the others
     #[arg(long, value_name = "NUMBER")]
-    percent: Option<Percent>,
+    percent: Option<Percentage>,
+    /// The rule whose split --percent changes, by its id
+    #[arg(long, value_name = "RULE", requires = "percent")]
+    rule: Option<RuleId>,
     /// The variant to serve if no rule matches; null = the caller's own default
     #[arg(long, value_name = "VARIANT")]
     default: Option<String>,
@@ -59,47 +64,18 @@ pub(crate) struct Set {
     write: WriteArgs,
 }
 
-/// Thousandths of a percent, 0 to 100,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Percent(u32);
-
-impl std::str::FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("{text:?} is not a percentage; write a number from 0 to 100, to a thousandth at most");
-        let number = text.strip_suffix('%').unwrap_or(text);
-        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-        if part.is_empty() || part.len() > 3 || !(whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit())) {
-            return Err(refuse());
-        }
-        let whole: u32 = whole.parse().map_err(|_| refuse())?;
-        let part: u32 = format!("{part:0<3}").parse().map_err(|_| refuse())?;
-        let thousandths = whole.checked_mul(1_000).and_then(|whole| whole.checked_add(part));
-        thousandths.filter(|thousandths| *thousandths <= 100_000).map(Self).ok_or_else(refuse)
-    }
-}
-
-impl Percent {
-    const WHOLE: Self = Self(100_000);
-
-    fn written(self) -> String {
-        let text = format!("{}.{:03}", self.0 / 1_000, self.0 % 1_000);
-        format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
-    }
-
-    const fn rest(self) -> Self {
-        Self(Self::WHOLE.0 - self.0)
-    }
-}
-
-pub(super) async fn run(call: &Context, set: Set) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, set: FlagEdit) -> Result<Exit, Failure> {
     let path = call.path(&["flags", set.flag.as_str()]);
     let put = if let Some(file) = &set.file {
-        Call::put(path).json(&read(&set.flag, file)?)?
+        let flag = read(&set.flag, file)?;
+        preview(call, &set, flag.clone()).await;
+        Call::put(path).json(&flag)?
     } else {
         let existing = existing(call, &set.flag).await?;
         let flag = edited(&set, existing.as_ref().map(|view| view.flag.get()))?;
+        if let Ok(flag) = Flag::from_value(&flag) {
+            preview(call, &set, flag).await;
+        }
         let put = Call::put(path).json(&flag)?;
         match existing {
             Some(view) => put.if_match(Position {
@@ -111,6 +87,27 @@ pub(super) async fn run(call: &Context, set: Set) -> Result<Exit, Failure> {
     };
     let put = put.query("reason", set.write.reason.as_ref());
     write::send(call, put, &format!("Set flag {}", set.flag), &set.write).await
+}
+
+/// Shows what changes, before and after, and for how many users. A server that cannot say it refuses the write itself.
+async fn preview(call: &Context, set: &FlagEdit, flag: Flag) {
+    if call.output.format() != Format::Text {
+        return;
+    }
+    let (key, flag) = (set.flag.clone(), Box::new(flag));
+    let request = CommitRequest {
+        reason: set.write.reason.clone(),
+        changes: vec![ChangeRequest::PutFlag { key, flag }],
+        plan: None,
+        allow_killed_edit: set.write.allow_killed_edit,
+    };
+    if let Ok(mut plan) = changes::plan(call, call.environment(), &request, set.write.release.as_ref()).await {
+        // The answer to the write has them too.
+        plan.value.warnings.clear();
+        if changes::total(&plan.value) > 0 {
+            call.output.text(&changes::describe(&plan.value, call.output.paint()));
+        }
+    }
 }
 
 /// A flag of its own in a file: read as the one flag of a flags file, so that YAML and percentages work here too.
@@ -131,8 +128,8 @@ async fn existing(call: &Context, key: &FlagKey) -> Result<Option<FlagView>, Cli
     let answer: Result<Answer<FlagView>, _> = call.client.call(Call::get(call.path(&["flags", key.as_str()]))).await;
     match answer {
         Ok(answer) => Ok(Some(answer.value)),
-        Err(ClientError::Problem { problem, .. }) if problem.code == ripcord_proto::problem::Code::FlagNotFound => {
-            debug_assert_eq!(problem.status, StatusCode::NOT_FOUND.as_u16());
+        Err(ClientError::Problem(refusal)) if refusal.problem.code == ripcord_proto::problem::Code::FlagNotFound => {
+            debug_assert_eq!(refusal.problem.status, StatusCode::NOT_FOUND.as_u16());
             Ok(None)
         }
         Err(error) => Err(error),
@@ -140,7 +137,7 @@ async fn existing(call: &Context, key: &FlagKey) -> Result<Option<FlagView>, Cli
 }
 
 /// The flag with the parts changed that the command line names.
-fn edited(set: &Set, existing: Option<&str>) -> Result<Value, Failure> {
+fn edited(set: &FlagEdit, existing: Option<&str>) -> Result<Value, Failure> {
     let mut flag = match existing {
         Some(json) => serde_json::from_str::<Map<String, Value>>(json).map_err(|error| Failure::Local(format!("The flag cannot be read: {error}.")))?,
         None if set.boolean => new_boolean(),
@@ -163,7 +160,7 @@ fn edited(set: &Set, existing: Option<&str>) -> Result<Value, Failure> {
     }
     add_tags(&mut flag, &set.tags);
     if let Some(percent) = set.percent {
-        put_rollout(&mut flag, percent)?;
+        percentage::put(&set.flag, &mut flag, percent, set.rule.as_ref())?;
     }
     Ok(Value::Object(flag))
 }
@@ -190,33 +187,6 @@ fn add_tags(flag: &mut Map<String, Value>, tags: &[Tag]) {
             .collect();
         present.extend(added);
     }
-}
-
-/// Puts the rule that `--percent` means in its place, or behind the other rules. The order of its variants never changes, so
-/// that no user loses the feature when the percentage is raised.
-fn put_rollout(flag: &mut Map<String, Value>, percent: Percent) -> Result<(), Failure> {
-    let variant = |wanted: bool| {
-        let variants = flag.get("variants").and_then(Value::as_object)?;
-        variants.iter().find(|(_, value)| value.as_bool() == Some(wanted)).map(|(name, _)| name.clone())
-    };
-    let (Some(on), Some(off)) = (variant(true), variant(false)) else {
-        return Err(Failure::Usage(
-            "--percent works only for flags with the values true and false. Define a split of other variants in a file: ripcord flags set FLAG -f FILE."
-                .to_owned(),
-        ));
-    };
-    let rule = json!({
-        "id": ROLLOUT,
-        "serve": {"split": [{"variant": on, "weight": percent.written()}, {"variant": off, "weight": percent.rest().written()}]},
-    });
-    let rules = flag.entry("rules").or_insert_with(|| json!([]));
-    if let Value::Array(rules) = rules {
-        match rules.iter_mut().find(|rule| rule.get("id").and_then(Value::as_str) == Some(ROLLOUT)) {
-            Some(present) => *present = rule,
-            None => rules.push(rule),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use crate::answer::Answer;
 use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{Paint, count, moment, table};
+use crate::output::{Paint, count, moment};
+use crate::table::table;
 
 /// Seconds that a node should have counted before an unused flag counts as evidence.
 const A_DAY: i64 = 24 * 60 * 60;

@@ -36,13 +36,13 @@ fn tag(name: &str) -> KillScope {
 }
 
 fn described(answer: &KillResponse) -> String {
-    describe(answer, false, "production", Paint::Plain)
+    describe(answer, None, "production on http://127.0.0.1:8016", Paint::Plain)
 }
 
 #[test]
 fn a_kill_says_what_it_killed_and_what_is_served_now() {
     insta::assert_snapshot!(described(&answer(flag("checkout-v2"), &[("checkout-v2", Some("off"))])), @r"
-    Killed flag checkout-v2 in production, revision 42: 5xx spike
+    Killed checkout-v2 in production on http://127.0.0.1:8016, revision 42. Reason: 5xx spike
       flag         serves
       checkout-v2  off
     ");
@@ -52,26 +52,63 @@ fn a_kill_says_what_it_killed_and_what_is_served_now() {
 fn a_flag_without_a_safe_variant_serves_the_callers_default() {
     let killed = answer(tag("payments"), &[("payments-api", None), ("refunds", Some("classic"))]);
     insta::assert_snapshot!(described(&killed), @r"
-    Killed tag payments in production, revision 42: 5xx spike
+    Killed 2 flags in production on http://127.0.0.1:8016 (tag payments), revision 42. Reason: 5xx spike
       flag          serves
       payments-api  the caller's default
       refunds       classic
     ");
 }
 
-#[test]
-fn a_kill_that_exists_says_so() {
-    let killed = answer(flag("checkout-v2"), &[("checkout-v2", Some("off"))]);
-    let text = describe(&killed, true, "production", Paint::Plain);
-    assert!(text.starts_with("Already killed: flag checkout-v2 in production"), "{text}");
+fn view(id: &str, scope: KillScope, reason: Option<&str>) -> KillView {
+    let value = serde_json::json!({
+        "id": id, "scope": scope, "reason": reason, "actor": {"name": "ada (via oncall key)", "role": "oncall"}, "at": "2026-11-29T14:39:46Z",
+        "epoch": 1, "revision": 41, "serves": [], "serves_total": 3
+    });
+    serde_json::from_value(value).unwrap()
 }
 
 #[test]
-fn a_kill_that_covers_nothing_warns_loudly() {
-    insta::assert_snapshot!(described(&answer(tag("paymnets"), &[])), @r"
-    Killed tag paymnets in production, revision 42: 5xx spike
-    WARNING: no flag has the tag paymnets, so nothing changes now. A flag that gets this tag later will be killed.
-    Did you mean another tag? `ripcord flags list` shows the tags.
+fn a_kill_that_exists_says_who_made_it() {
+    let killed = answer(flag("checkout-v2"), &[("checkout-v2", Some("off"))]);
+    let before = view(ID, flag("checkout-v2"), None);
+    let text = describe(&killed, Some(&before), "production", Paint::Plain);
+    let text = text.replace(&moment(before.kill.at), "MOMENT");
+    insta::assert_snapshot!(text, @r"
+    Already killed: checkout-v2 in production, revision 42. ada (via oncall key) did it at MOMENT. Reason: 5xx spike
+      flag         serves
+      checkout-v2  off
+    ");
+}
+
+#[test]
+fn a_kill_that_covers_nothing_names_the_tag_that_may_be_meant() {
+    let tags = BTreeMap::from([("payments".to_owned(), 4), ("search".to_owned(), 1)]);
+    let told = |name: &str| nothing_covered(&tag(name), &tags);
+    insta::assert_snapshot!(told("paymnets"), @r#"nothing was killed: no flag has the tag "paymnets". Did you mean "payments" (4 flags)? To kill flags that get this tag later, add --future."#);
+    insta::assert_snapshot!(told("zebra"), @r#"nothing was killed: no flag has the tag "zebra". To kill flags that get this tag later, add --future."#);
+}
+
+#[test]
+fn the_list_of_kills_fits_on_a_terminal() {
+    let kills = [
+        view(ID, tag("payments"), Some("the provider answers 5xx since the failover")),
+        view("k_01jd3x7q8v9w1y2z4a6b8c0d2e", flag("checkout-v2"), None),
+    ];
+    let now = "2026-11-29T23:00:00Z".parse().unwrap();
+    let short = short_moment(kills[0].kill.at, now);
+    insta::assert_snapshot!(listed(&kills, now).fitted(Some(80)).replace(&short, "TODAY"), @r"
+    k_01jd3x7q8v9w0
+      scope   tag payments
+      flags   3
+      since   TODAY
+      by      ada (via oncall key)
+      reason  the provider answers 5xx since the failover
+    k_01jd3x7q8v9w1
+      scope   flag checkout-v2
+      flags   3
+      since   TODAY
+      by      ada (via oncall key)
+      reason  (no reason given)
     ");
 }
 
@@ -82,9 +119,9 @@ fn a_provisional_kill_says_so_and_one_that_is_not_on_disk_too() {
     killed.provisional = true;
     killed.reason = None;
     insta::assert_snapshot!(described(&killed), @r"
-    Killed flag checkout-v2 in production
+    Killed checkout-v2 in production on http://127.0.0.1:8016.
     PROVISIONAL: the store cannot be reached. The kill is active on every reachable node and saved on this node's disk;
-    it gets its revision when the store returns.
+    it gets its revision when the store returns. Do not stop this node.
       flag         serves
       checkout-v2  off
     ");

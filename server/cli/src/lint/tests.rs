@@ -45,7 +45,7 @@ flags:
     flags.newCheckout: has no description
     flags.newCheckout.safe: is null: a kill serves each caller's own default, which may differ from one application to the next
     flags.newCheckout.expires_at: was 2025-06-01T00:00:00Z: clean it up, or give it more time
-    flags.newCheckout.rules[0]: always matches, so the rules after it never apply
+    flags.newCheckout.rules[1]: can never be reached, because rules[0] before it matches everyone
     "#);
 }
 

@@ -1,19 +1,6 @@
 use super::*;
 
 #[test]
-fn a_table_is_aligned_and_has_no_lines() {
-    let rows = [
-        ["checkout-v2".to_owned(), "on".to_owned(), "a reason".to_owned()],
-        ["a".to_owned(), "the caller's default".to_owned(), String::new()],
-    ];
-    insta::assert_snapshot!(table(["flag", "serves", "why"], rows), @r"
-    flag         serves                why
-    checkout-v2  on                    a reason
-    a            the caller's default
-    ");
-}
-
-#[test]
 fn facts_are_aligned() {
     insta::assert_snapshot!(facts(&[("flags", "3".to_owned()), ("kills in force", "1".to_owned())]), @r"
     flags           3
@@ -28,7 +15,9 @@ fn colours_are_for_terminals_alone() {
 }
 
 #[test]
-fn one_thing_is_not_many() {
-    assert_eq!(count(1, "flag", "flags"), "1 flag");
-    assert_eq!(count(0, "flag", "flags"), "0 flags");
+fn a_list_shows_as_much_of_a_moment_as_is_needed() {
+    let short = |at: &str| short_moment(at.parse().unwrap(), "2026-11-30T12:00:00Z".parse().unwrap());
+    assert_eq!(short("2026-11-30T12:00:00Z").len(), "12:00:00".len());
+    assert_eq!(short("2026-11-03T12:00:00Z").len(), "Nov 03 12:00".len());
+    assert_eq!(short("2025-06-15T12:00:00Z"), "2025-06-15");
 }

@@ -14,6 +14,7 @@ use crate::client::Call;
 use crate::context::{Context, path};
 use crate::duration;
 use crate::exit::{Exit, Failure};
+use crate::ids::IdArg;
 use crate::output::note;
 
 /// How long the server may hold one request.
@@ -25,17 +26,17 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Wait until a proposal is decided
 #[derive(Debug, Args)]
-pub(super) struct Wait {
-    /// The proposal's id
+pub(super) struct WaitForProposal {
+    /// The proposal's id, or the beginning of it
     #[arg(value_name = "PROPOSAL_ID")]
-    id: ProposalId,
+    id: IdArg<ProposalId>,
     /// How long to wait at most (30m, 2h, or seconds); exit code 4 then
     #[arg(long, value_name = "DURATION", value_parser = duration::long_wait)]
     wait: Option<HumanDuration>,
 }
 
-pub(super) async fn run(call: &Context, command: Wait) -> Result<Exit, Failure> {
-    decided(call, call.environment(), &command.id, command.wait).await
+pub(super) async fn run(call: &Context, command: WaitForProposal) -> Result<Exit, Failure> {
+    decided(call, call.environment(), &command.id.resolved(call).await?, command.wait).await
 }
 
 /// Waits until a proposal is decided on, or the time is up.

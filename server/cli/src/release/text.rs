@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use ripcord_proto::FlagKey;
 use ripcord_proto::release::ReleaseState;
 use ripcord_proto::rest::log::ChangedBy;
@@ -10,7 +11,8 @@ use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, Rel
 use crate::changes;
 use crate::context::Context;
 use crate::duration::in_words;
-use crate::output::{Paint, count, facts, indented, moment, table};
+use crate::output::{Paint, count, facts, indented, moment, short_moment};
+use crate::table::Table;
 
 /// The new release, and how to add changes to it.
 pub(super) fn begun(call: &Context, view: &ReleaseView) -> String {
@@ -43,22 +45,20 @@ pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
 }
 
 /// All of them, one per line.
-pub(super) fn list(releases: &[ReleaseView]) -> String {
-    table(
-        ["release", "state", "commits", "begun", "by", "window", "deployed"],
-        releases.iter().map(|view| {
-            let release = &view.release;
-            [
-                release.name.to_string(),
-                state(release.state).to_owned(),
-                release.commits.to_string(),
-                moment(release.at),
-                release.by.name.clone(),
-                view.window.as_ref().map(window).unwrap_or_default(),
-                deployed(view),
-            ]
-        }),
-    )
+pub(super) fn list(releases: &[ReleaseView], now: Timestamp) -> Table {
+    let rows = releases.iter().map(|view| {
+        let release = &view.release;
+        [
+            release.name.to_string(),
+            state(release.state).to_owned(),
+            release.commits.to_string(),
+            short_moment(release.at, now),
+            release.by.name.clone(),
+            view.window.as_ref().map(window).unwrap_or_default(),
+            deployed(view),
+        ]
+    });
+    Table::new(["release", "state", "commits", "begun", "by", "window", "deployed"], rows)
 }
 
 const fn state(state: ReleaseState) -> &'static str {
@@ -188,3 +188,6 @@ fn others(text: &mut String, foreign: Option<&Vec<ChangedBy>>, paint: Paint) {
         let _ = writeln!(text, "{}", paint.warn(&line));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rest::rollbacks::{RollbackPlan, RollbackRequest};
+use ripcord_proto::rest::rollbacks::{ExecutionOptions, RollbackPlan, RollbackRequest};
 use ripcord_proto::rollback::RollbackOptions;
 use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 
@@ -80,14 +80,16 @@ impl RollbackArgs {
             segment: self.segment.clone(),
             steps: self.steps.clone(),
             every_seconds: self.every.map(|Span(seconds)| seconds),
-            latitude: RollbackOptions {
-                include_conflicts: self.include_conflicts,
-                with_segments: self.with_segments,
-                allow_killed_edit: self.allow_killed_edit,
+            execution: ExecutionOptions {
+                options: RollbackOptions {
+                    include_conflicts: self.include_conflicts,
+                    with_segments: self.with_segments,
+                    allow_killed_edit: self.allow_killed_edit,
+                },
+                acknowledge_one_way: self.acknowledge_one_way.iter().cloned().collect(),
+                plan,
+                reason: self.reason.clone(),
             },
-            acknowledge_one_way: self.acknowledge_one_way.iter().cloned().collect(),
-            plan,
-            reason: self.reason.clone(),
             detected_at: self.since,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::Rollback;
+use ripcord_proto::text::listed;
 
 use super::args::RollbackArgs;
 use super::{follow, plan};
@@ -67,8 +68,6 @@ pub(super) fn left(rollback: &Rollback) -> Option<String> {
     if rollback.skipped.is_empty() {
         return None;
     }
-    let named: Vec<String> = rollback.skipped.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = rollback.skipped.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Some(format!("Kept as they are, because others changed them: {}{more}.", named.join(", ")))
+    let kept = listed(&rollback.skipped, NAMED);
+    Some(format!("Kept as they are, because others changed them: {kept}."))
 }

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::rollback::{BadExposure, PhaseTimes, Rollback, RollbackState, Stages};
+use ripcord_proto::text::counted;
 
 use crate::answer::Answer;
 use crate::client::Call;
 use crate::confirm::{self, milliseconds};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{Paint, count, indented, moment, print, table};
+use crate::output::{Paint, count, moment, print};
+use crate::table::indented_table;
 
 /// How long the server holds each answer, so that an end is seen at once and progress ten times a second.
 const HOLD: Duration = Duration::from_millis(100);
@@ -76,22 +78,30 @@ pub(crate) fn exit(rollback: &Rollback, patience: Duration) -> Exit {
 /// Everything known about the rollback, and the command that undoes it.
 pub(crate) fn describe(call: &Context, rollback: &Rollback) -> String {
     let undo = call.command(&format!("rollback undo {}", rollback.id));
-    shown(rollback, call.environment().as_str(), &undo, call.output.paint())
+    let place = (call.environment().as_str(), call.client.server());
+    shown(rollback, place, &undo, call.output.paint())
 }
 
-fn shown(rollback: &Rollback, environment: &str, undo: &str, paint: Paint) -> String {
+/// `place` is the environment and the server.
+fn shown(rollback: &Rollback, place: (&str, &str), undo: &str, paint: Paint) -> String {
+    let (environment, server) = place;
     let mut text = paint.strong(&format!("Rolled {environment} back to {}", target(rollback)));
     // Writing to a String cannot fail.
     let flags = count(rollback.flags.len(), "flag", "flags");
-    let _ = write!(text, ": {flags}, revision {}\nRollback id: {}", rollback.revision, rollback.id);
+    let _ = write!(text, " on {server}: {flags}, revision {}\nRollback id: {}", rollback.revision, rollback.id);
     if let Some(confirmation) = &rollback.confirmation {
         let _ = write!(text, "\n{}", confirm::describe(confirmation, Duration::ZERO, paint));
     }
-    let _ = write!(text, "\n\n{}", indented(&phases(&rollback.phases)));
+    let _ = write!(text, "\n\n{}", phases(&rollback.phases));
     if !rollback.checks.is_empty() {
-        let _ = write!(text, "\n\n{}", indented(&checks(&rollback.checks, paint)));
+        let _ = write!(text, "\n\n{}", checks(&rollback.checks, paint));
     }
-    let _ = write!(text, "\n\n{}\n{}", served(&rollback.bad_exposure), state(rollback, paint));
+    text.push_str("\n\n");
+    // Absent while it is not counted yet.
+    if let Some(bad) = &rollback.bad_exposure {
+        let _ = writeln!(text, "{}", served(bad));
+    }
+    text.push_str(&state(rollback, paint));
     if rollback.state != RollbackState::Undone {
         let _ = write!(text, "\n\nUndo it with\n  {}", paint.strong(undo));
     }
@@ -107,16 +117,15 @@ pub(crate) fn target(rollback: &Rollback) -> String {
     }
 }
 
-/// Its state, and what it says.
+/// Its state, and what it says. The message of some states begins with the state.
 pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
     let name = match rollback.state {
         RollbackState::Confirmed => paint.good("Confirmed."),
         RollbackState::Failed => paint.bad("Failed."),
         RollbackState::Partial => paint.warn("Partial."),
-        RollbackState::Planned => "Planned.".to_owned(),
-        RollbackState::Committed => "Committed.".to_owned(),
-        RollbackState::Stopped => paint.warn("Stopped."),
-        RollbackState::Undone => "Undone.".to_owned(),
+        RollbackState::Planned | RollbackState::Committed | RollbackState::Stopped | RollbackState::Undone => {
+            return paint.warn(&rollback.message);
+        }
     };
     format!("{name} {}", rollback.message)
 }
@@ -139,11 +148,11 @@ fn phases(phases: &PhaseTimes) -> String {
         ("applied", at(phases.applied), spread),
         ("healthy", at(phases.healthy), took(phases.healthy_ms)),
     ];
-    table(["phase", "at", "took"], rows.map(|(phase, at, took)| [phase.to_owned(), at, took]))
+    indented_table(["phase", "at", "took"], rows.map(|(phase, at, took)| [phase.to_owned(), at, took]))
 }
 
 fn checks(checks: &[CheckOutcome], paint: Paint) -> String {
-    table(
+    indented_table(
         ["check", "of", "", "answer"],
         checks.iter().map(|check| {
             let passed = if check.passed { paint.good("passes") } else { paint.bad("FAILS") };
@@ -174,7 +183,7 @@ fn served(served: &BadExposure) -> String {
 }
 
 fn times(number: u64) -> String {
-    count(usize::try_from(number).unwrap_or(usize::MAX), "bad evaluation", "bad evaluations")
+    counted(number, "bad evaluation", "bad evaluations")
 }
 
 #[cfg(test)]

@@ -7,18 +7,21 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
+use ripcord_proto::rest::rollbacks::{ExecutionOptions, RollbackPlan};
 use ripcord_proto::rollback::{Rollback, RollbackOptions, RollbackScope};
 use ripcord_proto::{FlagKey, RollbackId};
 
-use super::follow;
+use super::{follow, plan};
 use crate::answer::Answer;
 use crate::client::Call;
 use crate::confirm;
 use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};
+use crate::ids::{self, IdArg};
 use crate::input::ListArgs;
-use crate::output::{Format, count, facts, moment, print, table};
+use crate::output::{Format, count, facts, moment, print, short_moment};
+use crate::table::Table;
 use ripcord_proto::rest::wait::Wait;
 
 #[derive(Debug, Subcommand)]
@@ -27,24 +30,24 @@ pub(crate) enum Manage {
     List(ListArgs),
     /// Show a rollback: its phases, confirmations, checks and next steps
     Show {
-        /// The rollback's id
+        /// The rollback's id, or the beginning of it
         #[arg(value_name = "ROLLBACK_ID")]
-        id: RollbackId,
+        id: IdArg<RollbackId>,
     },
     /// Wait until it is confirmed; exit code 4 on timeout, 1 on failure
     Wait {
-        /// The rollback's id
+        /// The rollback's id, or the beginning of it
         #[arg(value_name = "ROLLBACK_ID")]
-        id: RollbackId,
+        id: IdArg<RollbackId>,
         /// How long to wait at most (30s, or seconds)
         #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::wait)]
         wait: Wait,
     },
     /// Stop a staged rollback where it is
     Stop {
-        /// The rollback's id
+        /// The rollback's id, or the beginning of it
         #[arg(value_name = "ROLLBACK_ID")]
-        id: RollbackId,
+        id: IdArg<RollbackId>,
         /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -55,9 +58,9 @@ pub(crate) enum Manage {
     Undo(Undo),
     /// Record the review of a rollback
     Review {
-        /// The rollback's id
+        /// The rollback's id, or the beginning of it
         #[arg(value_name = "ROLLBACK_ID")]
-        id: RollbackId,
+        id: IdArg<RollbackId>,
         /// What the review found
         #[arg(long, value_name = "TEXT")]
         note: String,
@@ -66,9 +69,9 @@ pub(crate) enum Manage {
 
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
-    /// The rollback's id
+    /// The rollback's id, or the beginning of it
     #[arg(value_name = "ROLLBACK_ID")]
-    id: RollbackId,
+    id: IdArg<RollbackId>,
     /// Do all remaining steps at once
     #[arg(long)]
     now: bool,
@@ -83,13 +86,13 @@ pub(crate) struct Resume {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "these are options of a command line")]
 pub(crate) struct Undo {
-    /// The rollback's id
+    /// The rollback's id, or the beginning of it
     #[arg(value_name = "ROLLBACK_ID")]
-    id: RollbackId,
+    id: IdArg<RollbackId>,
     /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Only show what it would do, as JSON, with the hash for --plan
+    /// Only show what it would do, and the hash for --plan
     #[arg(long, conflicts_with = "plan")]
     dry_run: bool,
     /// The hash of a --dry-run: do exactly that, or refuse if anything has changed since
@@ -115,12 +118,12 @@ pub(crate) struct Undo {
 pub(crate) async fn run(call: &Context, action: Manage) -> Result<Exit, Failure> {
     match action {
         Manage::List(arguments) => list(call, arguments).await,
-        Manage::Show { id } => show(call, &id).await,
-        Manage::Wait { id, wait } => waited(call, &id, wait.0).await,
-        Manage::Stop { id, reason } => stop(call, &id, reason).await,
+        Manage::Show { id } => show(call, &id.resolved(call).await?).await,
+        Manage::Wait { id, wait } => waited(call, &id.resolved(call).await?, wait.0).await,
+        Manage::Stop { id, reason } => stop(call, &id.resolved(call).await?, reason).await,
         Manage::Resume(resume) => self::resume(call, resume).await,
         Manage::Undo(undo) => self::undo(call, undo).await,
-        Manage::Review { id, note } => review(call, &id, note).await,
+        Manage::Review { id, note } => review(call, &id.resolved(call).await?, note).await,
     }
 }
 
@@ -130,34 +133,33 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
         if rollbacks.is_empty() {
             return format!("{} has no rollbacks.", call.environment());
         }
-        listed(rollbacks, Timestamp::now())
+        overview(rollbacks, Timestamp::now()).to_string()
     });
     Ok(Exit::Done)
 }
 
-fn listed(rollbacks: &[Rollback], now: Timestamp) -> String {
-    table(
-        ["rollback", "state", "scope", "to", "revision", "when", "by", "review"],
-        rollbacks.iter().map(|rollback| {
-            [
-                rollback.id.to_string(),
-                rollback.state.as_str().to_owned(),
-                scope(&rollback.scope),
-                follow::target(rollback),
-                rollback.revision.to_string(),
-                rollback.phases.decided.map(moment).unwrap_or_default(),
-                rollback.by.name.clone(),
-                review_of(rollback, now),
-            ]
-        }),
-    )
+fn overview(rollbacks: &[Rollback], now: Timestamp) -> Table {
+    let ids = ids::short(rollbacks.iter().map(|rollback| rollback.id.as_str()));
+    let rows = rollbacks.iter().zip(ids).map(|(rollback, id)| {
+        [
+            id.to_owned(),
+            rollback.state.as_str().to_owned(),
+            scope(&rollback.scope),
+            follow::target(rollback),
+            rollback.revision.to_string(),
+            rollback.phases.decided.map(|at| short_moment(at, now)).unwrap_or_default(),
+            rollback.by.name.clone(),
+            review_of(rollback, now),
+        ]
+    });
+    Table::new(["rollback", "state", "scope", "to", "revision", "when", "by", "review"], rows)
 }
 
 fn review_of(rollback: &Rollback, now: Timestamp) -> String {
     match &rollback.review.done {
         Some(_) => "done".to_owned(),
-        None if rollback.review.is_overdue(now) => format!("OVERDUE since {}", moment(rollback.review.due)),
-        None => format!("due {}", moment(rollback.review.due)),
+        None if rollback.review.is_overdue(now) => format!("OVERDUE since {}", short_moment(rollback.review.due, now)),
+        None => format!("due {}", short_moment(rollback.review.due, now)),
     }
 }
 
@@ -221,12 +223,13 @@ async fn stop(call: &Context, id: &RollbackId, reason: Option<String>) -> Result
 }
 
 async fn resume(call: &Context, resume: Resume) -> Result<Exit, Failure> {
+    let id = resume.id.resolved(call).await?;
     let request = ResumeRequest {
         now: resume.now,
         reason: resume.reason,
     };
     let patience = if resume.now { resume.wait.0 } else { Duration::ZERO };
-    let post = Call::post(call.path(&["rollbacks", resume.id.as_str(), "resume"]))
+    let post = Call::post(call.path(&["rollbacks", id.as_str(), "resume"]))
         .query("wait", confirm::asked_of_server(call.output, patience))
         .json(&request)?;
     let answer: Answer<Rollback> = call.client.call(post).await?;
@@ -238,30 +241,36 @@ async fn resume(call: &Context, resume: Resume) -> Result<Exit, Failure> {
         print(&follow::state(&answer.value, call.output.paint()));
         return Ok(Exit::Done);
     }
-    let rollback = follow::follow(call, &resume.id, follow::Until::Settled, patience).await?;
+    let rollback = follow::follow(call, &id, follow::Until::Settled, patience).await?;
     print(&follow::describe(call, &rollback));
     Ok(follow::exit(&rollback, patience))
 }
 
 async fn undo(call: &Context, undo: Undo) -> Result<Exit, Failure> {
+    let id = undo.id.resolved(call).await?;
     let request = UndoRequest {
-        latitude: RollbackOptions {
-            include_conflicts: undo.include_conflicts,
-            with_segments: undo.with_segments,
-            allow_killed_edit: undo.allow_killed_edit,
+        execution: ExecutionOptions {
+            options: RollbackOptions {
+                include_conflicts: undo.include_conflicts,
+                with_segments: undo.with_segments,
+                allow_killed_edit: undo.allow_killed_edit,
+            },
+            acknowledge_one_way: undo.acknowledge_one_way.into_iter().collect(),
+            plan: undo.plan,
+            reason: undo.reason,
         },
-        acknowledge_one_way: undo.acknowledge_one_way.into_iter().collect(),
-        plan: undo.plan,
-        reason: undo.reason,
     };
     if undo.dry_run {
-        let post = Call::post(call.path(&["rollbacks", undo.id.as_str(), "undo", "plan"])).json(&request)?;
-        let answer: Answer<serde::de::IgnoredAny> = call.client.call(post).await?;
-        print(&answer.text);
+        let post = Call::post(call.path(&["rollbacks", id.as_str(), "undo", "plan"])).json(&request)?;
+        let answer: Answer<RollbackPlan> = call.client.call(post).await?;
+        call.output.answer(&answer, |plan| {
+            let next = call.command(&format!("rollback undo {id} --plan {}", plan.hash));
+            plan::describe(plan, call.environment().as_str(), &next, call.output.paint())
+        });
         return Ok(Exit::Done);
     }
     let patience = undo.wait.0;
-    let post = Call::post(call.path(&["rollbacks", undo.id.as_str(), "undo"]))
+    let post = Call::post(call.path(&["rollbacks", id.as_str(), "undo"]))
         .query("wait", confirm::asked_of_server(call.output, patience))
         .urgent(patience)
         .json(&request)?;

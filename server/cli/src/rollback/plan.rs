@@ -7,6 +7,7 @@ use clap::Args;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::rollbacks::{PlanConflict, PlanRequest, PlannedFlag, PlannedStages, Population, RollbackPlan};
 use ripcord_proto::rollback::RollbackScope;
+use ripcord_proto::text::{self, counted, listed};
 use serde_json::{Map, Value};
 
 use super::args::RollbackArgs;
@@ -16,7 +17,8 @@ use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::output::{Paint, count, indented, moment, table};
+use crate::output::{Paint, count, moment};
+use crate::table::indented_table;
 
 /// Flags that are listed one by one; of more, only the number is shown.
 const LISTED: usize = 40;
@@ -28,7 +30,7 @@ Examples:
   ripcord rollback plan --to last-known-good
   ripcord rollback plan --release web-2026.11.24 --sample users.json
   ripcord rollback plan --to quiet --flag checkout-v2 --json")]
-pub(super) struct Plan {
+pub(super) struct RollbackPlanCommand {
     #[command(flatten)]
     args: RollbackArgs,
     /// Contexts of real users, to estimate who is affected: a JSON list, or one object per line
@@ -40,14 +42,14 @@ pub(super) struct Plan {
 }
 
 #[cfg(test)]
-impl Plan {
+impl RollbackPlanCommand {
     /// What is planned.
     pub(super) const fn args(&self) -> &RollbackArgs {
         &self.args
     }
 }
 
-pub(super) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: RollbackPlanCommand) -> Result<Exit, Failure> {
     let sample = command.sample.as_deref().map(sample).transpose()?;
     show(call, &command.args, sample, command.population).await
 }
@@ -88,10 +90,14 @@ fn wrong(file: &Path, error: &serde_json::Error) -> Failure {
 
 /// The plan in words, and the command that executes it.
 pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint: Paint) -> String {
+    if is_nothing(plan) {
+        let flags = count(plan.flags_in_scope, "flag in the scope already matches", "flags in the scope already match");
+        return format!("Nothing to roll back in {environment}: {flags} {}.", target(plan));
+    }
     let mut text = headline(plan, environment, paint);
     // Writing to a String cannot fail.
     if !plan.flags.is_empty() {
-        let _ = writeln!(text, "\n{}", indented(&flags(&plan.flags)));
+        let _ = writeln!(text, "\n{}", flags(&plan.flags));
     }
     for step in &plan.segments {
         let what = if step.from.is_none() { "is restored" } else { "is rolled back" };
@@ -105,7 +111,7 @@ pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint
     }
     if !plan.conflicts.is_empty() {
         let _ = writeln!(text, "\n{}", paint.warn("Kept as they are, because others changed them:"));
-        let _ = writeln!(text, "{}", indented(&conflicts(&plan.conflicts)));
+        let _ = writeln!(text, "{}", conflicts(&plan.conflicts));
         let _ = writeln!(text, "To roll these back too, add --include-conflicts (flags) or --with-segments (segments).");
     }
     text.push_str(&kills(plan, paint));
@@ -117,25 +123,50 @@ pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint
         let _ = writeln!(text, "{}", paint.bad(&format!("✗ {obstacle}")));
     }
     let _ = writeln!(text, "\n{}", whom(plan));
-    let refused = plan.flags.is_empty() && !plan.conflicts.is_empty() || !plan.breaks.is_empty() || !plan.cannot.is_empty();
-    if refused {
-        let _ = write!(text, "\nThis rollback would be refused.");
-    } else {
-        let _ = write!(text, "\nTo do exactly this:\n  {}", paint.strong(next));
+    match refusal(plan) {
+        Some(why) => {
+            let _ = write!(text, "\nThis rollback would be refused: {why}.");
+        }
+        None => {
+            let _ = write!(text, "\nTo do exactly this:\n  {}", paint.strong(next));
+        }
     }
     text
 }
 
-fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
-    let target = match &plan.target.checkpoint {
+/// Why the server would refuse it.
+fn refusal(plan: &RollbackPlan) -> Option<&'static str> {
+    if !plan.cannot.is_empty() {
+        return Some("rules cannot express it");
+    }
+    if !plan.breaks.is_empty() {
+        return Some("it would break references between flags");
+    }
+    let is_left = plan.flags.is_empty() && !plan.conflicts.is_empty();
+    is_left.then_some("others have changed everything in the scope since")
+}
+
+/// Whether it would change nothing, and nothing prevents it from changing more.
+fn is_nothing(plan: &RollbackPlan) -> bool {
+    let changes = !plan.flags.is_empty() || !plan.segments.is_empty() || plan.settings.is_some();
+    let obstacles = !plan.conflicts.is_empty() || !plan.breaks.is_empty() || !plan.cannot.is_empty();
+    !changes && !obstacles
+}
+
+fn target(plan: &RollbackPlan) -> String {
+    match &plan.target.checkpoint {
         Some(name) => format!("{name} ({})", plan.target.position()),
         None => format!("revision {}", plan.target.position()),
-    };
+    }
+}
+
+fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
+    let target = target(plan);
     let scope = match &plan.scope {
         RollbackScope::Environment => "everything".to_owned(),
         RollbackScope::Release(name) => format!("release {name}"),
         RollbackScope::Flags(flags) => count(flags.len(), "flag", "flags"),
-        RollbackScope::Tags(tags) => format!("flags tagged {}", tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        RollbackScope::Tags(tags) => format!("flags tagged {}", listed(tags, usize::MAX)),
         RollbackScope::Rollback(id) => format!("rollback {id}"),
         RollbackScope::Rollout(id) => format!("rollout {id}"),
     };
@@ -157,10 +188,10 @@ fn flags(flags: &[PlannedFlag]) -> String {
             flag.changed.as_ref().map(by).unwrap_or_default(),
         ]
     });
-    let mut text = table(["flag", "now", "then", "users", "changed last"], rows);
+    let mut text = indented_table(["flag", "now", "then", "users", "changed last"], rows);
     if flags.len() > LISTED {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\nand {}; --json has them all", count(flags.len() - LISTED, "more flag", "more flags"));
+        let _ = write!(text, "\n  and {}; --json has them all", count(flags.len() - LISTED, "more flag", "more flags"));
     }
     text
 }
@@ -179,9 +210,9 @@ fn steps(ladder: &PlannedStages, paint: Paint) -> String {
         } else {
             duration::in_words(step.after_seconds)
         };
-        [after, cap, count(usize::try_from(step.flags).unwrap_or(usize::MAX), "flag", "flags")]
+        [after, cap, counted(step.flags, "flag", "flags")]
     });
-    let mut text = indented(&table(["after", "exposed", "changes"], rows));
+    let mut text = indented_table(["after", "exposed", "changes"], rows);
     let named = [
         ("Fully rolled back at the first step", &ladder.whole),
         ("Rolled back at the last step", &ladder.last),
@@ -201,10 +232,10 @@ fn conflicts(conflicts: &[PlanConflict]) -> String {
         let changed = conflict.changed.as_ref().map(by).unwrap_or_default();
         [flag.or(segment).unwrap_or_default(), conflict.why.clone(), changed]
     });
-    let mut text = table(["what", "why", "commit"], rows);
+    let mut text = indented_table(["what", "why", "commit"], rows);
     if conflicts.len() > LISTED {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\nand {} more", conflicts.len() - LISTED);
+        let _ = write!(text, "\n  and {} more", conflicts.len() - LISTED);
     }
     text
 }
@@ -249,13 +280,12 @@ fn whom(plan: &RollbackPlan) -> String {
         Population::Sample => "users in the sample",
     };
     format!(
-        "{} of {} {who} would get a different variant of at least one flag ({}).",
-        plan.users.changed,
-        plan.users.contexts,
-        percent(plan.users.share)
+        "{} of {} {who} would get a different variant of at least one flag.",
+        percent(plan.users.share),
+        plan.users.contexts
     )
 }
 
 fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
+    text::percent(share, 1)
 }

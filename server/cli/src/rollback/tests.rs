@@ -34,10 +34,10 @@ fn a_plan_shows_each_flag_now_and_then_and_ends_with_the_command() {
     insta::assert_snapshot!(text, @r"
     Back to quiet (1:41), everything in production: 1 flag changes.
 
-      flag         now              then             users  changed last
-      checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1%
+      flag         now              then             users   changed last
+      checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1 %
 
-    6012 of 10000 simulated users would get a different variant of at least one flag (60.1%).
+    60.1 % of 10000 simulated users would get a different variant of at least one flag.
 
     To do exactly this:
       ripcord rollback --to quiet --plan 1111
@@ -57,8 +57,8 @@ fn what_stands_in_the_way_is_said_before_the_command() {
     insta::assert_snapshot!(text, @r"
     Back to quiet (1:41), everything in production: 1 flag changes.
 
-      flag         now              then             users  changed last
-      checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1%
+      flag         now              then             users   changed last
+      checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1 %
 
       after    exposed       changes
       at once  at most 50 %  1 flag
@@ -73,9 +73,9 @@ fn what_stands_in_the_way_is_said_before_the_command() {
     ✗ one-way door: checkout-v2 serves on: new format (data: backup job 118)
     ✗ rules cannot express the target for cart: it was deleted since
 
-    6012 of 10000 simulated users would get a different variant of at least one flag (60.1%).
+    60.1 % of 10000 simulated users would get a different variant of at least one flag.
 
-    This rollback would be refused.
+    This rollback would be refused: rules cannot express it.
     ");
 }
 
@@ -129,4 +129,10 @@ fn what_was_left_as_it_is_is_named() {
     });
     let rollback = serde_json::from_value(record).unwrap();
     assert_eq!(execute::left(&rollback).unwrap(), "Kept as they are, because others changed them: search.");
+}
+
+#[test]
+fn a_plan_without_a_change_offers_no_command() {
+    let text = plan::describe(&plan_of(&json!({"flags": [], "flags_in_scope": 6})), "production", "never shown", Paint::Plain);
+    insta::assert_snapshot!(text, @"Nothing to roll back in production: 6 flags in the scope already match quiet (1:41).");
 }

@@ -10,20 +10,21 @@ use crate::answer::Answer;
 use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::ids::IdArg;
 
 /// Which rollout, and why.
 #[derive(Debug, Args)]
 pub(crate) struct Act {
-    /// The rollout's id
+    /// The rollout's id, or the beginning of it
     #[arg(value_name = "ROLLOUT_ID")]
-    id: RolloutId,
+    id: IdArg<RolloutId>,
     /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
 pub(super) async fn run(call: &Context, name: &str, command: Act) -> Result<Exit, Failure> {
-    let answer = post(call, name, &command.id, command.reason).await?;
+    let answer = post(call, name, &command.id.resolved(call).await?, command.reason).await?;
     call.output.answer(&answer, |rollout| messages::line(rollout, call.output.paint()));
     Ok(Exit::Done)
 }

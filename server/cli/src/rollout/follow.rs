@@ -14,6 +14,7 @@ use crate::answer::{Answer, ClientError};
 use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};
+use crate::ids::IdArg;
 use crate::output::{Format, Paint, note, print};
 use crate::signals;
 
@@ -31,10 +32,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 Examples:
   ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --wait 2h
   ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --on-cancel rollback")]
-pub(crate) struct Wait {
-    /// The rollout's id
+pub(crate) struct WaitForRollout {
+    /// The rollout's id, or the beginning of it
     #[arg(value_name = "ROLLOUT_ID")]
-    id: RolloutId,
+    id: IdArg<RolloutId>,
     /// How long to wait at most (30m, 2h, or seconds); exit code 4 then
     #[arg(long = "wait", id = "wait", value_name = "DURATION", value_parser = duration::long_wait)]
     timeout: Option<HumanDuration>,
@@ -54,19 +55,19 @@ enum OnCancel {
 
 /// Watch a rollout live, with its gates
 #[derive(Debug, Args)]
-pub(crate) struct Watch {
-    /// The rollout's id
+pub(crate) struct WatchRollout {
+    /// The rollout's id, or the beginning of it
     #[arg(value_name = "ROLLOUT_ID")]
-    id: RolloutId,
+    id: IdArg<RolloutId>,
 }
 
-pub(super) async fn wait(call: &Context, command: Wait) -> Result<Exit, Failure> {
+pub(super) async fn wait(call: &Context, command: WaitForRollout) -> Result<Exit, Failure> {
     let deadline = command.timeout.map(|wait| Instant::now() + wait.duration());
-    follow(call, &command.id, deadline, command.on_cancel).await
+    follow(call, &command.id.resolved(call).await?, deadline, command.on_cancel).await
 }
 
-pub(super) async fn watch(call: &Context, command: Watch) -> Result<Exit, Failure> {
-    follow(call, &command.id, None, None).await
+pub(super) async fn watch(call: &Context, command: WatchRollout) -> Result<Exit, Failure> {
+    follow(call, &command.id.resolved(call).await?, None, None).await
 }
 
 async fn follow(call: &Context, id: &RolloutId, deadline: Option<Instant>, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {

@@ -4,7 +4,8 @@ use ripcord_proto::gate::{Figures, GateReading, GateVerdict, Measure};
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
-use crate::output::{Paint, facts, indented, moment, table};
+use crate::output::{Paint, facts, indented, moment};
+use crate::table::indented_table;
 
 /// `holding`, in the colour of what it means.
 pub(super) fn state(state: RolloutState, paint: Paint) -> String {
@@ -26,21 +27,21 @@ fn verdict(verdict: GateVerdict, paint: Paint) -> String {
     }
 }
 
-/// `step 2 of 5 (10%)`.
-pub(super) fn step(rollout: &Rollout) -> String {
+/// `2 of 5 (10%)`.
+fn current(rollout: &Rollout) -> String {
     match rollout.plan.step(rollout.step) {
-        Some(step) => format!("step {} of {} ({})", rollout.step, rollout.plan.last(), step.to),
+        Some(step) => format!("{} of {} ({})", rollout.step, rollout.plan.last(), step.to),
         None => format!("before step 1 of {}", rollout.plan.last()),
     }
 }
 
-/// One line for a log.
+/// One line for a log: `holding, step 2/5: reason`.
 pub(super) fn line(rollout: &Rollout, paint: Paint) -> String {
-    let (step, state) = (step(rollout), state(rollout.state, paint));
-    if rollout.reason.contains(&step) {
-        return format!("{state}: {}", rollout.reason);
-    }
-    format!("{step} {state}: {}", rollout.reason)
+    let step = match rollout.step {
+        0 => String::new(),
+        step => format!(", step {step}/{}", rollout.plan.last()),
+    };
+    format!("{}{step}: {}", state(rollout.state, paint), rollout.reason)
 }
 
 /// A gate's line.
@@ -61,11 +62,11 @@ pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
     text.push_str(&rollout.reason);
     text.push_str("\n\n");
     text.push_str(&indented(&facts(&[
-        ("step", step(rollout)),
+        ("step", current(rollout)),
         ("started", format!("{} by {}", moment(rollout.at), rollout.by.name)),
     ])));
     text.push_str("\n\n");
-    text.push_str(&indented(&steps(rollout)));
+    text.push_str(&steps(rollout));
     if !rollout.gates.is_empty() {
         text.push_str("\n\n");
         let gates: Vec<String> = rollout.gates.iter().map(|reading| gate(reading, paint) + &aside(rollout, reading)).collect();
@@ -115,5 +116,5 @@ fn steps(rollout: &Rollout) -> String {
             when,
         ])
     });
-    table(["step", "to", "hold", "approval", "in force"], rows)
+    indented_table(["step", "to", "hold", "approval", "in force"], rows)
 }

@@ -11,13 +11,14 @@ use crate::answer::Answer;
 use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::ids::IdArg;
 
 /// Which firing, and why.
 #[derive(Debug, Args)]
 pub(super) struct Reply {
-    /// The firing's id
+    /// The firing's id, or the beginning of it
     #[arg(value_name = "FIRING_ID")]
-    id: FiringId,
+    id: IdArg<FiringId>,
     /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -25,7 +26,8 @@ pub(super) struct Reply {
 
 /// Answers. A rollback that was confirmed and refused ends in exit code 3.
 pub(super) async fn run(call: &Context, name: &str, reply: Reply) -> Result<Exit, Failure> {
-    let mut post = Call::post(call.path(&["firings", reply.id.as_str(), name]));
+    let id = reply.id.resolved(call).await?;
+    let mut post = Call::post(call.path(&["firings", id.as_str(), name]));
     if let Some(reason) = reply.reason {
         post = post.json(&ReasonRequest { reason })?;
     }

@@ -20,6 +20,7 @@ use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::output::print;
 
 /// Create a trigger; its secret is printed once
 #[derive(Debug, Args)]
@@ -45,12 +46,12 @@ pub(super) struct Create {
     /// Allow less than the environment's policy does: automatic, ask or off
     #[arg(long, value_name = "MODE")]
     mode: Option<TriggerMode>,
-    /// Only record what it would do
-    #[arg(long, conflicts_with = "disarmed")]
-    dry_run: bool,
-    /// Create it disarmed
+    /// The state it begins in
+    #[arg(long, value_enum, default_value_t = FirstState::Armed, value_name = "STATE")]
+    state: FirstState,
+    /// Only show what would be created
     #[arg(long)]
-    disarmed: bool,
+    dry_run: bool,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
@@ -59,12 +60,33 @@ pub(super) struct Create {
     reason: Option<String>,
 }
 
+/// The state that a trigger begins in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FirstState {
+    /// It acts on signals
+    Armed,
+    /// It only records what it would do
+    DryRun,
+    /// It ignores signals
+    Disarmed,
+}
+
+impl From<FirstState> for TriggerState {
+    fn from(state: FirstState) -> Self {
+        match state {
+            FirstState::Armed => Self::Armed,
+            FirstState::DryRun => Self::DryRun,
+            FirstState::Disarmed => Self::Disarmed,
+        }
+    }
+}
+
 /// Where signals come from.
 #[derive(Debug, Args)]
 struct SourceArgs {
     /// Where signals come from
     #[arg(long, value_enum)]
-    source: Kind,
+    source: SourceKind,
     /// json: JSON pointer to the value to check, such as `/error_rate`
     #[arg(long, value_name = "POINTER")]
     pointer: Option<String>,
@@ -92,7 +114,7 @@ struct SourceArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum SourceKind {
     /// Webhooks of Prometheus' Alertmanager
     Alertmanager,
     /// Webhooks and events of PagerDuty
@@ -168,7 +190,12 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn run(call: &Context, command: &Create) -> Result<Exit, Failure> {
-    let post = Call::post(call.path(&["triggers"])).json(&command.request()?)?;
+    let request = command.request()?;
+    if command.dry_run {
+        print(&messages::would_make(call, &request));
+        return Ok(Exit::Done);
+    }
+    let post = Call::post(call.path(&["triggers"])).json(&request)?;
     let made: Answer<TriggerCreated> = call.client.call(post).await?;
     call.output.answer(&made, |made| messages::made(call, made));
     Ok(Exit::Done)
@@ -187,11 +214,7 @@ impl Create {
             cooldown: self.cooldown,
             max_per_hour: self.max_per_hour,
             answer_within: self.answer_within,
-            state: match (self.dry_run, self.disarmed) {
-                (true, _) => TriggerState::DryRun,
-                (false, true) => TriggerState::Disarmed,
-                (false, false) => TriggerState::Armed,
-            },
+            state: self.state.into(),
             mode: self.mode,
             note: self.note.clone(),
             reason: self.reason.clone(),
@@ -202,13 +225,13 @@ impl Create {
 impl SourceArgs {
     fn read(&self) -> Result<SignalSource, Failure> {
         match self.source {
-            Kind::Alertmanager => Ok(SignalSource::Alertmanager),
-            Kind::Pagerduty => Ok(SignalSource::Pagerduty),
-            Kind::Gate => Ok(SignalSource::Gate(GateFilter {
+            SourceKind::Alertmanager => Ok(SignalSource::Alertmanager),
+            SourceKind::Pagerduty => Ok(SignalSource::Pagerduty),
+            SourceKind::Gate => Ok(SignalSource::Gate(GateFilter {
                 name: self.gate.clone(),
                 flag: self.gate_flag.clone(),
             })),
-            Kind::Json => {
+            SourceKind::Json => {
                 let equals = self.equals.as_ref().map(|text| {
                     let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
                     BodyComparison::Equals(value)

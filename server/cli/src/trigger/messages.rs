@@ -1,11 +1,12 @@
 //! Triggers and firings in words, for people on call.
 
-use ripcord_proto::rest::triggers::{FiringView, TriggerCreated, TriggerDetail, TriggerTestResponse, TriggerView};
+use ripcord_proto::rest::triggers::{FiringView, TriggerCreated, TriggerDetail, TriggerRequest, TriggerTestResponse, TriggerView};
 use ripcord_proto::trigger::{ActivePeriod, FlagTransition, TrafficFilter, TriggerMode, TriggerState};
 
 use crate::context::Context;
 use crate::duration::in_words;
-use crate::output::{facts, indented, moment, table};
+use crate::output::{Format, facts, indented, moment};
+use crate::table::table;
 
 /// A new trigger, with its secret and how to send signals.
 pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
@@ -34,6 +35,24 @@ pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
         (None, _) => lines.push("with the secret that you gave.".to_owned()),
     }
     lines.join("\n")
+}
+
+/// What `trigger create` would send. A secret that was given is not shown.
+pub(super) fn would_make(call: &Context, request: &TriggerRequest) -> String {
+    let mut shown = serde_json::to_value(request).unwrap_or_default();
+    if let Some(secret) = shown.get_mut("secret").filter(|secret| !secret.is_null()) {
+        *secret = "(as given)".into();
+    }
+    let shown = match call.output.format() {
+        Format::Json => return shown.to_string(),
+        Format::Text => serde_json::to_string_pretty(&shown).unwrap_or_default(),
+    };
+    format!(
+        "Nothing was created. This would create trigger {} in {}:\n{}",
+        request.name,
+        call.environment(),
+        indented(&shown)
+    )
 }
 
 /// Its state, and what that means.

@@ -6,7 +6,7 @@ use ripcord_proto::Snapshot;
 use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::rest::log::LogEntry;
 
-use crate::log_entry::{changes, who};
+use crate::log_entry::{LogDetail, changes, who};
 use crate::output::{Paint, count, moment};
 
 /// Changes of an entry that are shown.
@@ -31,7 +31,7 @@ pub(super) fn snapshot(snapshot: &Snapshot, overlay: &Overlay, paint: Paint) -> 
 /// One commit: when, which revision, what, who and why.
 pub(super) fn entry(entry: &LogEntry, paint: Paint) -> String {
     let revision = entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
-    let what = changes(entry, SHOWN);
+    let what = changes(entry, SHOWN, LogDetail::People);
     let what = if entry.urgent { paint.bad(&what) } else { what };
     let mut text = format!("{}  {:>5}  {what}  {}", paint.faint(&moment(entry.at)), revision, paint.faint(&who(entry)));
     if let Some(reason) = &entry.reason {

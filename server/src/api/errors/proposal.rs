@@ -8,7 +8,9 @@ use crate::proposal::{ProposalError, messages};
 impl From<ProposalError> for ApiError {
     fn from(error: ProposalError) -> Self {
         match error {
-            ProposalError::OwnProposal(proposal) => Self::new(Code::Forbidden, messages::own(&proposal)),
+            ProposalError::OwnProposal(proposal) => Problem::new(Code::Forbidden, messages::own(&proposal))
+                .with("proposed_by", proposal.by.name.as_str())
+                .into(),
             ProposalError::NotYours(proposal, rejection) => Self::new(Code::Forbidden, messages::not_yours(&proposal, rejection)),
             ProposalError::AlreadyDecided(proposal) => {
                 let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.message);

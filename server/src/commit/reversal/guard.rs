@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{Rollback, RollbackScope};
+use ripcord_proto::text::counted_len;
 use ripcord_proto::{FlagKey, Revision};
 
 use crate::commit::state::EnvironmentState;
@@ -30,7 +31,7 @@ impl Reversal {
             return refuse(one_way(&shut));
         }
         let first = self.record.revision == Revision::default();
-        if first && decision.is_empty() && (decision.reached == 0 || !decision.conflicts.is_empty()) {
+        if first && decision.is_empty() {
             return refuse(empty(decision));
         }
         Ok(())
@@ -39,7 +40,7 @@ impl Reversal {
 
 /// The rollback in progress that has reserved one of `flags`, if there is one.
 pub fn under_way<'a>(records: &'a Records, own: &Rollback, flags: &BTreeSet<FlagKey>) -> Option<&'a Rollback> {
-    let others = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    let others = records.rollbacks.values();
     let mut live = others.filter(|other| other.id != own.id && other.is_live() && own.scope != RollbackScope::Rollback(other.id.clone()));
     live.find(|other| !other.flags.is_disjoint(flags))
 }
@@ -98,6 +99,12 @@ fn cannot(flags: &[UnsupportedFlag]) -> Problem {
 fn empty(decision: &ReversalDecision) -> Problem {
     let detail = if decision.reached == 0 {
         "Nothing was changed: the scope contains no flags, neither now nor at the target.".to_owned()
+    } else if decision.conflicts.is_empty() {
+        format!(
+            "Nothing to roll back: {} in the scope already {} the target.",
+            counted_len(decision.reached, "flag", "flags"),
+            if decision.reached == 1 { "matches" } else { "match" }
+        )
     } else {
         let flags: Vec<String> = decision.skipped().iter().take(NAMED).map(ToString::to_string).collect();
         let flags = if flags.is_empty() { "segments only".to_owned() } else { flags.join(", ") };

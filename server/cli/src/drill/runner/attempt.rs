@@ -190,7 +190,7 @@ impl Runner<'_> {
             return Ok(true);
         }
         if code == Code::OneWayDoor && self.rehearses_door() && order.acknowledged.is_empty() {
-            let told = self.observations.changed.iter().filter(|flag| names(problem, flag));
+            let told = self.observations.changed.iter().filter(|flag| doors(problem).any(|door| door == flag.as_str()));
             order.acknowledged = told.cloned().collect();
             if order.acknowledged.is_empty() {
                 return Ok(false);
@@ -253,9 +253,10 @@ impl Runner<'_> {
     }
 }
 
-fn names(problem: &Problem, flag: &str) -> bool {
-    let in_errors = || problem.errors.iter().any(|fault| fault.path.contains(flag) || fault.problem.contains(flag));
-    problem.detail.contains(flag) || in_errors()
+/// The flags whose one-way doors a refusal names.
+fn doors(problem: &Problem) -> impl Iterator<Item = &str> {
+    let doors = problem.members.get("doors").and_then(Value::as_array).into_iter().flatten();
+    doors.filter_map(|door| door.get("flag").and_then(Value::as_str))
 }
 
 impl Order {

@@ -90,7 +90,7 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
         match fault {
             DrillFault::FailingCheck { when } => {
                 let outcome = rollback.checks.iter().rfind(|outcome| outcome.name == CHECK && outcome.when == *when);
-                let named = rollback.message.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
+                let named = outcome.is_some_and(|outcome| !outcome.passed);
                 let detail = outcome.map_or_else(|| rollback.message.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
                 if *when != ripcord_proto::check::CheckPhase::Before {
                     bench.judge("failed_check_named", "the record names the check that failed", named, detail);
@@ -164,7 +164,7 @@ pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
     bench.judge("last_word_holds", "every flag is as its last change left it", seen.wrong.is_empty(), detail);
     let detail = match seen.stale {
         0 => "the first plan was still up to date".to_owned(),
-        times => format!("refused {} because something had changed since the plan", counted(times, "time", "times")),
+        times => format!("refused {} because something had changed since the plan", count(times, "time", "times")),
     };
     bench.judge(
         "plan_exact",

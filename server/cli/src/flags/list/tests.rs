@@ -20,10 +20,10 @@ fn view(kills: &serde_json::Value) -> FlagView {
 #[test]
 fn the_list_has_a_line_for_each_flag() {
     let killed = json!([{"id": "k_01jd3x7q8v9w0y2z4a6b8c0d2e", "reason": "5xx spike"}]);
-    insta::assert_snapshot!(list_table(&[view(&json!([])), view(&killed)]), @r"
-    flag         state   type     default  safe  rules  revision  tags
-    checkout-v2  on      boolean  off      off   2      7         checkout, risky
-    checkout-v2  killed  boolean  off      off   2      7         checkout, risky
+    insta::assert_snapshot!(list_table(&[view(&json!([])), view(&killed)], Paint::Plain).fitted(None), @r"
+    flag         state   serves                                  safe  revision  tags
+    checkout-v2  on      on 12.5%, off 87.5%; 1 rule for others  off   7         checkout, risky
+    checkout-v2  killed  off                                     off   7         checkout, risky
     ");
 }
 

@@ -1,10 +1,10 @@
 use super::*;
 
-fn set(arguments: &[&str]) -> Set {
+fn set(arguments: &[&str]) -> FlagEdit {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
-        set: Set,
+        set: FlagEdit,
     }
     let line = ["set", "checkout-v2"].iter().chain(arguments);
     <Line as clap::Parser>::try_parse_from(line).unwrap().set
@@ -52,6 +52,58 @@ fn raising_the_percentage_changes_the_rule_in_its_place() {
     assert_eq!(second["rules"][0]["serve"]["split"][0], json!({"variant": "on", "weight": "50%"}));
 }
 
+const SPLIT: &str = r#"{"variant":"on","weight":50},{"variant":"off","weight":50}"#;
+
+fn with_rules(rules: &str) -> String {
+    format!(r#"{{"enabled":true,"variants":{{"on":true,"off":false}},"default":"off","safe":"off","rules":[{rules}]}}"#)
+}
+
+#[test]
+fn the_one_split_for_everyone_is_changed_whatever_its_id() {
+    let staff = r#"{"id":"staff","when":{"segment":"staff"},"serve":{"split":[{"variant":"on","weight":1},{"variant":"off","weight":1}]}}"#;
+    let before = with_rules(&format!(r#"{staff},{{"id":"all","serve":{{"split":[{SPLIT}],"by":"team","salt":"s"}}}}"#));
+    let after = edited(&set(&["--percent", "0"]), Some(&before)).unwrap();
+    assert_eq!(after["rules"].as_array().unwrap().len(), 2);
+    assert_eq!(after["rules"][1]["id"], "all");
+    assert_eq!(
+        after["rules"][1]["serve"],
+        json!({"split": [{"variant": "on", "weight": "0%"}, {"variant": "off", "weight": "100%"}], "by": "team", "salt": "s"})
+    );
+    assert!(as_flag(&after).dead_rules().is_empty());
+    let swapped = with_rules(r#"{"serve":{"split":[{"variant":"off","weight":50},{"variant":"on","weight":50}]}}"#);
+    let after = edited(&set(&["--percent", "75"]), Some(&swapped)).unwrap();
+    assert_eq!(
+        after["rules"][0]["serve"]["split"][1],
+        json!({"variant": "on", "weight": "75%"}),
+        "the order stays"
+    );
+    let after = edited(&set(&["--percent", "75", "--rule", "staff"]), Some(&before)).unwrap();
+    assert_eq!(after["rules"][0]["serve"]["split"][0]["weight"], "75%");
+}
+
+#[test]
+fn a_percentage_that_would_have_no_effect_or_is_not_clear_is_refused() {
+    let split = |id: &str| format!(r#"{{"id":"{id}","serve":{{"split":[{SPLIT}]}}}}"#);
+    let serve = r#"{"id":"all","serve":"off"}"#;
+    let refused = |rules: &str, more: &[&str]| {
+        let arguments = [&["--percent", "25"], more].concat();
+        match edited(&set(&arguments), Some(&with_rules(rules))) {
+            Err(Failure::Usage(text)) => text,
+            other => panic!("{rules} {more:?}: {other:?}"),
+        }
+    };
+    let several = refused(&format!("{},{}", split("first"), split("second")), &[]);
+    assert!(several.contains("first") && several.contains("second"), "{several}");
+    refused(serve, &[]);
+    refused(&format!("{serve},{}", split("behind")), &[]);
+    refused(&format!("{serve},{}", split("behind")), &["--rule", "behind"]);
+    refused(&split("first"), &["--rule", "nobody"]);
+    refused(serve, &["--rule", "all"]);
+    refused(r#"{"id":"percent","when":{"segment":"staff"},"serve":"on"}"#, &[]);
+    let first = format!("{},{}", split("first"), split("second"));
+    assert!(edited(&set(&["--percent", "25", "--rule", "first"]), Some(&with_rules(&first))).is_ok());
+}
+
 #[test]
 fn a_percentage_is_for_booleans() {
     let before = r#"{"enabled":true,"variants":{"a":"x","b":"y"},"default":"a","safe":"a"}"#;
@@ -68,10 +120,10 @@ fn percentages_are_taken_to_a_thousandth() {
         ("0", "0%"),
         ("33.333%", "33.333%"),
     ] {
-        assert_eq!(text.parse::<Percent>().unwrap().written(), written);
+        assert_eq!(text.parse::<Percentage>().unwrap().to_string(), written);
     }
     for text in ["101", "100.001", "-1", "1.2345", "", ".", "5.", "a", "+5", "99999999999"] {
-        assert!(text.parse::<Percent>().is_err(), "{text:?}");
+        assert!(text.parse::<Percentage>().is_err(), "{text:?}");
     }
 }
 

@@ -23,9 +23,9 @@ fn rollback(state: &str, says: &str) -> Rollback {
 
 #[test]
 fn what_came_of_it_is_shown_with_the_proof_and_the_way_forward_again() {
-    let text = shown(&rollback("confirmed", "All is well."), "production", "ripcord rollback undo rb_x", Paint::Plain);
+    let text = shown(&rollback("confirmed", "All is well."), ("production", "http://a.example"), "ripcord rollback undo rb_x", Paint::Plain);
     for part in [
-        "Rolled production back to before-web (revision 41): 1 flag, revision 57",
+        "Rolled production back to before-web (revision 41) on http://a.example: 1 flag, revision 57",
         "Confirmed by 12 of 12 applications",
         "4.2 ms p50, 9.8 ms p99, 11 ms last",
         "200 in 12 ms",
