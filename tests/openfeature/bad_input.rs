@@ -117,7 +117,14 @@ async fn paths() -> Result<()> {
     let got = ask(Method::POST, "/ofrep/v1/evaluate/flags/%ff?environment=production").await?;
     ensure!(got.status == 400 && got.body["errorCode"] == "PARSE_ERROR", "{got:?}");
     let got = ask(Method::POST, "/ofrep/v1/evaluate/flags/plain?environment=elsewhere").await?;
-    ensure!(got.status == 404 && got.body["errorDetails"].is_string(), "{got:?}");
+    ensure!(got.status == 400 && got.body["errorCode"] == "GENERAL" && got.body["key"] == "plain", "{got:?}");
+    let got = ask(Method::POST, "/ofrep/v1/evaluate/flags/plain").await?;
+    ensure!(
+        got.status == 400 && got.body["errorCode"] == "GENERAL" && got.body["key"] == "plain",
+        "a key of several environments: {got:?}"
+    );
+    let got = ask(Method::POST, "/ofrep/v1/evaluate/flags").await?;
+    ensure!(got.status == 400 && got.body["errorCode"] == "GENERAL" && got.body.get("key").is_none(), "{got:?}");
     let request = node
         .api
         .request(Method::POST, "/ofrep/v1/evaluate/flags/plain")
@@ -203,8 +210,8 @@ async fn grpc_contexts() -> Result<()> {
     });
     for (context, code) in [
         (of(text("x".repeat(1024 * 1024 - 1_024))), None),
-        (of(text("x".repeat(5 * 1024 * 1024))), Some(Code::OutOfRange)),
-        (of(deep), Some(Code::Internal)),
+        (of(text("x".repeat(5 * 1024 * 1024))), Some(Code::ResourceExhausted)),
+        (of(deep), Some(Code::InvalidArgument)),
     ] {
         let message = ResolveBooleanRequest {
             flag_key: "plain".to_owned(),

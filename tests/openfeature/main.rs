@@ -1,19 +1,25 @@
 //! What OpenFeature's clients see: the public cases through every way that Ripcord offers, and the official clients themselves.
 //!
-//! A way whose tool chain or data is not on this machine is counted as ignored, by name. `tests/run` installs the tool chains into
-//! `target/openfeature`.
+//! A way whose tool chain or data is not on this machine is counted as ignored, by name; with `CI=true` a missing tool chain is a
+//! failure. `tests/run` installs the tool chains into `target/openfeature`.
 
 mod answers;
 mod bad_input;
 mod clients;
 mod conformance;
+mod connect;
 mod engine;
+mod event_stream;
+mod fresh;
+mod go_engine;
 mod grpc;
 mod independent;
 mod listeners;
+mod lossy_reader;
 mod node;
 mod ofrep;
 mod random;
+mod retries;
 mod sync;
 mod traces;
 
@@ -35,6 +41,12 @@ fn main() -> ExitCode {
         traces::trials(),
         independent::trials(),
         clients::trials(),
+        event_stream::trials(),
+        retries::trials(),
+        lossy_reader::trials(),
+        fresh::trials(),
+        connect::trials(),
+        go_engine::trials(),
     ];
     libtest_mimic::run(&arguments, rooms.into_iter().flatten().collect()).exit_code()
 }

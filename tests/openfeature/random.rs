@@ -24,18 +24,15 @@ fn one_of<T: Clone>(dice: &mut StdRng, items: &[T]) -> T {
 
 /// A snapshot with flags that require others, segments that name others, and kills.
 pub fn snapshot(dice: &mut StdRng, bucketing: Bucketing) -> Result<Snapshot> {
-    let told = |faults: ripcord_proto::ValidationErrors| anyhow::anyhow!("{faults}");
-    let mut snapshot = Snapshot::empty("production".parse().map_err(told)?);
-    snapshot.settings.bucketing = bucketing;
+    let mut snapshot = empty(bucketing)?;
     for index in 0..SEGMENTS {
         let segment = Segment::from_value(&condition(dice, 2, index)).map_err(told)?;
         let key = format!("s{index}").parse().map_err(told)?;
         snapshot.segments.insert(Arc::new(Entry::new(key, segment, Position::START)?));
     }
     for index in 0..FLAGS {
-        let flag = Flag::from_value(&flag(dice, index)).map_err(told)?;
-        let key = format!("f{index}").parse().map_err(told)?;
-        snapshot.flags.insert(Arc::new(Entry::new(key, flag, Position::START)?));
+        let flag = flag(dice, index);
+        insert(&mut snapshot, &format!("f{index}"), &flag)?;
         if dice.random_bool(0.05) {
             let kill = json!({
                 "id": format!("k_01arz3ndektsv4rrffq69g{index:04}"), "scope": {"flag": format!("f{index}")},
@@ -46,6 +43,24 @@ pub fn snapshot(dice: &mut StdRng, bucketing: Bucketing) -> Result<Snapshot> {
         }
     }
     Ok(snapshot)
+}
+
+fn told(faults: ripcord_proto::ValidationErrors) -> anyhow::Error {
+    anyhow::anyhow!("{faults}")
+}
+
+/// A snapshot without flags.
+pub fn empty(bucketing: Bucketing) -> Result<Snapshot> {
+    let mut snapshot = Snapshot::empty("production".parse().map_err(told)?);
+    snapshot.settings.bucketing = bucketing;
+    Ok(snapshot)
+}
+
+/// Adds a flag.
+pub fn insert(snapshot: &mut Snapshot, key: &str, flag: &Value) -> Result<()> {
+    let flag = Flag::from_value(flag).map_err(told)?;
+    snapshot.flags.insert(Arc::new(Entry::new(key.parse().map_err(told)?, flag, Position::START)?));
+    Ok(())
 }
 
 fn flag(dice: &mut StdRng, index: usize) -> Value {

@@ -25,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
         trial("sync_sends_a_kill_of_several_flags_as_one_payload_and_confirms_it_as_sent", a_kill),
         trial("sync_leaves_out_and_names_what_flagd_cannot_say", left_out),
         trial("sync_selects_by_flag_set_and_environment", selectors),
+        trial("metadata_is_answered_to_a_key_of_several_environments", metadata),
+        trial("sync_ends_when_its_key_is_revoked", revoked),
         trial("sync_asks_for_a_key_and_takes_that_of_the_listener", keys),
         trial("sync_ends_with_unavailable_on_shutdown", shutdown),
         trial("the_event_stream_names_every_flag_that_may_answer_differently", events),
@@ -38,6 +40,16 @@ async fn connect(node: &Node) -> Result<FlagSyncServiceClient<Channel>> {
 async fn next(stream: &mut Streaming<SyncFlagsResponse>) -> Result<Value> {
     let message = tokio::time::timeout(SOON, stream.message()).await??.context("the stream is open")?;
     Ok(serde_json::from_str::<Value>(&message.flag_configuration)?["flags"].clone())
+}
+
+/// The next state for which this holds: after a burst, a state is repeated.
+async fn next_with(stream: &mut Streaming<SyncFlagsResponse>, holds: impl Fn(&Value) -> bool) -> Result<Value> {
+    loop {
+        let state = next(stream).await?;
+        if holds(&state) {
+            return Ok(state);
+        }
+    }
 }
 
 fn asking(selector: &str) -> SyncFlagsRequest {
@@ -61,7 +73,7 @@ async fn a_kill() -> Result<()> {
         "{first}"
     );
     let killed = node.api.kill(&json!({"tag": "shop"})).await?.ok()?;
-    let after = next(&mut stream).await?;
+    let after = next_with(&mut stream, |state| *state != first).await?;
     for flag in ["a", "b"] {
         ensure!(
             after[flag]["defaultVariant"] == "off" && after[flag]["targeting"] == json!({"if": [true, null]}),
@@ -76,7 +88,7 @@ async fn a_kill() -> Result<()> {
         "{confirmation}"
     );
     node.api.restore(killed["id"].as_str().context("an id")?).await?.ok()?;
-    ensure!(next(&mut stream).await?["a"]["defaultVariant"] == "on");
+    next_with(&mut stream, |state| state["a"]["defaultVariant"] == "on").await?;
     let all = client
         .fetch_all_flags(request(FetchAllFlagsRequest::default(), Some(&key), None))
         .await?
@@ -124,6 +136,8 @@ async fn selectors() -> Result<()> {
         (Some("flagSetId="), "flagSetId=web", "b"),
         (Some("source=production"), "", "a b"),
         (Some("flagSetId=none-such"), "", ""),
+        (Some("flagSetId=web,source=production"), "", "a"),
+        (None, "source=production,flagSetId=web", "a"),
     ] {
         let mut stream = client.sync_flags(request(asking(field), Some(&key), header)).await?.into_inner();
         let flags = next(&mut stream).await?;
@@ -137,11 +151,44 @@ async fn selectors() -> Result<()> {
         .context("refused")?;
     ensure!(refused.code() == Code::InvalidArgument, "{refused}");
     let refused = client
+        .sync_flags(request(asking(""), Some(&key), Some("flagSetId=web,colour=red")))
+        .await
+        .err()
+        .context("refused")?;
+    ensure!(refused.code() == Code::InvalidArgument, "{refused}");
+    let refused = client
         .sync_flags(request(asking(""), Some(&key), Some("source=elsewhere")))
         .await
         .err()
         .context("refused")?;
     ensure!(refused.code() == Code::PermissionDenied, "{refused}");
+    Ok(())
+}
+
+/// The first thing that some clients ask for, without a selector.
+async fn metadata() -> Result<()> {
+    let node = Node::start().await?;
+    let mut client = connect(&node).await?;
+    client.get_metadata(request(GetMetadataRequest {}, Some(node.api.key()), None)).await?;
+    for key in [None, Some("rc_sdk_nonsense")] {
+        let refused = client.get_metadata(request(GetMetadataRequest {}, key, None)).await.err().context("refused")?;
+        ensure!(refused.code() == Code::Unauthenticated, "{refused}");
+    }
+    Ok(())
+}
+
+async fn revoked() -> Result<()> {
+    let node = Node::start().await?;
+    let (holder, id) = node.api.role_with_id("sdk").await?;
+    let mut stream = connect(&node).await?.sync_flags(request(asking(""), Some(holder.key()), None)).await?.into_inner();
+    next(&mut stream).await?;
+    node.api
+        .request(reqwest::Method::DELETE, &format!("/v1/keys/{id}"))
+        .send()
+        .await?
+        .error_for_status()?;
+    let ended = tokio::time::timeout(SOON, stream.message()).await?.err().context("it ends")?;
+    ensure!(ended.code() == Code::Unauthenticated, "{ended}");
     Ok(())
 }
 
@@ -178,9 +225,7 @@ async fn keys() -> Result<()> {
     let mut stream = FlagSyncServiceClient::new(channel).sync_flags(asking("")).await?.into_inner();
     ensure!(next(&mut stream).await? == json!({}), "an empty set is a payload too");
     let mut beyond = Server::prepare(open)?;
-    let (status, said) = beyond.refused()?;
-    ensure!(!status.success() && said.contains("--grpc-key-beyond-loopback"), "{said}");
-    Ok(())
+    beyond.refuses()
 }
 
 async fn shutdown() -> Result<()> {
@@ -211,6 +256,8 @@ async fn events() -> Result<()> {
         .into_inner();
     let ready = stream.message().await?.context("an event")?;
     ensure!(ready.r#type == "provider_ready");
+    let missed = stream.message().await?.context("an event")?;
+    ensure!(missed.r#type == "configuration_change", "{missed:?}");
     node.api.kill_flag("a").await?;
     let event = tokio::time::timeout(SOON, stream.message()).await??.context("an event")?;
     ensure!(event.r#type == "configuration_change");

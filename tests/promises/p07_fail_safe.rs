@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use ripcord_tests::waiting::{pass, throughout};
-use ripcord_tests::{App, Outcome, Redis, SOON, Server, Setup, eventually, flags};
+use ripcord_tests::waiting::throughout;
+use ripcord_tests::{App, Outcome, Redis, Server, Setup, eventually, flags};
 use serde_json::{Value, json};
 
 /// The shortest lease that is allowed.
@@ -47,11 +47,7 @@ async fn a_lease_runs_out_when_the_server_is_gone_and_is_renewed_when_it_is_back
     .await?;
     runs_out(&app).await?;
     server.restart().await?;
-    eventually(SOON, "renewed", || async {
-        ensure!(app.on("risky"), "{}", app.reason("risky"));
-        Ok(())
-    })
-    .await
+    app.serves("risky", true).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,11 +75,7 @@ async fn a_heartbeat_of_a_node_that_a_kill_may_have_passed_by_renews_no_lease() 
     redis.kill();
     runs_out(&app).await?;
     redis.restart().await?;
-    eventually(SOON, "renewed", || async {
-        ensure!(app.on("risky"), "{}", app.reason("risky"));
-        Ok(())
-    })
-    .await
+    app.serves("risky", true).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,15 +88,11 @@ async fn a_disk_cache_keeps_when_the_server_was_last_heard() -> Outcome {
     let cache = tempfile::tempdir()?;
     let app = App::cached(&sdk, "app", cache.path())?;
     app.ready().await?;
-    app.close().await;
     server.kill();
-    pass(LEASE + Duration::from_secs(1)).await;
+    runs_out(&app).await?;
+    app.close().await;
     let app = App::cached(&sdk, "app", cache.path())?;
-    eventually(SOON, "the cache is read", || async {
-        ensure!(app.on("plain"));
-        Ok(())
-    })
-    .await?;
+    app.serves("plain", true).await?;
     ensure!(
         !app.on("risky") && app.reason("risky") == "LEASE_EXPIRED",
         "a new process started a new lease: {}",

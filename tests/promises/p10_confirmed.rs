@@ -9,16 +9,6 @@ use ripcord_tests::stream::{Reader, Sse, WebSocket};
 use ripcord_tests::{Api, App, Cluster, Outcome, SOON, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
-async fn connected(api: &Api, count: usize) -> Outcome {
-    eventually(SOON, "the applications are connected", || async {
-        let connections = api.get("connections").await?.ok()?;
-        let there = connections["items"].as_array().map_or(0, Vec::len);
-        ensure!(there == count, "{there} of {count}: {connections}");
-        Ok(())
-    })
-    .await
-}
-
 async fn confirmation(api: &Api, revision: u64) -> anyhow::Result<Value> {
     api.get(&format!("confirmations/{revision}")).await?.ok()
 }
@@ -28,9 +18,21 @@ fn missing(confirmation: &Value) -> Vec<&str> {
     missing.filter_map(|missing| missing["name"].as_str()).collect()
 }
 
+/// Kills and waits; the confirmation of the answer. A kill is provisional if the disk takes longer than a kill may take: then that of
+/// its revision, once it is merged.
 async fn kill_and_wait(api: &Api, wait: &str) -> anyhow::Result<Value> {
     let body = json!({"scope": {"flag": "checkout"}, "reason": "a test"});
-    Ok(api.post(&format!("kills?wait={wait}"), &body).await?.ok()?["confirmation"].clone())
+    let answer = api.post(&format!("kills?wait={wait}"), &body).await?.ok()?;
+    if answer["provisional"] != true {
+        return Ok(answer["confirmation"].clone());
+    }
+    let path = format!("kills/{}", ripcord_tests::api::id_of(&answer)?);
+    let revision = eventually(SOON, "the kill is merged", || async {
+        let kill = api.get(&path).await?.ok()?;
+        kill["revision"].as_u64().with_context(|| format!("not yet: {kill}"))
+    })
+    .await?;
+    api.get(&format!("confirmations/{revision}?wait={wait}")).await?.ok()
 }
 
 async fn three_applications(world: &World) -> anyhow::Result<(Api, Vec<Process>)> {
@@ -43,7 +45,7 @@ async fn three_applications(world: &World) -> anyhow::Result<(Api, Vec<Process>)
         app.serves("true").await?;
         apps.push(app);
     }
-    connected(&admin, 3).await?;
+    admin.connected(3).await?;
     Ok((admin, apps))
 }
 
@@ -57,7 +59,7 @@ async fn a_kill_is_confirmed_by_every_application_with_times(world: World) -> Ou
         "{confirmed}"
     );
     for figure in ["p50_ms", "p99_ms", "max_ms"] {
-        ensure!(applied[figure].as_f64().is_some_and(|ms| (0.0..5_000.0).contains(&ms)), "{figure}: {confirmed}");
+        ensure!(applied[figure].as_f64().is_some_and(|ms| ms >= 0.0), "{figure}: {confirmed}");
     }
     ensure!(applied["slowest"]["name"].as_str().is_some_and(|name| name.starts_with("shop-")), "{confirmed}");
     for app in &apps {
@@ -87,7 +89,7 @@ async fn one_that_said_goodbye_leaves_the_denominator_and_one_that_was_lost_is_m
     let (admin, mut apps) = three_applications(&world).await?;
     let polite = apps.remove(0);
     polite.end().await?;
-    connected(&admin, 2).await?;
+    admin.connected(2).await?;
     apps[0].signal(Signal::Stop)?;
     let confirmed = kill_and_wait(&admin, "300ms").await?;
     ensure!(missing(&confirmed) == ["shop-2"] && confirmed["applied"]["connected"] == 2, "{confirmed}");
@@ -112,7 +114,7 @@ async fn what_cannot_acknowledge_is_counted_as_sent_and_never_as_applied(world: 
     let query = "sdk=mute/1.0&instance=mute&instance_id=mute-1&acknowledges=false";
     let mut mute = Sse::with(&sdk, query, None).await?;
     mute.expect("snapshot", SOON).await?;
-    connected(&admin, 1).await?;
+    admin.connected(1).await?;
     let confirmed = kill_and_wait(&admin, "1s").await?;
     ensure!(confirmed["applied"]["connected"] == 0 && confirmed["sent"]["connected"] == 1, "{confirmed}");
     eventually(SOON, "it was sent", || async {
@@ -133,7 +135,7 @@ async fn a_raw_client_is_confirmed_by_its_acknowledgement_over_either_transport(
     ws.ack(&first).await?;
     let mut sse = Sse::connect(&sdk, "raw-sse", "raw-sse-1").await?;
     sse.expect("snapshot", SOON).await?;
-    connected(&admin, 2).await?;
+    admin.connected(2).await?;
     let confirmed = kill_and_wait(&admin, "100ms").await?;
     let mut unconfirmed = missing(&confirmed);
     unconfirmed.sort_unstable();
@@ -192,8 +194,8 @@ async fn confirmations_are_over_all_nodes_and_a_node_that_is_not_reached_is_name
     cluster.agree().await?;
     let _on_a = App::start(&sdk, "on-a").await?;
     let _on_b = App::start(&sdk.at(b.url()), "on-b").await?;
-    connected(&a, 1).await?;
-    connected(&b, 1).await?;
+    a.connected(1).await?;
+    b.connected(1).await?;
     let confirmed = kill_and_wait(&a, "5s").await?;
     ensure!(confirmed["complete"] == true && confirmed["applied"]["confirmed"] == 2, "{confirmed}");
     ensure!(confirmed["nodes"].as_array().context("nodes")?.len() == 2, "{confirmed}");

@@ -185,7 +185,7 @@ async fn a_repeated_provisional_kill_is_the_same_kill_before_and_after_its_merge
     let mut server = Server::start(Setup::on(&redis)).await?;
     let admin = server.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-    ripcord_tests::waiting::mirrored().await;
+    server.mirrored().await?;
     redis.kill();
     let first = kill(&admin, "checkout", "call-1").await?;
     ensure!(first.body["provisional"] == true, "{}", first.body);

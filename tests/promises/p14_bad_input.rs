@@ -9,15 +9,14 @@ use anyhow::ensure;
 use ripcord_tests::{Answer, Outcome};
 use serde_json::Value;
 
-/// The problem names this field, and beside it what can be done: a key, a variant, a number. Never a sentence.
-pub fn names(problem: &Value, path: &str, words: &str) -> Outcome {
+/// The problem names this field and says something about it. What it says is for people: no test reads it.
+pub fn names(problem: &Value, path: &str) -> Outcome {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     let named = errors.iter().find(|error| error["path"] == path);
     let Some(named) = named else {
         anyhow::bail!("{path:?} is not named: {problem}")
     };
-    let text = named["problem"].as_str().unwrap_or_default();
-    ensure!(text.contains(words), "{path} should say {words:?}, it says {text:?}");
+    ensure!(named["problem"].as_str().is_some_and(|said| !said.is_empty()), "{path}: {problem}");
     Ok(())
 }
 

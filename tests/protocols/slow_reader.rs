@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket};
@@ -14,8 +13,6 @@ const STUCK: usize = 20;
 const COMMITS: u32 = 400;
 /// What the server may grow by: far less than 20 readers × 400 commits × 50 kB = 400 MB.
 const GROWTH: u64 = 100 * 1024 * 1024;
-/// A reader that had to wait for a stuck one would wait for as long as this at least.
-const STALL: Duration = Duration::from_secs(10);
 
 /// Asks for an event stream and reads no more than its head.
 fn stuck(api: &Api, n: usize) -> anyhow::Result<TcpStream> {
@@ -50,22 +47,18 @@ async fn readers_that_do_not_read_cost_bounded_memory_and_delay_no_other() -> Ou
     }
     let stuck: Vec<_> = (0..STUCK).map(|n| stuck(&sdk, n)).collect::<Result<_, _>>()?;
     let before = server.process()?.resident()?;
-    let mut slowest = Duration::ZERO;
     for n in 0..COMMITS {
         let fill = char::from(b'a' + u8::try_from(n % 26)?);
         admin.put_flag(&format!("large-{}", n % 10), &flags::large(50_000, fill)).await?.ok()?;
-        let started = Instant::now();
+        // One that had to wait for a stuck one would wait for as long as the server bears it: longer than this.
         prompt.expect("delta", SOON).await?;
-        slowest = slowest.max(started.elapsed());
     }
     let grown = server.process()?.resident()?.saturating_sub(before);
     ensure!(grown < GROWTH, "{STUCK} readers that do not read cost {} MiB", grown / 1024 / 1024);
-    ensure!(slowest < STALL, "a prompt reader waited {slowest:?} for others");
-    // A kill is not held up either, and one that reads on at last ends with what the server has.
-    let started = Instant::now();
+    // A kill is not held up either.
     admin.kill_flag("checkout").await?;
     let kill = prompt.expect("delta", SOON).await?;
-    ensure!(kill.data["urgent"] == true && started.elapsed() < STALL, "{:?}", started.elapsed());
+    ensure!(kill.data["urgent"] == true, "{}", kill.data);
     drop(stuck);
     Ok(())
 }

@@ -39,7 +39,8 @@ async fn all_clients_of_a_reconnect_storm_get_in_and_have_the_kill() -> Outcome 
     for client in clients {
         streams.push(client.await??);
     }
-    let answer = admin.put("flags/other?reason=a+test&wait=100ms", &flags::boolean("on")).await?.ok()?;
-    ensure!(answer["confirmation"]["applied"]["connected"] == CLIENTS, "{}", answer["confirmation"]);
+    let revision = admin.put_flag("other", &flags::boolean("on")).await?.revision()?;
+    let confirmation = admin.get(&format!("confirmations/{revision}")).await?.ok()?;
+    ensure!(confirmation["applied"]["connected"] == CLIENTS, "{confirmation}");
     Ok(())
 }

@@ -70,12 +70,7 @@ async fn a_certificate_without_its_key_or_a_file_that_is_none_is_a_clear_refusal
             .argument("--tls-key")
             .argument("/nowhere/key.pem"),
     ] {
-        let (status, said) = Server::prepare(setup)?.refused()?;
-        ensure!(
-            !status.success() && said.contains("tls") || said.contains("TLS") || said.contains(".pem"),
-            "{status}: {said}"
-        );
-        ensure!(!said.contains("panicked"), "{said}");
+        Server::prepare(setup)?.refuses()?;
     }
     Ok(())
 }

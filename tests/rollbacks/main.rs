@@ -10,17 +10,6 @@ use ripcord_tests::app::Process;
 use ripcord_tests::{Api, Outcome, SOON, Server, World, eventually, flags};
 use serde_json::{Value, json};
 
-/// So many applications are connected.
-async fn connected(api: &Api, count: usize) -> Outcome {
-    eventually(SOON, "the applications are connected", || async {
-        let connections = api.get("connections").await?.ok()?;
-        let there = connections["items"].as_array().map_or(0, Vec::len);
-        ensure!(there == count, "{there} of {count}: {connections}");
-        Ok(())
-    })
-    .await
-}
-
 /// Three applications that serve the bad state: `checkout` was off at revision 1 and is on.
 async fn shop(world: &World) -> anyhow::Result<(Api, Vec<Process>)> {
     let admin = world.admin();
@@ -30,7 +19,7 @@ async fn shop(world: &World) -> anyhow::Result<(Api, Vec<Process>)> {
     for name in ["shop-1", "shop-2", "shop-3"] {
         apps.push(Process::start(&sdk, name, "checkout").await?);
     }
-    connected(&admin, 3).await?;
+    admin.connected(3).await?;
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     for app in &apps {
         app.serves("true").await?;
@@ -73,19 +62,15 @@ async fn audit(api: &Api) -> anyhow::Result<Vec<Value>> {
     Ok(page["items"].as_array().context("a page has items")?.clone())
 }
 
-/// Whether an entry of the log puts this record: its kind, and its name where it has one.
-fn touches(entry: &Value, record: &str) -> bool {
-    let changes = entry["changes"].as_array().into_iter().flatten();
-    changes.filter(|change| change["change"] == "put_record").any(|change| {
-        change["subject"]
-            .as_str()
-            .is_some_and(|what| what.trim_end() == record || what.starts_with(&format!("{record} ")))
-    })
+/// Whether an entry of the log puts a record of this kind, with this key if one is named.
+fn puts(entry: &Value, record: &str, key: Option<&str>) -> bool {
+    let mut changes = entry["changes"].as_array().into_iter().flatten();
+    changes.any(|change| change["change"] == "put_record" && change["record"] == record && key.is_none_or(|key| change["key"] == key))
 }
 
 /// The nodes that were the leader, in order: each of them put the lease into the log itself.
 async fn leaders(server: &Server) -> anyhow::Result<Vec<String>> {
     let log = audit(&server.admin()).await?;
-    let leases = log.iter().rev().filter(|entry| touches(entry, "driver"));
+    let leases = log.iter().rev().filter(|entry| puts(entry, "driver", None));
     Ok(leases.filter_map(|entry| entry["origin"]["node"].as_str().map(str::to_owned)).collect())
 }

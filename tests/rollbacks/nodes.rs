@@ -3,7 +3,7 @@ use ripcord_tests::stream::{Reader, WebSocket};
 use ripcord_tests::{Cluster, Outcome, SOON, Server, World, eventually, flags};
 use serde_json::json;
 
-use super::{connected, id, leaders, until};
+use super::{id, leaders, until};
 
 /// The leader, and the other node.
 async fn leader_and_other(cluster: Cluster) -> anyhow::Result<(Server, Server, ripcord_tests::Redis)> {
@@ -60,7 +60,7 @@ async fn the_other_node_confirms_when_the_leader_is_killed_between_commit_and_co
     let mut slow = WebSocket::connect(&sdk, "slow-1").await?;
     let snapshot = slow.expect("snapshot", SOON).await?;
     slow.ack(&snapshot).await?;
-    connected(&admin, 1).await?;
+    admin.connected(1).await?;
     let answer = admin.post("rollbacks", &json!({"to": 1, "flags": ["checkout"], "reason": "a test"})).await?;
     ensure!(answer.body["state"] == "committed", "{:#}", answer.body);
     dead.kill();

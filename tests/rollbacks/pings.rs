@@ -3,7 +3,7 @@ use ripcord_tests::stream::{Reader, Sse, WebSocket};
 use ripcord_tests::{Outcome, SOON, World, eventually, on_both_stores};
 use serde_json::{Value, json};
 
-use super::{connected, policy, shop};
+use super::{policy, shop};
 
 async fn a_ping_reaches_every_application_and_changes_no_answer(world: World) -> Outcome {
     let (admin, apps) = shop(&world).await?;
@@ -45,7 +45,7 @@ async fn it_is_an_empty_delta_on_either_transport_and_lifts_no_kill(world: World
     socket.expect("snapshot", SOON).await?;
     let mut events = Sse::connect(&sdk, "raw-2", "raw-2-id").await?;
     events.expect("snapshot", SOON).await?;
-    connected(&admin, 5).await?;
+    admin.connected(5).await?;
     admin.post("pings", &Value::Null).await?.ok()?;
     for delta in [socket.expect("delta", SOON).await?, events.expect("delta", SOON).await?] {
         let changed = delta.data["changed"]

@@ -182,6 +182,11 @@ async fn a_wait_that_is_told_to_end_holds_the_rollout_and_one_whose_time_is_up_l
         &format!("ripcord rollout rollback {id} --reason 'customers complain' && ripcord rollout wait {id}"),
     )
     .await?;
-    ensure!(code == 3 && text.contains("customers complain"), "{code}: {text}");
+    ensure!(code == 3, "{code}: {text}");
+    let (_, text) = ran(&server, &format!("ripcord rollout show {id} --json")).await?;
+    let shown: Value = serde_json::from_str(&text)?;
+    let rollback = shown["rollback"].as_str().context("a rollback")?;
+    let rollback = server.admin().get(&format!("rollbacks/{rollback}")).await?.ok()?;
+    ensure!(rollback["reason"] == "customers complain", "{rollback}");
     Ok(())
 }

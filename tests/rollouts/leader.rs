@@ -4,23 +4,69 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::process::Signal;
-use ripcord_tests::waiting::{pass, pass_until};
+use ripcord_tests::stream::{Reader as _, WebSocket};
+use ripcord_tests::waiting::until;
 use ripcord_tests::{Cluster, Outcome, SOON, Server, Setup, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
 use super::newest;
 
+/// Seconds of a window of counts.
+const WINDOW: i64 = 5;
+
 const STEPS: [&str; 6] = ["1%", "5%", "10%", "20%", "50%", "100%"];
 
-/// Milliseconds before (negative) or after the moment at which a step is due: then the leader is killed, before the step is
-/// submitted, while it is decided, made durable and published, and after. Where a kill lands exactly is left to chance; what must
-/// hold holds wherever it lands.
-const POINTS: [i64; 12] = [-40, -10, -3, 0, 1, 2, 4, 6, 9, 15, 30, 80];
+/// What is seen before the leader is killed.
+#[derive(Debug, Clone, Copy)]
+enum Point {
+    /// A step is in force, and the next one is not due.
+    Held,
+    /// The next step is due: it is about to be decided, made durable and published. Where the kill lands is left to chance, and
+    /// what must hold holds wherever it lands.
+    Due,
+    /// The next step has reached a reader of the stream.
+    Published,
+    /// The next step stands in the rollout's record.
+    Recorded,
+}
 
-/// Milliseconds until the next step is due; negative once it was.
-fn until_due(rollout: &Value) -> anyhow::Result<i64> {
+const POINTS: [Point; 12] = [
+    Point::Held,
+    Point::Due,
+    Point::Published,
+    Point::Recorded,
+    Point::Due,
+    Point::Published,
+    Point::Due,
+    Point::Recorded,
+    Point::Due,
+    Point::Held,
+    Point::Due,
+    Point::Published,
+];
+
+/// When the next step is due.
+fn due(rollout: &Value) -> anyhow::Result<jiff::Timestamp> {
     let entered: jiff::Timestamp = rollout["entered"].as_str().context("it has begun no step")?.parse()?;
-    Ok(1_000 - i64::try_from(jiff::Timestamp::now().duration_since(entered).as_millis())?)
+    Ok(entered + Duration::from_secs(1))
+}
+
+/// Waits until a point of the step after `rollout`'s.
+async fn reach(point: Point, server: &Server, rollout: &Value, stream: &mut WebSocket) -> Outcome {
+    match point {
+        Point::Held => {}
+        Point::Due => until(due(rollout)?).await,
+        Point::Published => drop(stream.expect("delta", SOON).await?),
+        Point::Recorded => {
+            eventually(SOON, "the next step is in force", || async {
+                let step = &newest(server).await?["step"];
+                ensure!(step.as_u64() > rollout["step"].as_u64(), "still at {step}");
+                Ok(())
+            })
+            .await?;
+        }
+    }
+    Ok(())
 }
 
 async fn start_long(server: &Server, steps: usize) -> anyhow::Result<Value> {
@@ -66,15 +112,17 @@ async fn a_leader_that_is_killed_at_every_point_of_a_step_takes_each_step_once(m
     let steps = POINTS.len() + 4;
     start_long(&world, steps).await?;
     let mut killed = Vec::new();
+    let sdk = world.admin().role("sdk").await?;
     for point in POINTS {
+        let mut stream = WebSocket::connect(&sdk, "raw").await?;
+        stream.expect("snapshot", SOON).await?;
         let rollout = eventually(SOON, "a step is in force that has not run out", || async {
             let rollout = newest(&world).await?;
-            ensure!(until_due(&rollout)? > 60, "not yet");
+            ensure!(due(&rollout)? > jiff::Timestamp::now(), "not yet");
             Ok(rollout)
         })
         .await?;
-        let wait = until_due(&rollout)? + point;
-        pass(Duration::from_millis(wait.max(0).unsigned_abs())).await;
+        reach(point, &world, &rollout, &mut stream).await?;
         world.kill();
         world.restart().await?;
         killed.push((
@@ -110,7 +158,9 @@ async fn two_nodes_that_both_believe_to_lead_take_each_step_once() -> Outcome {
         frozen.process()?.signal(Signal::Stop)?;
         let moved = eventually(SOON * 2, "the other node continues", || async {
             // One step more may have been the frozen one's last.
-            ensure!(step_of(other).await? > before + 1, "still at {before}");
+            let rollout = newest(other).await?;
+            let step = rollout["step"].as_u64().unwrap_or_default();
+            ensure!(step > before + 1 || rollout["state"] == "completed", "still at {before}");
             Ok(())
         })
         .await;
@@ -149,7 +199,7 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
     let sdk = admin.role("sdk").await?;
     // Counts are kept by windows of five seconds; those of the window in which a step begins count as before it.
     let entered: jiff::Timestamp = newest(&server).await?["entered"].as_str().context("a step")?.parse()?;
-    pass_until(entered + Duration::from_secs(6)).await;
+    until(jiff::Timestamp::from_second((entered.as_second() / WINDOW + 1) * WINDOW)?).await;
     let count = |variant: &str, traffic: &str, times: u64| json!({"flag": "checkout", "variant": variant, "traffic": traffic, "evaluations": times});
     let counts = [count("on", "real", 100), count("off", "real", 900), count("on", "synthetic", 7)];
     let reported = sdk
@@ -163,7 +213,13 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
     })
     .await?;
     // The window ends and is written to disk; the record of the rollout is as old as its step.
-    pass(Duration::from_secs(11)).await;
+    eventually(SOON, "the window is on disk", || async {
+        let kept = std::fs::read_dir(server.data().join("outcomes"))?.map(|file| std::fs::read_to_string(file?.path()));
+        let kept = kept.collect::<Result<String, _>>()?;
+        ensure!(kept.contains("\"checkout\""), "what is kept: {kept:?}");
+        Ok(())
+    })
+    .await?;
     server.kill();
     server.restart().await?;
     eventually(SOON, "they are counted again", || async {

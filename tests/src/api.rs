@@ -7,6 +7,8 @@ use anyhow::{Context, ensure};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 
+use crate::waiting::{SOON, eventually};
+
 /// A key on a server, for one environment.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -232,6 +234,17 @@ impl Api {
     pub async fn kills(&self) -> anyhow::Result<Vec<String>> {
         let body = self.get("kills").await?.ok()?;
         items(&body)?.iter().map(id_of).collect()
+    }
+
+    /// Waits until so many applications are connected.
+    pub async fn connected(&self, count: usize) -> anyhow::Result<()> {
+        eventually(SOON, "the applications are connected", || async {
+            let connections = self.get("connections").await?.ok()?;
+            let there = connections["items"].as_array().map_or(0, Vec::len);
+            ensure!(there == count, "{there} of {count}: {connections}");
+            Ok(())
+        })
+        .await
     }
 
     /// What the server's own evaluation answers for a user.

@@ -100,6 +100,15 @@ impl App {
         .await
     }
 
+    /// Waits until it serves this value of a boolean flag.
+    pub async fn serves(&self, flag: &str, on: bool) -> anyhow::Result<()> {
+        eventually(SOON, "the application serves another value of the flag", || async {
+            ensure!(self.on(flag) == on, "{flag} is {} ({}): {}", !on, self.reason(flag), self.status());
+            Ok(())
+        })
+        .await
+    }
+
     /// The client's state in words, for messages.
     pub fn status(&self) -> String {
         format!("{:?}", self.client.status())
@@ -110,21 +119,21 @@ impl App {
         let context = Context::from_json(context);
         let first = flag["variants"].as_object().and_then(|variants| variants.values().next());
         let (value, variant, reason, rule) = match first.context("a flag has variants")? {
-            Value::Bool(_) => told(self.client.bool_detail(key, &context, false)),
-            Value::String(_) => told(self.client.string_detail(key, &context, "")),
+            Value::Bool(_) => explained(self.client.bool_detail(key, &context, false)),
+            Value::String(_) => explained(self.client.string_detail(key, &context, "")),
             Value::Number(_) => {
-                let (value, variant, reason, rule) = told(self.client.number_detail(key, &context, 0.0));
+                let (value, variant, reason, rule) = explained(self.client.number_detail(key, &context, 0.0));
                 // The SDK's numbers are floats; the flag may have spelled a whole one.
                 (whole(value), variant, reason, rule)
             }
-            _ => told(self.client.object_detail(key, &context, Map::new())),
+            _ => explained(self.client.object_detail(key, &context, Map::new())),
         };
         let value = if variant.is_null() { Value::Null } else { value };
         Ok(json!({"value": value, "variant": variant, "reason": reason, "rule": rule}))
     }
 }
 
-fn told<T: serde::Serialize>(answer: ripcord_sdk::Detail<T>) -> (Value, Value, String, Option<String>) {
+fn explained<T: serde::Serialize>(answer: ripcord_sdk::Detail<T>) -> (Value, Value, String, Option<String>) {
     (json!(answer.value), json!(answer.variant), answer.reason.to_string(), answer.rule)
 }
 

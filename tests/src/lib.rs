@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - `redis-server` must be on the PATH (`./tests/run` installs it). Tests of OpenFeature clients need more tool chains and are
-//!   skipped by name if those are missing.
+//!   skipped by name if those are missing; with `CI=true` they fail instead.
 //! - `RIPCORD_BIN` is the binary under test. Without it the first test builds the workspace (`cargo build --workspace
 //!   --all-targets`), which takes minutes the first time, and runs `target/debug/ripcord`.
 //! - `RIPCORD_TEST_THREADS` (default 4, `./tests/run` only) is how many tests run at once; with plain cargo it is

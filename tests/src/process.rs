@@ -85,7 +85,7 @@ impl Process {
             if Instant::now() > deadline {
                 bail!("{} did not end within {within:?}; it printed:\n{}", self.name, self.output());
             }
-            std::thread::sleep(Duration::from_millis(5));
+            crate::waiting::breathe_blocking();
         }
     }
 

@@ -107,6 +107,23 @@ impl Redis {
         self.running()?.signal(Signal::Cont)
     }
 
+    /// Bytes that were sent to it and that it has not taken yet.
+    pub fn unread(&self) -> anyhow::Result<u64> {
+        let sockets = std::fs::read_to_string("/proc/net/tcp")?;
+        let port = format!(":{:04X}", self.port);
+        let of_socket = |line: &str| -> Option<u64> {
+            let mut fields = line.split_whitespace().skip(1);
+            fields.next()?.ends_with(&port).then_some(())?;
+            // The peer, the state, and the two queues as `sending:received`; those of a listening socket count connections.
+            let (state, queues) = (fields.nth(1)?, fields.next()?);
+            if state != "01" {
+                return None;
+            }
+            u64::from_str_radix(queues.split(':').nth(1)?, 16).ok()
+        };
+        Ok(sockets.lines().filter_map(of_socket).sum())
+    }
+
     /// Empties it, as a stray FLUSHALL would.
     pub fn flush(&self) -> anyhow::Result<()> {
         let answer = self.command("FLUSHALL")?;

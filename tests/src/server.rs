@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
@@ -12,7 +11,7 @@ use crate::api::Api;
 use crate::ports;
 use crate::process::{Process, Signal};
 use crate::redis::Redis;
-use crate::waiting::{SOON, eventually};
+use crate::waiting::{SOON, breathe, eventually};
 
 /// The admin key of every server of the tests.
 pub const ADMIN_KEY: &str = "rc_admin_whole-system-tests-0123456789abcdef";
@@ -218,26 +217,30 @@ impl Server {
         self.restart().await
     }
 
-    /// Starts it with settings with which it must refuse to start; its exit status and its output.
-    pub fn refused(&mut self) -> anyhow::Result<(ExitStatus, String)> {
-        let before = self.output().len();
+    /// Starts it with settings with which it must refuse to start.
+    pub fn refuses(&mut self) -> anyhow::Result<()> {
         self.launch()?;
         let status = self.process.as_mut().context("just launched")?.wait(SOON)?;
         self.process = None;
-        Ok((status, self.output().split_off(before)))
+        self.is_refusal(status)
     }
 
-    /// Starts it on a directory that may be damaged: `Ok(None)` when it is ready, what it said when it refused to start.
-    pub async fn start_or_refusal(&mut self) -> anyhow::Result<Option<String>> {
-        let before = self.output().len();
+    /// Starts it on a directory that may be damaged; whether it refused to start.
+    pub async fn starts_or_refuses(&mut self) -> anyhow::Result<bool> {
         self.launch()?;
-        let Err(error) = self.until("/readyz", 200).await else { return Ok(None) };
+        let Err(error) = self.until("/readyz", 200).await else { return Ok(false) };
         let Some(status) = self.process.as_mut().context("just launched")?.ended()? else {
             return Err(error);
         };
-        ensure!(!status.success(), "it ended with status 0 instead of refusing");
         self.process = None;
-        Ok(Some(self.output().split_off(before)))
+        self.is_refusal(status)?;
+        Ok(true)
+    }
+
+    /// The exit codes of a failure and of wrong usage are refusals; a panic has one of its own, a signal none.
+    fn is_refusal(&self, status: ExitStatus) -> anyhow::Result<()> {
+        ensure!(matches!(status.code(), Some(1 | 2)), "no refusal to start: {status}\n{}", self.output());
+        Ok(())
     }
 
     /// `kill -9`.
@@ -318,8 +321,20 @@ impl Server {
             if std::time::Instant::now() > deadline {
                 bail!("{path} never answered {status}, last {seen:?}; the server printed:\n{}", self.output());
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            breathe().await;
         }
+    }
+
+    /// Waits until everything that this node has from its Redis is on its own disk as well.
+    pub async fn mirrored(&self) -> anyhow::Result<()> {
+        eventually(SOON, "the mirror is on disk", || async {
+            let metrics = self.admin().get_root("/metrics").await?.body;
+            let mut lines = metrics.as_str().unwrap_or_default().lines();
+            let waiting = lines.find_map(|line| line.strip_prefix("ripcord_mirror_waiting_entries "));
+            ensure!(waiting == Some("0"), "entries that are not on disk yet: {waiting:?}");
+            Ok(())
+        })
+        .await
     }
 
     /// What `/readyz` says, whatever its status.

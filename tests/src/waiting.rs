@@ -43,22 +43,18 @@ where
     Ok(())
 }
 
-/// How often a node on Redis writes its mirror, at least.
-const MIRROR: Duration = Duration::from_millis(500);
-
-/// Until a node on Redis has what it knows on its own disk as well. The mirror is written behind the answers, and nothing outside
-/// the process shows how far it is: two of its intervals pass.
-pub async fn mirrored() {
-    pass(MIRROR * 2).await;
-}
-
-/// Lets time pass, if time itself is the condition: a lease that runs out, a window that closes.
-pub async fn pass(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-/// The same until a moment; at once if it is over.
-pub async fn pass_until(moment: jiff::Timestamp) {
+/// Until a moment that the server has named: a step that is due, a window that closes. At once if it is over.
+pub async fn until(moment: jiff::Timestamp) {
     let left = moment.duration_since(jiff::Timestamp::now());
-    pass(Duration::try_from(left).unwrap_or_default()).await;
+    tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
+}
+
+/// Between two requests of a caller that sends them again and again: a user, a reader that polls.
+pub async fn breathe() {
+    tokio::time::sleep(PAUSE).await;
+}
+
+/// The same for a thread.
+pub fn breathe_blocking() {
+    std::thread::sleep(PAUSE);
 }

@@ -1,4 +1,4 @@
-//! `revisions`, `diff` and `/v1/audit`: the contents of the logs.
+//! Bodies of `revisions`, `diff` and `/v1/audit`: the contents of the logs.
 
 use serde_json::value::RawValue;
 
@@ -11,17 +11,17 @@ use crate::revision::{Epoch, Revision, Sequence};
 
 pub use crate::diff::ChangedBy;
 
-/// A commit in a list, newest first.
+/// A commit, as an item of a list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogEntry {
     /// The log: an environment's name, or `system`.
     pub log: String,
-    /// Its place in the log.
+    /// Its position in the log.
     pub sequence: Sequence,
     /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
-    /// The revision that it made; `null` for a commit of records.
+    /// The revision that it made; `null` if it changed only records.
     pub revision: Option<Revision>,
     /// When the commit was made.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
@@ -36,17 +36,17 @@ pub struct LogEntry {
     /// The release that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
-    /// The second person who approved it, where one did.
+    /// The second person who approved it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<CommitApproval>,
-    /// Whether it went ahead of everything that was queued.
+    /// Whether it was committed ahead of all queued commits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
     /// What it changed, in order; at most the first 100.
     pub changes: Vec<ChangeSummary>,
     /// How many changes it has.
     pub changes_total: usize,
-    /// The digest that the next entry follows.
+    /// The digest of the entry, which the next entry contains.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub digest: Digest,
 }
@@ -57,11 +57,17 @@ pub struct LogEntry {
 pub struct ChangeSummary {
     /// The name of the change: `put_flag`.
     pub change: String,
-    /// What it is about: a key, a kill's id and scope.
+    /// What it is about, for a person: a key, a kill's id and scope.
     pub subject: String,
+    /// The key or the id alone, for programs; absent if the change is about a thing that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The kind of record, if a record is changed: `checkpoint`, `release`, `claim`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
 }
 
-/// `GET revisions/{n}`: one commit, whole.
+/// The response to `GET revisions/{n}`: one complete commit.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LogEntryView {
@@ -78,7 +84,7 @@ pub struct LogEntryView {
     pub previous: Digest,
 }
 
-/// `GET diff?from=&to=`: how two revisions differ.
+/// The response to `GET diff?from=&to=`: the difference between two revisions.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevisionDiff {
@@ -92,20 +98,20 @@ pub struct RevisionDiff {
     pub flags: Vec<FlagDiff>,
     /// The segments that differ.
     pub segments: Vec<SegmentDiff>,
-    /// Kills that were pulled in between and stand.
+    /// Kills that were made in between and are in force at the newer revision.
     pub killed: Vec<crate::Kill>,
     /// Kills that were lifted in between.
     pub restored: Vec<crate::Kill>,
-    /// The settings, where they differ.
+    /// The settings, if they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsDiff>,
 }
 
-/// `GET /v1/audit/verify`: the chains, proven entry by entry from what is stored.
+/// The response to `GET /v1/audit/verify`: the hash chains, verified entry by entry.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditReport {
-    /// Whether every log is whole.
+    /// Whether all logs are intact.
     pub whole: bool,
     /// The result for each log.
     pub logs: Vec<LogReport>,
@@ -117,12 +123,22 @@ pub struct AuditReport {
 pub struct LogReport {
     /// The log's name: `system`, or the name of an environment.
     pub log: String,
-    /// How many entries follow one another from the first.
+    /// Number of entries from the first that form an unbroken chain.
     pub entries: u64,
-    /// The digest of the last of them, to be compared with one that was noted elsewhere.
+    /// The digest of the last of them, to compare with one that you keep elsewhere.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub head: Digest,
     /// Where and how the chain is broken, or what could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// The first entry that was missing in the store, or differed there from this node's copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub damaged_in_store: Option<Sequence>,
+    /// Whether the store was mended from this node's copy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mended: bool,
+    /// Why only this node's copy was verified, and not the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_compared: Option<String>,
 }

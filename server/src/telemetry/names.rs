@@ -60,6 +60,9 @@ macro_rules! metrics_of_the_server {
 metrics_of_the_server! {
     /// Labels: `method`, `route` (the template), `status`.
     HTTP_SECONDS = "ripcord_http_request_seconds", describe_histogram, Unit::Seconds, "Time from the request head to the response head";
+    OPEN_FILES_LIMIT = "ripcord_open_files_limit", describe_gauge, Unit::Count, "The limit of open files of this process";
+    CONNECTIONS_OPEN = "ripcord_connections_open", describe_gauge, Unit::Count, "Open connections of the HTTP server";
+    CONNECTIONS_REFUSED = "ripcord_connections_refused_total", describe_counter, Unit::Count, "Connections refused because the rest is kept for kills, restores and rollbacks";
     /// Labels: `limit`.
     RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused by the rate limit of their key";
     /// Labels: `code`.
@@ -101,6 +104,12 @@ metrics_of_the_server! {
     /// Labels: `why` (`forged`, `outside_the_window`, `too_large`, `unreadable`).
     TRIGGER_REFUSALS = "ripcord_trigger_refusals_total", describe_counter, Unit::Count, "Webhook deliveries that were refused";
     STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 if the store is available, else 0";
+    MIRROR_WAITING = "ripcord_mirror_waiting_entries", describe_gauge, Unit::Count, "Entries from Redis that are not on this node's own disk yet, and logs whose mirror is behind; a node on the embedded store has none";
+    /// Labels: `code` (`store_unreachable`, `store_wrong_password`, `store_read_only`, `store_out_of_memory`, …).
+    STORE_FAULT = "ripcord_store_fault", describe_gauge, Unit::Count, "1 for what is wrong with the store now, else 0";
+    MIRROR_WRITABLE = "ripcord_mirror_writable", describe_gauge, Unit::Count, "1 if this node's own copy of the store can be written, else 0";
+    FRESH = "ripcord_fresh", describe_gauge, Unit::Count, "1 if no kill can have passed this node by, so that its heartbeats renew leases, else 0";
+    BEHIND = "ripcord_behind", describe_gauge, Unit::Count, "1 if another node or the store is known to have commits that this node lacks, else 0";
     APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time until an append is durable";
     /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_CONNECTIONS = "ripcord_stream_connections", describe_gauge, Unit::Count, "Open streams";

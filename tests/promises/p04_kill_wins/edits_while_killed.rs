@@ -77,10 +77,6 @@ async fn an_edit_that_would_change_what_a_killed_flag_serves_is_refused_unless_i
     for flag in [&other_safe, &other_value] {
         let problem = editor.commit(&[flags::put("checkout", flag)]).await?.problem(409, "FLAG_KILLED")?;
         ensure!(named_kill(&problem) == &json!(id), "{problem}");
-        ensure!(
-            problem["detail"].as_str().is_some_and(|detail| detail.contains("allow_killed_edit")),
-            "no way out is named: {problem}"
-        );
         editor.put_flag("checkout", flag).await?.problem(409, "FLAG_KILLED")?;
     }
     ensure!(admin.value("checkout").await? == false);

@@ -20,11 +20,7 @@ async fn an_sdk_goes_on_from_memory_when_its_server_is_gone_and_comes_back_with_
     .await?;
     server.restart().await?;
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
-    eventually(SOON, "the SDK has come back", || async {
-        ensure!(!app.on("checkout"), "{}", app.status());
-        Ok(())
-    })
-    .await
+    app.serves("checkout", false).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,11 +42,7 @@ async fn an_sdk_starts_from_its_disk_cache_when_the_server_is_away() -> Outcome 
     app.close().await;
     server.kill();
     let app = App::cached(&sdk, "app", cache.path())?;
-    eventually(SOON, "the cache is read", || async {
-        ensure!(app.on("checkout"), "{}", app.status());
-        Ok(())
-    })
-    .await?;
+    app.serves("checkout", true).await?;
     ensure!(
         !app.on("risky") && app.reason("risky") == "KILLED",
         "the kill is not in the cache: {}",
@@ -58,11 +50,7 @@ async fn an_sdk_starts_from_its_disk_cache_when_the_server_is_away() -> Outcome 
     );
     server.restart().await?;
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
-    eventually(SOON, "it continues from there when the server is back", || async {
-        ensure!(!app.on("checkout"), "{}", app.status());
-        Ok(())
-    })
-    .await
+    app.serves("checkout", false).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,11 +68,7 @@ async fn before_any_data_the_callers_defaults_are_served_and_the_reason_says_so(
     server.restart().await?;
     server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     app.ready().await?;
-    eventually(SOON, "the flag arrives", || async {
-        ensure!(app.on("checkout"), "{}", app.status());
-        Ok(())
-    })
-    .await
+    app.serves("checkout", true).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,11 +92,7 @@ async fn a_damaged_disk_cache_is_set_aside_and_never_stops_an_application() -> O
     let app = App::cached(&sdk, "app", cache.path())?;
     ensure!(!app.on("checkout"), "half a cache was served");
     server.restart().await?;
-    eventually(SOON, "the server's state replaces it", || async {
-        ensure!(app.on("checkout"), "{}", app.status());
-        Ok(())
-    })
-    .await
+    app.serves("checkout", true).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,9 +110,5 @@ async fn an_sdk_goes_on_while_its_server_is_frozen_and_catches_up_when_it_thaws(
     .await?;
     server.process()?.signal(ripcord_tests::process::Signal::Cont)?;
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
-    eventually(SOON, "it has caught up", || async {
-        ensure!(!app.on("checkout"), "{}", app.status());
-        Ok(())
-    })
-    .await
+    app.serves("checkout", false).await
 }

@@ -1,7 +1,7 @@
 //! A Redis that comes back empty, older or diverged.
 
 use anyhow::ensure;
-use ripcord_tests::waiting::{mirrored, throughout};
+use ripcord_tests::waiting::throughout;
 use ripcord_tests::{Api, App, Cluster, Outcome, Redis, SOON, Server, Setup, eventually, flags};
 use std::time::Duration;
 
@@ -156,11 +156,11 @@ async fn a_kill_that_only_a_later_node_knows_is_merged() -> Outcome {
     let a = cluster.a.admin();
     a.put_flag("early", &flags::boolean("on")).await?.ok()?;
     cluster.agree().await?;
-    mirrored().await;
+    cluster.b.mirrored().await?;
     cluster.b.kill();
     a.put_flag("later", &flags::boolean("on")).await?.ok()?;
     let kill = a.kill_flag("early").await?;
-    mirrored().await;
+    cluster.a.mirrored().await?;
     cluster.a.kill();
     cluster.redis.lose_everything()?;
     cluster.redis.restart().await?;

@@ -1,7 +1,6 @@
 //! Every order of merge: safest wins, an id enters the log at most once, a restored id stays restored.
 
 use anyhow::ensure;
-use ripcord_tests::waiting::mirrored;
 use ripcord_tests::{Cluster, Outcome, SOON, eventually, flags};
 use serde_json::json;
 
@@ -90,7 +89,8 @@ async fn a_kill_taken_by_a_node_that_was_cut_off_wins_over_edits_made_meanwhile(
     a.put_flag("checkout", &flags::tagged("on", &["payments"])).await?.ok()?;
     cluster.agree().await?;
     // Gone, not paused: nothing that the node has sent may lie in a socket and be taken later.
-    mirrored().await;
+    cluster.a.mirrored().await?;
+    cluster.b.mirrored().await?;
     cluster.redis.kill();
     let id = provisional(&b, "checkout").await?;
     cluster.b.kill();

@@ -41,7 +41,7 @@ async fn a_rollback_does_what_its_plan_showed(world: World) -> Outcome {
     Ok(())
 }
 
-async fn a_plan_of_a_rollback_is_refused_once_the_world_has_moved_and_says_what_moved(world: World) -> Outcome {
+async fn a_plan_of_a_rollback_is_refused_once_the_world_has_moved(world: World) -> Outcome {
     let admin = world.admin();
     released(&admin).await?;
     let body = json!({"to": 1, "flags": ["checkout"]});
@@ -50,8 +50,7 @@ async fn a_plan_of_a_rollback_is_refused_once_the_world_has_moved_and_says_what_
     ensure!(plan(&admin, &body).await?["hash"] == planned["hash"], "what does not concern it moved the plan");
     admin.put_flag("checkout", &flags::rollout(30)).await?.ok()?;
     let refused = execute(&admin, &body, &planned).await?.problem(409, "PLAN_STALE")?;
-    let detail = refused["detail"].as_str().unwrap_or_default();
-    ensure!(detail.contains('4') && detail.contains("checkout"), "{detail}");
+    ensure!(refused["plan"].is_string() && refused["plan"] != planned["hash"], "{refused}");
     admin.kill_flag("checkout").await?;
     let again = json!({"plan": refused["plan"], "to": 1, "flags": ["checkout"]});
     admin.post("rollbacks", &again).await?.problem(409, "PLAN_STALE")?;
@@ -127,7 +126,7 @@ async fn of_two_rollbacks_at_once_one_wins_and_the_other_is_told_which(world: Wo
 
 on_both_stores!(
     a_rollback_does_what_its_plan_showed,
-    a_plan_of_a_rollback_is_refused_once_the_world_has_moved_and_says_what_moved,
+    a_plan_of_a_rollback_is_refused_once_the_world_has_moved,
     a_plan_is_for_this_target_scope_and_environment_and_no_other,
     what_is_not_there_is_refused_and_nothing_changes,
     a_flag_that_was_deleted_since_comes_back,

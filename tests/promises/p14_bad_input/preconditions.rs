@@ -39,6 +39,25 @@ async fn a_flags_own_etag_does_not_move_with_other_flags(world: World) -> Outcom
     Ok(())
 }
 
+async fn any_state_is_enough_for_an_asterisk_but_there_must_be_one(world: World) -> Outcome {
+    let admin = world.admin();
+    put_if(&admin, ("if-match", "*"), "on").await?.problem(409, "STALE_REVISION")?;
+    ensure!(admin.revision().await? == 0, "what must exist was made");
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    put_if(&admin, ("if-match", "*"), "off").await?.ok()?;
+    let condition = json!({"attribute": "plan", "equals": "beta"});
+    let segment = admin.path("segments/beta?reason=a+test");
+    let any = &[("if-match", "*")];
+    admin
+        .send(Method::PUT, &segment, Some(&condition), any)
+        .await?
+        .problem(409, "STALE_REVISION")?;
+    let body = json!({"reason": "a test", "changes": [flags::put("other", &flags::boolean("on"))]});
+    admin.send(Method::POST, &admin.path("commits"), Some(&body), any).await?.ok()?;
+    admin.send(Method::PUT, &admin.path("policy"), Some(&json!({})), any).await?.ok()?;
+    Ok(())
+}
+
 async fn commits_take_the_etag_of_the_environment(world: World) -> Outcome {
     let admin = world.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
@@ -117,6 +136,7 @@ async fn environments_are_made_copied_and_deleted_only_by_naming_them_twice(worl
 on_both_stores!(
     a_stale_if_match_is_refused_with_the_current_revision,
     a_flags_own_etag_does_not_move_with_other_flags,
+    any_state_is_enough_for_an_asterisk_but_there_must_be_one,
     commits_take_the_etag_of_the_environment,
     a_flag_that_must_not_exist_yet_is_not_overwritten,
     of_two_editors_who_read_the_same_one_is_refused,

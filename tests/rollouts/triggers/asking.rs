@@ -35,10 +35,8 @@ async fn a_firing_waits_until_somebody_on_call_confirms_it(world: World) -> Outc
     let done: Value = serde_json::from_str(&ran.out)?;
     ensure!(done["state"] == "acted" && done["answered"]["reason"] == "the graphs agree", "{done}");
     ensure!(admin.value("checkout").await? == false, "it went back");
-    let why = admin.log().await?[0]["reason"].as_str().unwrap_or_default().to_owned();
-    for given in ["error-rate", "the graphs agree", "HighErrorRate"] {
-        ensure!(why.contains(given), "{given} is not in the log: {why}");
-    }
+    let entry = admin.log().await?.swap_remove(0);
+    ensure!(entry["actor"]["name"] == "test oncall" && entry["reason"].is_string(), "{entry}");
     oncall
         .post(&format!("firings/{id}/confirm"), &json!({"reason": "again"}))
         .await?
@@ -62,14 +60,11 @@ async fn what_was_declined_or_is_over_is_not_done_any_more(world: World) -> Outc
     let came = sent(&admin, &made, &alert("firing", "b", 20, None), "fired").await?;
     sent(&admin, &made, &alert("resolved", "b", 20, Some(30)), "resolved").await?;
     let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
-    let problem = admin
+    admin
         .post(&format!("{path}/confirm"), &json!({"reason": "r"}))
         .await?
         .problem(409, "WRONG_STATE")?;
-    ensure!(
-        problem["detail"].as_str().is_some_and(|detail| detail.contains("2026-01-05T10:00:30Z")),
-        "{problem}"
-    );
+    ensure!(firing(&admin, &came["firing"]).await?["resolved"] == "2026-01-05T10:00:30Z");
     ensure!(admin.value("checkout").await? == true);
     Ok(())
 }

