@@ -1,7 +1,5 @@
 //! Figures as the README shows them: what was measured, the figure, and how it stands to what it must be.
 
-use std::fmt::Write as _;
-
 /// One figure.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -44,10 +42,9 @@ impl Row {
 
 /// Prints rows as a Markdown table.
 pub fn print(title: &str, rows: &[Row]) {
-    let mut text = format!("\n| {title} | measured | against |\n| --- | ---: | --- |\n");
-    for row in rows {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {} | {} | {} |", row.what, row.figure, row.verdict);
-    }
-    println!("{text}");
+    let rows: String = rows
+        .iter()
+        .map(|row| format!("| {} | {} | {} |\n", row.what, row.figure, row.verdict))
+        .collect();
+    println!("\n| {title} | measured | against |\n| --- | ---: | --- |\n{rows}");
 }

@@ -58,7 +58,7 @@ pub struct KeptDifference {
 }
 
 /// The operation that applies a file set.
-pub fn ask(set: FileSet) -> Operation {
+pub fn operation(set: FileSet) -> Operation {
     let kept = ProposedOperation::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
     Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.operations)).kept_as(kept))
 }

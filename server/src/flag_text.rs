@@ -1,16 +1,14 @@
 //! Flags in words: whom they serve what, and in what two of them differ. For people who decide at 3 a.m.
 
-use std::fmt::Write as _;
-
 use ripcord_proto::condition::{Condition, Test};
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Split, Weight};
 use ripcord_proto::value::Scalar;
 use ripcord_proto::{Flag, VariantName};
 
-/// Rules that are told one by one, at most.
+/// Rules that are described one by one, at most.
 const RULES: usize = 8;
-/// Values of a list that are told, at most.
+/// Values of a list that are named, at most.
 const VALUES: usize = 4;
 /// Characters of a condition, at most.
 const CONDITION: usize = 120;
@@ -21,24 +19,20 @@ pub(crate) fn flag(flag: &Flag) -> String {
     if !flag.enabled {
         return format!("switched off: {CALLER}");
     }
-    let mut text = String::new();
-    for requirement in &flag.requires {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "where {} serves {}: ", requirement.flag, requirement.variant);
-    }
+    let required = flag.requires.iter();
+    let mut text: String = required
+        .map(|required| format!("where {} serves {}: ", required.flag, required.variant))
+        .collect();
     for rule in flag.rules.iter().take(RULES) {
-        let Some(when) = &rule.when else {
-            text.push_str(&serve(&rule.serve));
-            return text;
-        };
-        let _ = write!(text, "{} if {}; ", serve(&rule.serve), cut(condition(when)));
+        let serve = serve(&rule.serve);
+        let Some(when) = &rule.when else { return text + &serve };
+        text.extend([serve, format!(" if {}; ", cut(condition(when)))]);
     }
     if flag.rules.len() > RULES {
-        let _ = write!(text, "{} more rules; ", flag.rules.len() - RULES);
+        text.extend([format!("{} more rules; ", flag.rules.len() - RULES)]);
     }
     let alone = flag.rules.is_empty() && flag.requires.is_empty();
-    let _ = write!(text, "{}{}", if alone { "" } else { "else " }, variant(flag.default.as_ref()));
-    text
+    text + if alone { "" } else { "else " } + &variant(flag.default.as_ref())
 }
 
 fn variant(name: Option<&VariantName>) -> String {
@@ -57,12 +51,11 @@ fn serve(serve: &Serve) -> String {
 fn shares(split: &Split) -> String {
     let total = split.total();
     let shares = split.shares().iter().map(|share| format!("{} {}", share.variant, percent(share.weight, total)));
-    let mut text = shares.collect::<Vec<_>>().join(", ");
-    if let Some(by) = split.by() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, " by {by}");
+    let text = shares.collect::<Vec<_>>().join(", ");
+    match split.by() {
+        Some(by) => format!("{text} by {by}"),
+        None => text,
     }
-    text
 }
 
 fn percent(weight: Weight, total: u32) -> String {
@@ -127,11 +120,11 @@ fn scalar(value: &Scalar) -> String {
 
 fn list(values: impl ExactSizeIterator<Item = String>) -> String {
     let more = values.len().saturating_sub(VALUES);
-    let mut told: Vec<String> = values.take(VALUES).collect();
+    let mut listed: Vec<String> = values.take(VALUES).collect();
     if more > 0 {
-        told.push(format!("{more} more"));
+        listed.push(format!("{more} more"));
     }
-    told.join(", ")
+    listed.join(", ")
 }
 
 fn cut(text: String) -> String {

@@ -268,8 +268,8 @@ enum ProposalStatus {
 }
 
 impl From<ProposalStatus> for DecidedProposal {
-    fn from(standing: ProposalStatus) -> Self {
-        let (ProposalStatus::Waiting(proposal) | ProposalStatus::AlreadyDecided(proposal)) = standing;
+    fn from(status: ProposalStatus) -> Self {
+        let (ProposalStatus::Waiting(proposal) | ProposalStatus::AlreadyDecided(proposal)) = status;
         Self {
             proposal: *proposal,
             position: None,

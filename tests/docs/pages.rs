@@ -1,7 +1,5 @@
 //! Pages of the documentation that are made from the code's own tables.
 
-use std::fmt::Write as _;
-
 use ripcord_proto::problem::{Code, CommandExit};
 
 /// `server/docs/problems.md`.
@@ -19,8 +17,7 @@ pub fn problems() -> String {
             CommandExit::Failed => 1,
         };
         let (name, status, title, meaning) = (code.as_str(), code.status(), code.title(), code.meaning());
-        // Writing to a String cannot fail.
-        let _ = writeln!(page, "| `{name}` | {status} | {title} | {meaning} | {retry} | {exit} |");
+        page.extend([format!("| `{name}` | {status} | {title} | {meaning} | {retry} | {exit} |\n")]);
     }
     page
 }

@@ -14,7 +14,7 @@ use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, TargetName};
-use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, RedisConfig, RedisStore, RollbackSpec, SampleUsers, SystemClock, plan};
+use ripcord_server::bench::{EmbeddedStore, Environments, Flush, Journal, MemoryStore, RedisConfig, RedisStore, RollbackSpec, SampleUsers, SystemClock, plan};
 
 /// Flags of the environment in which commits are timed, all of which a rollback puts back.
 const FLAGS: usize = 1_000;
@@ -45,13 +45,15 @@ async fn measure() -> anyhow::Result<()> {
 
 async fn over_redis(directory: &Path, redis: &RedisServer) -> anyhow::Result<Vec<Row>> {
     let (url, directory, node) = (redis.url(), directory.join("one"), "one".to_owned());
-    let store = RedisStore::open(RedisConfig {
+    std::fs::create_dir_all(&directory)?;
+    let config = RedisConfig {
+        journal: Journal::open(&directory.join("kills.journal"))?,
         url,
         directory,
         node,
         clock: Arc::new(SystemClock),
-    })
-    .await?;
+    };
+    let store = RedisStore::open(config).await?;
     commits("Redis", &environments::start(Arc::new(store)).await?, 30.0).await
 }
 
@@ -80,8 +82,8 @@ async fn commits(store: &str, environments: &Environments, most: f64) -> anyhow:
 async fn forth_and_back(environments: &Environments, scope: &RollbackScope) -> anyhow::Result<Vec<f64>> {
     let mut times = Vec::with_capacity(COMMITS);
     for turn in 0..COMMITS {
-        let order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1 + turn as u64 % 2)), scope.clone());
-        let prepared = rollbacks::prepared(environments, &order).await?;
+        let spec = rollbacks::spec(TargetName::Revision(ripcord_proto::Revision(1 + turn as u64 % 2)), scope.clone());
+        let prepared = rollbacks::prepared(environments, &spec).await?;
         let draft = rollbacks::rollback_of(&prepared)?;
         let since = Instant::now();
         let committed = environments.commit(draft).await?;
@@ -97,11 +99,11 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
     let environments = environments::start(Arc::new(MemoryStore::new())).await?;
     rollbacks::put(&environments, 0..flags, 0).await?;
     rollbacks::put(&environments, 0..differing, 1).await?;
-    let order: RollbackSpec = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), RollbackScope::Environment);
+    let spec: RollbackSpec = rollbacks::spec(TargetName::Revision(ripcord_proto::Revision(1)), RollbackScope::Environment);
     let mut times = Vec::with_capacity(PLANS);
     for _ in 0..PLANS {
         let since = Instant::now();
-        let prepared = rollbacks::prepared(&environments, &order).await?;
+        let prepared = rollbacks::prepared(&environments, &spec).await?;
         let plan = plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
         times.push(since.elapsed().as_secs_f64());
         anyhow::ensure!(

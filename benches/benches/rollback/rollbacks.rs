@@ -1,27 +1,25 @@
 //! Flags to go back, and rollbacks of them.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use ripcord_benches::environments;
-use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackState};
-use ripcord_proto::table::{Entity as _, Entry};
-use ripcord_proto::{Flag, FlagKey, Position, TargetName};
+use ripcord_proto::table::Entity as _;
+use ripcord_proto::{Flag, FlagKey, TargetName};
 use ripcord_server::bench::{ApiError, Applied, Draft, Environments, Expected, Operation, PreparedRollback, RollbackSpec, answer_of, prepare};
 
-fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
+fn draft(operations: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
-        ..Draft::new(environments::production()?, environments::author(Role::Oncall), asks)
+        ..Draft::new(environments::production()?, environments::author(Role::Oncall), operations)
     })
 }
 
 /// Puts flags, each with rules that ask for three attributes and split; `version` decides by how much.
 pub async fn put(environments: &Environments, flags: Range<usize>, version: usize) -> anyhow::Result<()> {
     let on = 10 + 40 * version;
-    let asks = flags.map(|number| {
+    let operations = flags.map(|number| {
         let json = format!(
             r#"{{"description": "flag {number}", "tags": ["t{tag}"], "variants": {{"on": true, "off": false}}, "default": "off", "safe": "off",
             "rules": [{{"when": {{"attribute": "email", "ends_with": "@example.com"}}, "serve": "on"}},
@@ -32,29 +30,29 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
         );
         Ok(Operation::PutFlag(FlagKey::new(&format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
     });
-    let asks = asks.collect::<anyhow::Result<Vec<_>>>()?;
-    environments.submit(draft(asks)?).await?;
+    let operations = operations.collect::<anyhow::Result<Vec<_>>>()?;
+    environments.submit(draft(operations)?).await?;
     Ok(())
 }
 
-/// An order for a rollback.
-pub fn order(to: TargetName, scope: RollbackScope) -> RollbackSpec {
+/// A rollback of this scope.
+pub fn spec(to: TargetName, scope: RollbackScope) -> RollbackSpec {
     RollbackSpec {
         to: Some(to),
         scope,
         segment: None,
         steps: Vec::new(),
         every_seconds: 0,
-        latitude: Default::default(),
+        options: Default::default(),
         acknowledged: Default::default(),
         reason: None,
         detected: None,
     }
 }
 
-/// The order made ready.
-pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
-    let prepared = prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
+/// What is committed.
+pub async fn prepared(environments: &Environments, spec: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
+    let prepared = prepare(environments, &environments::production()?, &environments::author(Role::Oncall), spec).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
@@ -72,8 +70,9 @@ pub async fn ended(environments: &Environments, applied: &Applied) -> anyhow::Re
         state: RollbackState::Confirmed,
         ..made
     };
-    let record: Record = Arc::new(Entry::new(id, record, Position::START)?).into();
-    environments.submit(draft(vec![Operation::PutRecord(record, Expected::Anything)])?).await?;
+    environments
+        .submit(draft(vec![Operation::put_record(id, record, Expected::Anything)?])?)
+        .await?;
     Ok(())
 }
 

@@ -20,17 +20,17 @@ pub(super) struct PermitCache {
 type CachedPermit = (Option<Box<str>>, Arc<Permit<Evaluate>>);
 
 impl PermitCache {
-    pub(super) fn find(&self, hash: &Digest, asked: Option<&str>) -> Option<Arc<Permit<Evaluate>>> {
+    pub(super) fn find(&self, hash: &Digest, requested: Option<&str>) -> Option<Arc<Permit<Evaluate>>> {
         let permits = self.permits.get(hash)?;
-        let (_, permit) = permits.iter().find(|(own, _)| own.as_deref() == asked)?;
+        let (_, permit) = permits.iter().find(|(own, _)| own.as_deref() == requested)?;
         Some(Arc::clone(permit))
     }
 
     /// This cache with one more permit.
-    pub(super) fn with(&self, system: &Arc<SystemState>, hash: Digest, asked: Option<&str>, permit: &Arc<Permit<Evaluate>>) -> Self {
+    pub(super) fn with(&self, system: &Arc<SystemState>, hash: Digest, requested: Option<&str>, permit: &Arc<Permit<Evaluate>>) -> Self {
         let still_stands = Arc::ptr_eq(&self.system, system);
         let mut permits = if still_stands { self.permits.clone() } else { HashMap::new() };
-        permits.entry(hash).or_default().push((asked.map(Box::from), Arc::clone(permit)));
+        permits.entry(hash).or_default().push((requested.map(Box::from), Arc::clone(permit)));
         Self {
             system: Arc::clone(system),
             permits,

@@ -30,9 +30,9 @@ fn an_admin_key_from_outside_is_long_enough_or_refused() {
         "rc_sdk_0123456789abcdef0123456789abcdef",
         "rc_admin_0123456789abcdef0123456789abcde!",
     ] {
-        let told = keys::admin(wrong).unwrap_err().to_string();
-        assert!(told.starts_with("RIPCORD_ADMIN_KEY: must be rc_admin_ and 32"), "{told}");
-        assert!(wrong.is_empty() || !told.contains("0123456789abcdef"), "a secret is never echoed");
+        let message = keys::admin(wrong).unwrap_err().to_string();
+        assert!(message.starts_with("RIPCORD_ADMIN_KEY: must be rc_admin_ and 32"), "{message}");
+        assert!(wrong.is_empty() || !message.contains("0123456789abcdef"), "a secret is never echoed");
     }
 }
 

@@ -32,7 +32,7 @@ use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
     responses((status = 200, description = "A page of checkpoints", body = Page<CheckpointView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (state, stale, Query(query)) = (environment.state()?, environment.stale(), query);
-    let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok()).collect();
+    let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.values().collect();
     checkpoints.sort_by(|a, b| (b.position(), b.sequence, &b.name).cmp(&(a.position(), a.sequence, &a.name)));
     let view = |checkpoint: &&Checkpoint| checkpoint::view(&state.records, checkpoint);
     let page = page::listed(&checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());

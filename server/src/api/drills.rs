@@ -1,18 +1,16 @@
 //! `drills`: reports of rehearsed rollbacks. A drill runs on the machine that starts it; the server only keeps its report.
 
 use std::borrow::Borrow as _;
-use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::web;
-use ripcord_proto::Position;
 use ripcord_proto::drill::{Drill, DrillId};
 use ripcord_proto::limits;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::table::{Entry, Table};
+use ripcord_proto::table::Table;
 
 use super::page;
 use super::path::PathKey;
@@ -20,6 +18,7 @@ use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Write, WriteRequest, answer, reply};
 use crate::access::permit::{KeepDrill, Read};
+use crate::clock::new_id;
 use crate::commit::{Expected, Operation};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -31,7 +30,7 @@ use crate::http::{ApiError, ApiResponse, Body};
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     // An id sorts by its time of making.
-    let newest_first = records.drills.iter().rev().filter_map(|entry| entry.value().ok());
+    let newest_first = records.drills.values().rev();
     let page = page::newest_first(newest_first, |drill| drill.id.as_str(), Drill::clone, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
@@ -63,7 +62,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
     let kept = EnvironmentReader::open(&app, &write.permit).records()?.drills.clone();
     let now = app.now();
     let drill = Drill {
-        id: DrillId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random()),
+        id: new_id(now, DrillId::from_parts),
         scenario: body.value.scenario,
         store: body.value.store,
         fork: body.value.fork,
@@ -74,9 +73,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
         verdicts: body.value.verdicts,
         figures: body.value.figures,
     };
-    let entry = Entry::new(drill.id.clone(), drill.clone(), Position::START)
-        .map_err(|error| ApiError::new(Code::Internal, format!("The report could not be written: {error}.")))?;
-    let put = Operation::PutRecord(Record::from(Arc::new(entry)), Expected::Absent);
+    let put = Operation::put_record(drill.id.clone(), drill.clone(), Expected::Absent)?;
     let asked = WriteRequest {
         operations: std::iter::once(put).chain(surplus(&kept)).collect(),
         ..WriteRequest::default()

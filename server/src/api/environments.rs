@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::EnvironmentRecord;
-use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::list::Page;
@@ -13,17 +12,18 @@ use ripcord_proto::rest::pings::LastPing;
 use super::authorize::Caller;
 use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::system;
 use super::write::{NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
-use crate::commit::{Applied, Draft, Operation};
+use crate::commit::{Applied, Draft, Operation, RenderedAnswer};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::ping;
 use crate::rollback::review;
-use crate::system::{SystemDraft, SystemOperation};
+use crate::system::SystemOperation;
 
 /// The environments of the key.
 #[utoipa::path(get, path = "/v1/environments", tag = "environments",
@@ -91,14 +91,9 @@ pub(super) async fn create(
         description,
         created: app.now(),
     };
-    let draft = draft(
-        &permit,
-        SystemOperation::CreateEnvironment(record),
-        reason.clone(),
-        (&identity, &body.digest),
-        key.clone(),
-        StatusCode::CREATED,
-    );
+    let call = identity.call(permit.caller(), &body.digest);
+    let created = done(key.clone(), StatusCode::CREATED);
+    let draft = system::draft(&permit, SystemOperation::CreateEnvironment(record), reason.clone(), call, created);
     let committed = app.submit_system(&permit, draft).await?;
     let Some(source) = source.filter(|_| !committed.replayed) else {
         return reply(&committed.answer, committed.replayed, None);
@@ -132,8 +127,9 @@ async fn copy(
     match app.fill(permit, draft).await {
         Ok(committed) => reply(&committed.answer, false, None),
         Err(refusal) => {
+            let reason = Some("its copy could not be filled".to_owned());
             let undo = SystemOperation::DeleteEnvironment(key.clone());
-            let undo = draft_of(permit, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
+            let undo = system::draft(permit, undo, reason, None, done(key, StatusCode::OK));
             if let Err(left) = app.submit_system(permit, undo).await {
                 tracing::warn!(%left, "copying an environment failed, and the empty environment could not be deleted");
             }
@@ -184,46 +180,21 @@ pub(super) async fn delete(
             format!("Nothing was deleted. Deleting {key} ends its streams and permanently removes its flags and history. Confirm with ?confirm={key}."),
         ));
     }
-    let ask = SystemOperation::DeleteEnvironment(key.clone());
-    let draft = draft(
-        &everywhere,
-        ask,
-        query.reason.map(Reason::into_text),
-        (&identity, &NO_BODY),
-        key,
-        StatusCode::OK,
-    );
+    let (call, reason) = (identity.call(everywhere.caller(), &NO_BODY), query.reason.map(Reason::into_text));
+    let delete = SystemOperation::DeleteEnvironment(key.clone());
+    let draft = system::draft(&everywhere, delete, reason, call, done(key, StatusCode::OK));
     let committed = app.submit_system(&everywhere, draft).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
-fn draft(
-    permit: &GlobalPermit<Administer>,
-    ask: SystemOperation,
-    reason: Option<String>,
-    (identity, body): (&Identity, &Digest),
-    key: EnvironmentKey,
-    status: StatusCode,
-) -> SystemDraft {
-    SystemDraft {
-        call: identity.clone().call(permit.caller(), body),
-        ..draft_of(permit, ask, reason, key, status)
-    }
-}
-
-fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemOperation, reason: Option<String>, key: EnvironmentKey, status: StatusCode) -> SystemDraft {
-    SystemDraft {
-        author: permit.author(),
-        reason,
-        operations: vec![ask],
-        call: None,
-        renderer: renderer(move |made: &Applied| {
-            let body = EnvironmentResponse {
-                key: key.clone(),
-                epoch: made.position.epoch,
-                revision: None,
-            };
-            answer(status, &body)
-        }),
+/// The answer to the creation or deletion of an environment.
+fn done(key: EnvironmentKey, status: StatusCode) -> impl Fn(&Applied) -> Result<RenderedAnswer, ApiError> {
+    move |made| {
+        let body = EnvironmentResponse {
+            key: key.clone(),
+            epoch: made.position.epoch,
+            revision: None,
+        };
+        answer(status, &body)
     }
 }

@@ -20,18 +20,23 @@ pub(super) async fn explain(environment: Guarded<Read, EnvironmentReader>, body:
     if served.snapshot.flags.get(flag.as_str()).is_none() {
         return Err(no_flag(&served, &flag));
     }
-    let told = served.compiled.explain(flag.as_str(), &Context::from_json(&context), SinceContact::FRESH);
+    let explanation = served.compiled.explain(flag.as_str(), &Context::from_json(&context), SinceContact::FRESH);
     let kills = served.snapshot.kills_of(flag.as_str()).chain(served.overlay.kills.values());
     let kill = kills.filter(|kill| kill.covers(flag.as_str())).map(|kill| kill.id.clone()).next();
-    let steps = told.steps.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
+    let steps = explanation
+        .steps
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unwritable)?;
     let explanation = Explanation {
-        value: told.value.map_or(Ok(Value::Null), serde_json::to_value).map_err(unwritable)?,
-        variant: told.variant.map(|variant| variant.to_string()),
-        reason: told.reason.to_string(),
-        rule: told.rule,
+        value: explanation.value.map_or(Ok(Value::Null), serde_json::to_value).map_err(unwritable)?,
+        variant: explanation.variant.map(|variant| variant.to_string()),
+        reason: explanation.reason.to_string(),
+        rule: explanation.rule,
         kill,
         epoch: served.snapshot.position.epoch,
-        revision: told.revision,
+        revision: explanation.revision,
         steps,
         stale: stale.is_some(),
         flag,

@@ -3,21 +3,21 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::change::KeyRecord;
-use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::RecordResponse;
 
 use super::services::AppState;
-use super::write::{NO_BODY, answer, renderer, reply};
+use super::system;
+use super::write::{NO_BODY, answer, reply};
 use crate::access::permit::Administer;
 use crate::access::{GlobalPermit, keys};
 use crate::commit::{Applied, RenderedAnswer};
 use crate::http::idempotency::Identity;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::system::{SystemDraft, SystemOperation};
+use crate::system::SystemOperation;
 
 /// The valid keys, without their secrets.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
@@ -74,7 +74,8 @@ pub(super) async fn create(
     let id = record.id.clone();
     let shown_id = id.clone();
     let answer = move |made: &Applied| created(&id, made);
-    let draft = draft(&permit, SystemOperation::CreateKey(record), reason, (&identity, &body.digest), answer);
+    let call = identity.call(permit.caller(), &body.digest);
+    let draft = system::draft(&permit, SystemOperation::CreateKey(record), reason, call, answer);
     let committed = app.submit_system(&permit, draft).await?;
     if committed.replayed {
         return reply(&committed.answer, true, None);
@@ -119,23 +120,8 @@ pub(super) async fn revoke(
         };
         answer(StatusCode::OK, &body)
     };
-    let draft = draft(&permit, SystemOperation::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
+    let call = identity.call(permit.caller(), &NO_BODY);
+    let draft = system::draft(&permit, SystemOperation::RevokeKey(id), query.reason(), call, answer);
     let committed = app.submit_system(&permit, draft).await?;
     reply(&committed.answer, committed.replayed, None)
-}
-
-fn draft(
-    permit: &GlobalPermit<Administer>,
-    ask: SystemOperation,
-    reason: Option<String>,
-    (identity, body): (&Identity, &Digest),
-    answer: impl Fn(&Applied) -> Result<RenderedAnswer, ApiError> + Send + Sync + 'static,
-) -> SystemDraft {
-    SystemDraft {
-        author: permit.author(),
-        reason,
-        operations: vec![ask],
-        call: identity.clone().call(permit.caller(), body),
-        renderer: renderer(answer),
-    }
 }

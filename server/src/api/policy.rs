@@ -1,22 +1,18 @@
 //! `policy`: the protection that an environment requires, and its automation.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::web;
-use ripcord_proto::Position;
 use ripcord_proto::policy::{Policy, SingletonKey};
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Problem;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::policy::PolicyResponse;
-use ripcord_proto::table::Entry;
 
 use super::records::{reason, submit};
 use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::WriteRecord;
 use crate::access::permit::{Read, SetPolicy};
-use crate::commit::{Applied, Expected, Operation};
+use crate::commit::{Applied, Expected, Operation, record_entry};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::WriteQuery;
 use crate::http::{ApiError, ApiResponse, Body};
@@ -39,17 +35,17 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
     responses((status = 200, description = "Set, or unchanged", body = PolicyResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let expected = match write.condition {
-        RecordCondition::Unconditional => Expected::Anything,
+        // An environment has a policy even before it is first set.
+        RecordCondition::Unconditional | RecordCondition::Present => Expected::Anything,
         RecordCondition::Is(digest) => Expected::Digest(digest),
         RecordCondition::Absent => Expected::Absent,
     };
     let given = write.given_reason();
     let why = reason("set the policy", given.as_deref());
     let policy = body.value;
-    let entry = Entry::new(SingletonKey, policy.clone(), Position::START);
-    let entry = entry.map_err(|error| ApiError::new(Code::Internal, format!("The policy could not be written: {error}.")))?;
+    let entry = record_entry(SingletonKey, policy.clone())?;
     let digest = *entry.digest();
-    let ask = Operation::PutRecord(Arc::new(entry).into(), expected);
+    let ask = Operation::PutRecord(entry.into(), expected);
     let written = move |made: &Applied| {
         Ok(PolicyResponse {
             revision: None,

@@ -47,7 +47,7 @@ pub(super) struct ProposalsQuery {
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<ProposalsQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, now, Query(query)) = (environment.records()?, environment.stale(), environment.now(), query);
     let ProposalsQuery { after, limit, state } = query;
-    let newest_first = records.proposals.iter().rev().filter_map(|entry| entry.value().ok());
+    let newest_first = records.proposals.values().rev();
     let found = newest_first
         .map(|proposal| proposal.clone().at(now))
         .filter(|proposal| state.is_none_or(|state| proposal.state == state));

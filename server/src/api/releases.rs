@@ -31,7 +31,7 @@ use crate::release::{self, NewRelease};
     responses((status = 200, description = "A page of releases", body = Page<ReleaseView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (state, stale, Query(query)) = (environment.state()?, environment.stale(), query);
-    let mut releases: Vec<&Release> = state.records.releases.iter().filter_map(|entry| entry.value().ok()).collect();
+    let mut releases: Vec<&Release> = state.records.releases.values().collect();
     releases.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
     let now = environment.now();
     let view = |release: &&Release| release::view(&state, release, &BTreeSet::new(), now);

@@ -20,6 +20,7 @@ use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, reply};
 use crate::access::permit::{Read, RunRollout};
+use crate::clock::new_id;
 use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -38,7 +39,7 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app
         at: now,
         reason: write.query.reason.clone().map(Reason::into_text),
     };
-    let id = RolloutId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
+    let id = new_id(now, RolloutId::from_parts);
     let reason = word.reason.clone().or_else(|| Some(format!("started a rollout of {}", body.value.flag)));
     let rollout = done::begun(body.value, id, word).map_err(ApiError::invalid)?;
     let prepared = write.prepare(WriteRequest::one(done::start(rollout)).because(reason), &body.digest, |made| {
@@ -55,7 +56,7 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app
 pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (environment, rollouts) = &*guarded;
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
-    let newest_first = records.rollouts.iter().rev().filter_map(|entry| entry.value().ok());
+    let newest_first = records.rollouts.values().rev();
     let view = |rollout: &Rollout| rollouts.with_readings(rollout.clone());
     let page = page::newest_first(newest_first, |rollout| rollout.id.as_str(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))

@@ -38,7 +38,7 @@ const SHOWN: usize = 10;
     responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
-    let triggers: Vec<&Trigger> = records.triggers.iter().filter_map(|entry| entry.value().ok()).collect();
+    let triggers: Vec<&Trigger> = records.triggers.values().collect();
     let policy = records.policy();
     let view = |trigger: &&Trigger| TriggerView::of(environment.key(), trigger, &policy);
     let page = page::listed(&triggers, |trigger| trigger.name.to_string(), view, &query, stale.is_some());

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::outcome::OutcomeBatch;
@@ -29,6 +30,7 @@ use ripcord_proto::rollout::RolloutPlan;
 use ripcord_proto::{Flag, Segment, ValidationErrors, limits};
 
 use super::error::ApiError;
+use super::surrogates;
 
 /// The limits of a body of this type.
 pub trait Bounded: Request {
@@ -43,6 +45,8 @@ pub trait Bounded: Request {
 pub enum ContentKind {
     /// JSON, or no `Content-Type`.
     Json,
+    /// The same, with contexts of users in it: half a surrogate pair in a text is read as U+FFFD.
+    Contexts,
     /// Any `Content-Type`, if the body is JSON: a kill is never refused for a header, such as the one that a bare `curl -d` sends.
     Any,
 }
@@ -52,93 +56,33 @@ const SLACK: usize = 64 * 1024;
 /// A small body.
 const SMALL: usize = 16 * 1024;
 
-impl Bounded for Flag {
-    const BYTES: usize = limits::FLAG_BYTES + SLACK;
+/// The limit of each body, and whether it may come without a JSON content type.
+macro_rules! bounded {
+    ($($bytes:expr, $kind:ident: $($body:ty),+;)+) => {
+        $($(
+            impl Bounded for $body {
+                const BYTES: usize = $bytes;
+                const KIND: ContentKind = ContentKind::$kind;
+            }
+        )+)+
+    };
 }
-impl Bounded for Segment {
-    const BYTES: usize = limits::SEGMENT_BYTES + SLACK;
-}
-impl Bounded for CommitRequest {
-    const BYTES: usize = limits::COMMIT_BYTES;
-}
-impl Bounded for OutcomeBatch {
-    const BYTES: usize = 1024 * 1024;
-}
-impl Bounded for RolloutPlan {
-    const BYTES: usize = limits::PLAN_BYTES + SLACK;
-}
-impl Bounded for ReplayRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for ExplainRequest {
-    const BYTES: usize = 256 * 1024;
-}
-impl Bounded for FlagPatch {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for KillRequest {
-    const BYTES: usize = SMALL;
-    const KIND: ContentKind = ContentKind::Any;
-}
-impl Bounded for RollbackRequest {
-    const BYTES: usize = 4 * 1024 * 1024;
-    const KIND: ContentKind = ContentKind::Any;
-}
-impl Bounded for PlanRequest {
-    const BYTES: usize = 32 * 1024 * 1024;
-}
-impl Bounded for ReasonRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for ResumeRequest {
-    const BYTES: usize = SMALL;
-    const KIND: ContentKind = ContentKind::Any;
-}
-impl Bounded for UndoRequest {
-    const BYTES: usize = 256 * 1024;
-    const KIND: ContentKind = ContentKind::Any;
-}
-impl Bounded for ReviewRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for SettingsRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for CheckpointRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for VouchRequest {
-    const BYTES: usize = 256 * 1024;
-}
-impl Bounded for DoubtRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for ReleaseRequest {
-    const BYTES: usize = 4 * 1024 * 1024;
-}
-impl Bounded for ReleasePatch {
-    const BYTES: usize = 4 * 1024 * 1024;
-}
-impl Bounded for Policy {
-    const BYTES: usize = 256 * 1024;
-}
-impl Bounded for KeyRequest {
-    const BYTES: usize = SMALL;
-}
-impl Bounded for DrillRequest {
-    const BYTES: usize = 256 * 1024;
-}
-impl Bounded for TriggerRequest {
-    const BYTES: usize = 256 * 1024;
-}
-impl Bounded for TriggerPatch {
-    const BYTES: usize = 256 * 1024;
-}
-impl Bounded for TriggerTestRequest {
-    const BYTES: usize = limits::SIGNAL_BYTES + SLACK;
-}
-impl Bounded for EnvironmentRequest {
-    const BYTES: usize = SMALL;
+
+bounded! {
+    limits::FLAG_BYTES + SLACK, Json: Flag;
+    limits::SEGMENT_BYTES + SLACK, Json: Segment;
+    limits::COMMIT_BYTES, Json: CommitRequest;
+    1024 * 1024, Json: OutcomeBatch;
+    limits::PLAN_BYTES + SLACK, Json: RolloutPlan;
+    SMALL, Json: ReplayRequest, FlagPatch, ReasonRequest, ReviewRequest, SettingsRequest, CheckpointRequest, DoubtRequest, KeyRequest, EnvironmentRequest;
+    256 * 1024, Contexts: ExplainRequest;
+    256 * 1024, Json: VouchRequest, Policy, DrillRequest, TriggerRequest, TriggerPatch;
+    SMALL, Any: KillRequest, ResumeRequest;
+    4 * 1024 * 1024, Any: RollbackRequest;
+    32 * 1024 * 1024, Contexts: PlanRequest;
+    256 * 1024, Any: UndoRequest;
+    4 * 1024 * 1024, Json: ReleaseRequest, ReleasePatch;
+    limits::SIGNAL_BYTES + SLACK, Json: TriggerTestRequest;
 }
 
 /// A body and its digest, which tells a repeated call from a different one.
@@ -155,15 +99,13 @@ impl<T: Bounded + 'static> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let taken = web::Payload::from_request(request, payload);
-        let request = request.clone();
+        let (kind, received) = (check_kind(request, T::KIND), receive::<T>(request, payload));
         Box::pin(async move {
-            check_kind(&request, T::KIND)?;
-            let payload = taken.await.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
-            let bytes = collect(&request, payload, T::BYTES).await?;
+            kind?;
+            let bytes = received.await?;
             Ok(Self {
                 digest: Digest::of([bytes.as_ref()]),
-                value: read(&bytes)?,
+                value: read(&mended(bytes, T::KIND))?,
             })
         })
     }
@@ -183,21 +125,34 @@ impl<T: Bounded + 'static> FromRequest for OptionalBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let taken = web::Payload::from_request(request, payload);
-        let request = request.clone();
+        let (kind, received) = (check_kind(request, T::KIND), receive::<T>(request, payload));
         Box::pin(async move {
-            let payload = taken.await.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
-            let bytes = collect(&request, payload, T::BYTES).await?;
+            let bytes = received.await?;
             let digest = Digest::of([bytes.as_ref()]);
             if bytes.is_empty() {
                 return Ok(Self { value: None, digest });
             }
-            check_kind(&request, T::KIND)?;
+            kind?;
             Ok(Self {
                 value: Some(read(&bytes)?),
                 digest,
             })
         })
+    }
+}
+
+fn receive<T: Bounded>(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<web::Bytes, ApiError>> + use<T> {
+    let (taken, request) = (web::Payload::from_request(request, payload), request.clone());
+    async move {
+        let payload = taken.await.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
+        collect(&request, payload, T::BYTES).await
+    }
+}
+
+fn mended(bytes: web::Bytes, kind: ContentKind) -> web::Bytes {
+    match kind {
+        ContentKind::Contexts => surrogates::replaced(bytes),
+        ContentKind::Json | ContentKind::Any => bytes,
     }
 }
 
@@ -212,7 +167,8 @@ fn check_kind(request: &HttpRequest, allowed: ContentKind) -> Result<(), ApiErro
     ))
 }
 
-/// The bytes of a body, at most `most`. A larger one is refused before it is read completely.
+/// The bytes of a body, at most `most`. A larger one is refused before it is read completely, and so is one that comes too slowly: it
+/// would keep a connection.
 pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, ApiError> {
     let too_large = || ApiError::new(Code::TooLarge, format!("The body is larger than {most} bytes, the limit of this path."));
     let stated = request
@@ -222,12 +178,23 @@ pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) 
     if stated.is_some_and(|stated| stated > most as u64) {
         return Err(too_large());
     }
-    match payload.to_bytes_limited(most).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(ApiError::new(Code::ParseError, format!("The body could not be read: {error}."))),
-        Err(_) => Err(too_large()),
+    let time = BODY_TIME + Duration::from_secs((most / SLOWEST) as u64);
+    match tokio::time::timeout(time, payload.to_bytes_limited(most)).await {
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Err(error))) => Err(ApiError::new(Code::ParseError, format!("The body could not be read: {error}."))),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(ApiError::new(
+            Code::BadRequest,
+            format!("The body did not arrive within {} s, the limit of this path.", time.as_secs()),
+        )
+        .with_header(header::CONNECTION, HeaderValue::from_static("close"))),
     }
 }
+
+/// How long the smallest body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+/// Bytes in a second of the slowest caller whose largest body still arrives in time.
+const SLOWEST: usize = 256 * 1024;
 
 /// Bytes → text → JSON → `T`.
 fn read<T: Request>(bytes: &[u8]) -> Result<T, ApiError> {

@@ -20,6 +20,8 @@ pub enum Condition {
     Unconditional,
     /// It must be at this position.
     At(Position),
+    /// It must exist.
+    Present,
     /// It must not exist.
     Absent,
 }
@@ -31,6 +33,8 @@ pub enum RecordCondition {
     Unconditional,
     /// It must have this digest.
     Is(Digest),
+    /// It must exist.
+    Present,
     /// It must not exist.
     Absent,
 }
@@ -40,9 +44,10 @@ impl FromRequest for Condition {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request, etag).map(|asked| match asked {
+        ready(read(request, etag).map(|expectation| match expectation {
             Expectation::Nothing => Self::Unconditional,
             Expectation::Match(position) => Self::At(position),
+            Expectation::Presence => Self::Present,
             Expectation::Absence => Self::Absent,
         }))
     }
@@ -53,9 +58,10 @@ impl FromRequest for RecordCondition {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request, record_etag).map(|asked| match asked {
+        ready(read(request, record_etag).map(|expectation| match expectation {
             Expectation::Nothing => Self::Unconditional,
             Expectation::Match(digest) => Self::Is(digest),
+            Expectation::Presence => Self::Present,
             Expectation::Absence => Self::Absent,
         }))
     }
@@ -65,6 +71,7 @@ impl FromRequest for RecordCondition {
 enum Expectation<T> {
     Nothing,
     Match(T),
+    Presence,
     Absence,
 }
 
@@ -72,10 +79,11 @@ fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Valid
     let header = |name: &HeaderName| request.headers().get(name);
     match (header(&header::IF_MATCH), header(&header::IF_NONE_MATCH)) {
         (None, None) => Ok(Expectation::Nothing),
+        (Some(value), None) if value.as_bytes().trim_ascii() == b"*" => Ok(Expectation::Presence),
         (Some(value), None) => etag(value)
             .map(Expectation::Match)
             .map_err(|faults| ApiError::bad_parameter("If-Match", faults)),
-        (None, Some(value)) if value.as_bytes() == b"*" => Ok(Expectation::Absence),
+        (None, Some(value)) if value.as_bytes().trim_ascii() == b"*" => Ok(Expectation::Absence),
         (None, Some(_)) => {
             let problem = "on a write, only * is possible, which means that it must not exist yet";
             Err(ApiError::bad_parameter("If-None-Match", ValidationErrors::one("", problem)))

@@ -125,9 +125,9 @@ mod tests {
             total("probed", "on", Traffic::Synthetic, 500),
         ];
         let found = stale(&snapshot, &totals, "2026-01-01T00:00:00Z".parse().unwrap());
-        let told: Vec<_> = found.iter().map(|flag| (flag.key.as_str(), flag.reasons.clone())).collect();
+        let reasons: Vec<_> = found.iter().map(|flag| (flag.key.as_str(), flag.reasons.clone())).collect();
         assert_eq!(
-            told,
+            reasons,
             [
                 ("never", vec![StaleReason::NeverEvaluated]),
                 ("old", vec![StaleReason::Expired("2025-01-01T00:00:00Z".parse().unwrap())]),

@@ -71,8 +71,8 @@ impl RateTest {
 /// Λ of a difference beyond the margin, its variance, and the variance τ² of the effects that are mixed.
 fn mixture(difference: f64, variance: f64, scale: f64) -> f64 {
     let spread = variance + scale;
-    let standing = difference * (scale / (variance * spread)).sqrt();
-    2.0 * (variance / spread).sqrt() * below(standing)
+    let z = difference * (scale / (variance * spread)).sqrt();
+    2.0 * (variance / spread).sqrt() * below(z)
 }
 
 /// The variance of a rate, never zero and never less than that of a rate of `least`.

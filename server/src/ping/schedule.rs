@@ -36,16 +36,16 @@ impl Pings {
                     Err(_) => return,
                 },
             }
-            let sent = match self.drivers.hold(&environment).await {
+            let sent = match self.lease.hold(&environment).await {
                 Some(token) => {
                     let order = PingRequest {
                         environment: environment.clone(),
-                        author: self.drivers.author(),
+                        author: self.lease.author(),
                         reason: Some("scheduled by the environment's policy".to_owned()),
                         call: None,
                         wait: super::PATIENCE,
                     };
-                    self.send_with(order, vec![token.ask()]).await.is_ok()
+                    self.send_with(order, vec![token.check()]).await.is_ok()
                 }
                 None => false,
             };

@@ -45,8 +45,8 @@ pub(super) async fn operations(
                 Operation::PutRecord(record, Expected::Anything)
             }
             ProposedOperation::StartRollout(rollout) => actions::start((**rollout).clone()),
-            ProposedOperation::ResumeRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Resume, word.clone()),
-            ProposedOperation::AdvanceRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Advance, word.clone()),
+            ProposedOperation::ResumeRollout { rollout, word } => actions::operation(rollout.clone(), RolloutAction::Resume, word.clone()),
+            ProposedOperation::AdvanceRollout { rollout, word } => actions::operation(rollout.clone(), RolloutAction::Advance, word.clone()),
             ProposedOperation::RollBack(record) => {
                 let prepared = rollback::prepare_again(environments, &proposal.environment, author, record).await;
                 let prepared = prepared.map_err(of_preparation)?;
@@ -81,7 +81,7 @@ pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
         ChangeRequest::DeleteSegment(key) => Operation::DeleteSegment(key),
         ChangeRequest::Restore(id) => Operation::Restore(id),
         ChangeRequest::PutSettings(request) => Operation::PutSettings(request.settings()),
-        ChangeRequest::ApplySet(set) => file_set::ask(*set),
+        ChangeRequest::ApplySet(set) => file_set::operation(*set),
         ChangeRequest::Kill { scope } => return Err(scope),
     })
 }

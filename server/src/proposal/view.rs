@@ -7,7 +7,7 @@ use ripcord_sdk::engine::Compiled;
 use super::{Proposals, replay};
 use crate::commit::plan::PlannedCommit;
 use crate::commit::{Author, CommitError, Draft};
-use crate::rollback::{self, ImpactComparison, SampleUsers};
+use crate::impact::{self, ImpactComparison, SampleUsers};
 
 impl Proposals {
     /// The proposal with the share of users that it affects, as long as it waits and can be applied; for `reader`.
@@ -21,7 +21,7 @@ impl Proposals {
         let Some(comparison) = self.comparison(environment, &proposal, reader).await else {
             return Ok(proposal);
         };
-        let shares = rollback::shares(comparison, SampleUsers::default()).await?;
+        let shares = impact::shares(comparison, SampleUsers::default()).await?;
         proposal.diff.users = Some(shares.users);
         proposal.diff.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
         Ok(proposal)

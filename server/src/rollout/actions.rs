@@ -60,6 +60,7 @@ pub fn begun(plan: RolloutPlan, id: RolloutId, word: Attribution) -> Result<Roll
         moved: None,
         before: None,
         rollback: None,
+        changed: None,
         gates: Vec::new(),
         past: Vec::new(),
         position: None,
@@ -75,8 +76,8 @@ pub fn start(rollout: Rollout) -> Operation {
     commits::begin(rollout)
 }
 
-/// What does `act`, decided on the record that the commit finds.
-pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
+/// The operation that does `act`, decided on the record that the commit finds.
+pub fn operation(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
     let kept = match act {
         RolloutAction::Resume => Some(ProposedOperation::ResumeRollout {
             rollout: id.clone(),

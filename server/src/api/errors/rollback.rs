@@ -1,7 +1,5 @@
 //! Rollbacks: refused, in the wrong state, or waiting for the store.
 
-use std::fmt::Write as _;
-
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::problem::{Code, Problem};
 
@@ -71,12 +69,9 @@ fn store_away(error: &CommitError, commands: Vec<String>) -> ApiError {
     problem
         .detail
         .push_str(" A rollback needs the store, because it could not be merged safely afterwards. Kills work without it and make this scope safe:");
-    for command in commands.iter().take(COMMANDS) {
-        // Writing to a String cannot fail.
-        let _ = write!(problem.detail, "\n  {command}");
-    }
+    problem.detail.extend(commands.iter().take(COMMANDS).map(|command| format!("\n  {command}")));
     if commands.len() > COMMANDS {
-        let _ = write!(problem.detail, "\nand {} more", commands.len() - COMMANDS);
+        problem.detail.extend([format!("\nand {} more", commands.len() - COMMANDS)]);
     }
     problem.with("commands", commands).into()
 }

@@ -16,7 +16,8 @@ use crate::api::write::{REPLAYED, Write, WriteRequest};
 use crate::commit::{Applied, Operation, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::{self, CommittedRollback, RollbackSpec, SampleUsers};
+use crate::impact::SampleUsers;
+use crate::rollback::{self, CommittedRollback, RollbackSpec};
 
 /// Returns the flags of a scope to an earlier state in one commit. It needs no approval unless the policy requires one. A review is due
 /// afterwards.
@@ -26,28 +27,28 @@ use crate::rollback::{self, CommittedRollback, RollbackSpec, SampleUsers};
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem), (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem)))]
 pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
-    if !request.acknowledge_one_way.is_empty() {
+    if !request.execution.acknowledge_one_way.is_empty() {
         write.permit.also(&[Action::PassOneWay])?;
     }
-    let mut order = order(&request, app.now())?;
-    order.reason = order.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
-    order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
+    let mut spec = spec(&request, app.now())?;
+    spec.reason = spec.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
+    spec.options.allow_killed_edit |= write.query.allow_killed_edit;
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     if let Some(call) = write.call(&body.digest)
         && let Some(done) = app.replayed_rollback(&write.permit, &call)?
     {
         return answered(&app, &environment, done, wait).await;
     }
-    let prepared = app.prepare_rollback(&write.permit, &order).await?;
+    let prepared = app.prepare_rollback(&write.permit, &spec).await?;
     let asked = WriteRequest {
         operations: vec![Operation::Rollback(Box::new(prepared.reversal.clone()))],
         precondition: None,
-        reason: Some(order.in_words(&prepared.reversal.record.target)),
-        plan: request.plan,
-        allow_killed_edit: order.latitude.allow_killed_edit,
+        reason: Some(spec.in_words(&prepared.reversal.record.target)),
+        plan: request.execution.plan,
+        allow_killed_edit: spec.options.allow_killed_edit,
     };
     let draft = write.prepare(asked, &body.digest, recorded);
-    let done = app.roll_back(draft, &prepared, &order).await?;
+    let done = app.roll_back(draft, &prepared, &spec).await?;
     answered(&app, &environment, done, wait).await
 }
 
@@ -77,14 +78,14 @@ pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, ap
         sample,
         population,
     } = body.value;
-    let order = order(&request, app.now())?;
+    let spec = spec(&request, app.now())?;
     let population = population.and_then(|count| usize::try_from(count).ok()).map(SampleUsers::Synthetic);
     let users = sample.map(SampleUsers::Sample).or(population).unwrap_or_default();
-    let plan = app.plan_rollback(&write.permit, &order, users).await?;
+    let plan = app.plan_rollback(&write.permit, &spec, users).await?;
     Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
 }
 
-fn order(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiError> {
+fn spec(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiError> {
     match request.detected_at {
         Some(detected) if detected > now => {
             let problem = format!("lies in the future: the server's time is {now}; give the time at which the problem was noticed");

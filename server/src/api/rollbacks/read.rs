@@ -24,7 +24,7 @@ use crate::http::{ApiError, ApiResponse};
     responses((status = 200, description = "A page of rollbacks", body = Page<Rollback>), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
-    let newest_first = records.rollbacks.iter().rev().filter_map(|entry| entry.value().ok());
+    let newest_first = records.rollbacks.values().rev();
     let page = page::newest_first(newest_first, |rollback| rollback.id.as_str(), |rollback| rollback, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }

@@ -4,7 +4,7 @@ use actix_web::web;
 use ripcord_proto::RollbackId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::rollback_acts::UndoRequest;
-use ripcord_proto::rest::rollbacks::RollbackPlan;
+use ripcord_proto::rest::rollbacks::{ExecutionOptions, RollbackPlan};
 use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
 
@@ -15,7 +15,8 @@ use crate::api::services::AppState;
 use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
-use crate::rollback::{RollbackSpec, SampleUsers};
+use crate::impact::SampleUsers;
+use crate::rollback::RollbackSpec;
 
 /// Undoes a rollback: the flags are as they were before it. The undo is a rollback of its own, under the same guards, and marks the first
 /// one as undone.
@@ -30,20 +31,20 @@ pub(in crate::api) async fn create(
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let asked = body.value.unwrap_or_default();
+    let asked = body.value.unwrap_or_default().execution;
     if !asked.acknowledge_one_way.is_empty() {
         write.permit.also(&[Action::PassOneWay])?;
     }
     let (environment, wait, plan) = (write.permit.environment().clone(), write.wait(), asked.plan);
-    let mut order = order(&id, asked);
-    order.reason = order.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
-    order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
+    let mut spec = spec(&id, asked);
+    spec.reason = spec.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
+    spec.options.allow_killed_edit |= write.query.allow_killed_edit;
     let asked = WriteRequest {
         plan,
         ..WriteRequest::default()
     };
     let prepared = write.prepare(asked, &body.digest, recorded);
-    let done = app.undo_rollback(&prepared, &order, &id).await?;
+    let done = app.undo_rollback(&prepared, &spec, &id).await?;
     answered(&app, &environment, done, wait).await
 }
 
@@ -59,14 +60,14 @@ pub(in crate::api) async fn plan(
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let order = order(&id, body.value.unwrap_or_default());
-    let plan = app.plan_rollback(&write.permit, &order, SampleUsers::default()).await?;
+    let spec = spec(&id, body.value.unwrap_or_default().execution);
+    let plan = app.plan_rollback(&write.permit, &spec, SampleUsers::default()).await?;
     Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
 }
 
-fn order(id: &RollbackId, asked: UndoRequest) -> RollbackSpec {
+fn spec(id: &RollbackId, asked: ExecutionOptions) -> RollbackSpec {
     RollbackSpec {
-        latitude: asked.latitude,
+        options: asked.options,
         acknowledged: asked.acknowledge_one_way,
         reason: asked.reason,
         ..RollbackSpec::undoing(id.clone())

@@ -212,9 +212,9 @@ async fn reads_go_on_without_the_store_and_say_that_they_are_stale() {
     let read = node.get(FLAG).await.expect(200);
     assert_eq!(read.body["stale"], true);
     assert!(read.header("ripcord-stale").starts_with("since="));
-    let told = node.post(&format!("{ENV}/explain"), &json!({"flag": "checkout"})).await.expect(200);
+    let explained = node.post(&format!("{ENV}/explain"), &json!({"flag": "checkout"})).await.expect(200);
     assert_eq!(
-        (&told.body["value"], &told.body["reason"], &told.body["stale"]),
+        (&explained.body["value"], &explained.body["reason"], &explained.body["stale"]),
         (&json!(true), &json!("STATIC"), &json!(true))
     );
 }

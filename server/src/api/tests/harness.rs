@@ -8,10 +8,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::middleware::from_fn;
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, web};
-use ripcord_proto::EnvironmentKey;
-use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
-use ripcord_proto::frame::Overlay;
+use ripcord_proto::change::KeyRecord;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
@@ -19,13 +16,14 @@ use crate::access::limits::{self, RateLimits};
 use crate::access::{Access, keys};
 use crate::api::{Api, Services};
 use crate::check::Checks;
-use crate::clock::SystemClock;
-use crate::commit::Author;
-use crate::environment::{EnvironmentDeps, Environments, Orphans};
+use crate::clock::{Clock as _, SystemClock};
+use crate::environment::Orphans;
+use crate::environment::fixture::{EnvironmentsBuilder, new_environment, production};
 use crate::fleet::{Fleet, FleetSettings, NoPeers};
 use crate::http::{error, request_tracing};
 use crate::kill::Kills;
-use crate::leader::{LeaderLease, SingleNode};
+use crate::leader::LeaderLease;
+use crate::leader::fixture::SingleNode;
 use crate::outcome::reports::LocalReports;
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::peer::Peers;
@@ -33,12 +31,10 @@ use crate::ping::Pings;
 use crate::rollback::controller::{self, RollbackDeps};
 use crate::rollout::Rollouts;
 use crate::secret::Secret;
-use crate::snapshot::board::Board;
 use crate::store::fault_injection::FaultyStore;
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemDraft, SystemOperation};
-use crate::tasks::TaskSet;
+use crate::system::SystemOperation;
 use crate::telemetry::Metrics;
 use crate::trigger::Triggers;
 
@@ -134,23 +130,14 @@ impl Node {
 
     pub(super) async fn limited(limits: limits::Config) -> Self {
         let store = FaultyStore::new(MemoryStore::new());
-        let board = Arc::new(Board::default());
-        let tasks = TaskSet::default();
         let folder = std::env::temp_dir().join(format!("ripcord-api-{:x}", rand::random::<u64>()));
-        let rooms = EnvironmentDeps {
-            store: Arc::clone(&store) as _,
-            board: Arc::clone(&board),
-            clock: Arc::new(SystemClock),
-            tasks,
-            orphans: Orphans::kept_in(folder),
-        };
-        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
-        fill(&environments).await;
+        let builder = EnvironmentsBuilder::new().store(Arc::clone(&store) as _).orphans(Orphans::kept_in(folder));
+        let environments = builder.also(staging_and_keys()).start().await;
         let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), RateLimits::new(limits));
-        let fleet = Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers));
-        let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
+        let fleet = Fleet::new(environments.board(), FleetSettings::new("a"), Arc::new(NoPeers));
+        let lease = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
         let deps = RollbackDeps {
             environments: environments.clone(),
@@ -158,17 +145,17 @@ impl Node {
             outcomes: outcomes.clone(),
             elsewhere: Arc::new(NoPeerOutcomes),
             checks: Checks::new(Arc::new(SystemClock)),
-            drivers: drivers.clone(),
+            lease: lease.clone(),
         };
         let checks = deps.checks.clone();
         controller::start(deps);
         let reports = Arc::new(LocalReports::new(outcomes.clone(), "id-a"));
-        let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
+        let rollouts = Rollouts::start(environments.clone(), lease.clone(), kills.clone(), checks.clone(), reports);
         let parts = Services {
             triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.gate_events(), "a"),
             rollouts,
             checks,
-            pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
+            pings: Pings::new(environments.clone(), fleet.clone(), lease.clone()),
             fleet,
             environments,
             kills,
@@ -211,40 +198,17 @@ impl Node {
     }
 }
 
-/// Environments `production` and `staging`, and a key of each role.
-async fn fill(environments: &Environments) {
-    let now = jiff::Timestamp::now();
-    let environment = |name: &str| EnvironmentKey::new(name).unwrap();
-    let made = ["production", "staging"].map(|name| {
-        SystemOperation::CreateEnvironment(EnvironmentRecord {
-            key: environment(name),
-            description: None,
-            created: now,
-        })
-    });
+/// Another environment, and a key of each role.
+fn staging_and_keys() -> impl Iterator<Item = SystemOperation> {
     let keys = Role::ALL.map(|role| {
         SystemOperation::CreateKey(KeyRecord {
             id: format!("key_{role}"),
             name: format!("the {role} key"),
             role,
-            environments: if role == Role::Admin { Vec::new() } else { vec![environment("production")] },
+            environments: if role == Role::Admin { Vec::new() } else { vec![production()] },
             hash: keys::hash(&key_of(role)),
-            created: now,
+            created: SystemClock.now(),
         })
     });
-    let draft = SystemDraft {
-        author: Author {
-            actor: Actor::server("a"),
-            origin: Origin {
-                node: "a".to_owned(),
-                address: None,
-                request: None,
-            },
-        },
-        reason: None,
-        operations: made.into_iter().chain(keys).collect(),
-        call: None,
-        renderer: crate::commit::Renderer::default(),
-    };
-    environments.submit_system(draft).await.unwrap();
+    std::iter::once(new_environment("staging", &SystemClock)).chain(keys)
 }

@@ -31,9 +31,9 @@ async fn a_kill_says_what_it_did_and_a_restore_needs_a_reason() {
     assert!(killed.body.get("provisional").is_none());
     let read = node.get(FLAG).await.expect(200);
     assert_eq!(read.body["kills"][0]["reason"], "5xx spike");
-    let told = node.post("/v1/environments/production/explain", &json!({"flag": "checkout"})).await.expect(200);
+    let explained = node.post("/v1/environments/production/explain", &json!({"flag": "checkout"})).await.expect(200);
     assert_eq!(
-        (&told.body["reason"], &told.body["value"], &told.body["kill"]),
+        (&explained.body["reason"], &explained.body["value"], &explained.body["kill"]),
         (&json!("KILLED"), &json!(false), &killed.body["id"])
     );
 

@@ -215,9 +215,9 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() {
             } else {
                 assert_eq!((got.status, got.code()), (403, "FORBIDDEN"), "{method} {path} as {role}: {:#}", got.body);
                 let may: Vec<&str> = action.roles().map(Role::as_str).collect();
-                let told = got.body["roles"].as_array().unwrap();
-                // A commit may hold anything, so that what is told are the roles that may write something.
-                assert!(may.iter().all(|role| told.contains(&json!(role))), "{method} {path} as {role}: {:#}", got.body);
+                let named = got.body["roles"].as_array().unwrap();
+                // A commit may hold anything, so it names the roles that may write something.
+                assert!(may.iter().all(|role| named.contains(&json!(role))), "{method} {path} as {role}: {:#}", got.body);
             }
         }
     }

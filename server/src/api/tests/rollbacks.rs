@@ -182,8 +182,8 @@ async fn a_one_way_door_is_passed_only_knowingly_and_by_those_who_may() {
     let refused = node.post(ROLLBACKS, &json!({"to": 1})).await.expect(409);
     assert_eq!(refused.code(), "ONE_WAY_DOOR");
     let detail = refused.body["detail"].as_str().unwrap();
-    for told in ["orders are written in the new format", "backup job 118", "--acknowledge-one-way orders"] {
-        assert!(detail.contains(told), "{detail}");
+    for named in ["orders are written in the new format", "backup job 118", "--acknowledge-one-way orders"] {
+        assert!(detail.contains(named), "{detail}");
     }
     assert_eq!(refused.body["doors"][0]["flag"], "orders");
     let plan = node.post(PLAN, &json!({"to": 1})).await.expect(200).body;

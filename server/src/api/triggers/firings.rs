@@ -115,7 +115,7 @@ fn given(write: &Write<AnswerTrigger>, body: OptionalBody<ReasonRequest>) -> (Op
 
 /// All firings with the counts of this node, newest first.
 pub(super) fn newest_first(triggers: &Triggers, records: &Records) -> Vec<Firing> {
-    let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
+    let firings = records.firings.values();
     let mut firings: Vec<Firing> = firings.map(|firing| triggers.counted(firing.clone())).collect();
     firings.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
     firings

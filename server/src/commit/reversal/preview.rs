@@ -71,10 +71,10 @@ impl Reversal {
 
 fn killed(step: &FlagReversal, now: &Snapshot) -> Option<KilledFlag> {
     let to = step.to.value().ok();
-    let standing: Vec<KillId> = now.kills_of(step.key.as_str()).map(|kill| kill.id.clone()).collect();
+    let in_force: Vec<KillId> = now.kills_of(step.key.as_str()).map(|kill| kill.id.clone()).collect();
     let is = step.from.as_deref().and_then(|from| from.value().ok());
-    let needs_allow_killed_edit = !standing.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
-    let kills = if standing.is_empty() { latching(to?, now) } else { standing };
+    let needs_allow_killed_edit = !in_force.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
+    let kills = if in_force.is_empty() { latching(to?, now) } else { in_force };
     (!kills.is_empty()).then(|| KilledFlag {
         flag: step.key.clone(),
         kills,

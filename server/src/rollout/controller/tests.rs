@@ -182,7 +182,7 @@ impl World {
 
     async fn act(&self, id: &RolloutId, act: RolloutAction, who: Author) -> Result<Applied, CommitError> {
         let word = self.word(&who);
-        self.submit(who, vec![actions::ask(id.clone(), act, word)]).await
+        self.submit(who, vec![actions::operation(id.clone(), act, word)]).await
     }
 
     fn rollout(&self, id: &RolloutId) -> Rollout {

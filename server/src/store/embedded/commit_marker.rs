@@ -70,9 +70,9 @@ impl CommitMarker {
     }
 
     /// Opens the file for writing; starts an empty one if it could not be read.
-    pub(super) fn open(directory: &Path, told: &MarkerState) -> Result<Self, StoreError> {
+    pub(super) fn open(directory: &Path, marker_state: &MarkerState) -> Result<Self, StoreError> {
         let path = directory.join(MARKER);
-        let count = match told {
+        let count = match marker_state {
             MarkerState::Missing | MarkerState::Unreadable => 0,
             MarkerState::Known(last) => last.count,
         };

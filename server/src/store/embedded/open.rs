@@ -52,22 +52,22 @@ enum ProofScope {
 }
 
 pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
-    let told = CommitMarker::read(directory)?;
-    let database = database(directory, &told)?;
+    let marker_state = CommitMarker::read(directory)?;
+    let database = database(directory, &marker_state)?;
     prepare(&database)?;
-    let proof = match told {
+    let proof = match marker_state {
         MarkerState::Known(_) => ProofScope::Tail,
         MarkerState::Missing | MarkerState::Unreadable => ProofScope::Whole,
     };
-    if told == MarkerState::Unreadable {
+    if marker_state == MarkerState::Unreadable {
         tracing::warn!(file = MARKER, "cannot read the commit marker; verifying every entry of every log instead");
     }
     let logs = logs(&database, proof)?;
-    if let MarkerState::Known(last) = &told {
+    if let MarkerState::Known(last) = &marker_state {
         agree(&database, &logs, last)?;
     }
-    let mut marker = CommitMarker::open(directory, &told)?;
-    if !matches!(told, MarkerState::Known(_)) {
+    let mut marker = CommitMarker::open(directory, &marker_state)?;
+    if !matches!(marker_state, MarkerState::Known(_)) {
         let newest = logs.by_name.iter().max_by_key(|(_, known)| known.head.sequence);
         marker.write(logs.replaced, newest.map(|(name, known)| (name, known.head.sequence, known.head.chain)))?;
         marker.flush()?;
@@ -75,10 +75,10 @@ pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { database, logs, marker })
 }
 
-fn database(directory: &Path, told: &MarkerState) -> Result<Database, StoreError> {
+fn database(directory: &Path, marker_state: &MarkerState) -> Result<Database, StoreError> {
     let path = directory.join(DATABASE);
     let is_empty = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
-    if is_empty && matches!(told, MarkerState::Known(MarkedCommit { entry: Some(_), .. }) | MarkerState::Unreadable) {
+    if is_empty && matches!(marker_state, MarkerState::Known(MarkedCommit { entry: Some(_), .. }) | MarkerState::Unreadable) {
         return Err(damaged(&path, "it is missing or empty, but entries were written to it"));
     }
     let mut builder = Builder::new();
@@ -194,20 +194,20 @@ fn epoch_at(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u
 }
 
 /// Refuses a database that lacks the entry that the commit marker names.
-fn agree(database: &Database, logs: &Logs, told: &MarkedCommit) -> Result<(), StoreError> {
+fn agree(database: &Database, logs: &Logs, marked: &MarkedCommit) -> Result<(), StoreError> {
     let lost = |what: String| {
         Err(StoreError::Corrupt(format!(
             "{DATABASE} has lost what was written last: {what}, as {MARKER} tells. It is damaged or an older copy; nothing was started. {WAY_OUT}, or, \
              if an older copy was put there on purpose, remove {MARKER} and start again"
         )))
     };
-    if logs.replaced > told.replaced {
+    if logs.replaced > marked.replaced {
         return Ok(());
     }
-    if logs.replaced < told.replaced {
+    if logs.replaced < marked.replaced {
         return lost("a log was replaced or removed".to_owned());
     }
-    let Some(entry) = &told.entry else { return Ok(()) };
+    let Some(entry) = &marked.entry else { return Ok(()) };
     let found = match logs.by_name.get(&name(&entry.log)?) {
         Some(known) => {
             let transaction = database.begin_read().map_err(failed)?;

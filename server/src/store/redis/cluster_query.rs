@@ -129,13 +129,13 @@ impl ClusterQuery {
         let mut answers = QueryAnswers::default();
         let mut missing = self.inner.others.lock().clone();
         let question = self.question(id, question);
-        let asked = async {
+        let publish = async {
             // Nodes that started or stopped within the last second count correctly.
             missing = self.announce().await?;
             self.publish(&keys::questions(), &question).await
         };
         let deadline = tokio::time::Instant::now() + patience;
-        match tokio::time::timeout_at(deadline, asked).await {
+        match tokio::time::timeout_at(deadline, publish).await {
             Ok(Ok(())) => {
                 let gathered = async {
                     while !missing.is_empty() {

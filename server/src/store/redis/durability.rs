@@ -31,8 +31,8 @@ async fn get(live: &RedisConnection, name: &str) -> Result<String, String> {
     settings.get(name).cloned().ok_or_else(|| format!("no value for {name}"))
 }
 
-fn judge(told: &HashMap<&str, String>) -> Vec<String> {
-    let is = |name, value: &str| told.get(name).is_some_and(|told| told == value);
+fn judge(settings: &HashMap<&str, String>) -> Vec<String> {
+    let is = |name, value: &str| settings.get(name).is_some_and(|is| is == value);
     let mut warnings = Vec::new();
     if !is("appendonly", "yes") {
         warnings
@@ -42,7 +42,7 @@ fn judge(told: &HashMap<&str, String>) -> Vec<String> {
     } else if !is("appendfsync", "always") {
         warnings.push("Redis may lose commits on a power cut (appendfsync no). Set appendfsync always.".to_owned());
     }
-    let policy = told.get("maxmemory-policy").map_or("", String::as_str);
+    let policy = settings.get("maxmemory-policy").map_or("", String::as_str);
     if policy != "noeviction" {
         let when = if is("maxmemory", "0") {
             "as soon as a maxmemory is set"
@@ -62,7 +62,7 @@ mod tests {
 
     use super::judge;
 
-    fn told(appendonly: &str, appendfsync: &str, policy: &str) -> HashMap<&'static str, String> {
+    fn settings(appendonly: &str, appendfsync: &str, policy: &str) -> HashMap<&'static str, String> {
         [
             ("appendonly", appendonly),
             ("appendfsync", appendfsync),
@@ -75,16 +75,16 @@ mod tests {
 
     #[test]
     fn a_server_that_keeps_everything_gives_no_warning() {
-        assert!(judge(&told("yes", "always", "noeviction")).is_empty());
+        assert!(judge(&settings("yes", "always", "noeviction")).is_empty());
     }
 
     #[test]
     fn each_setting_that_can_lose_data_is_named_with_its_remedy() {
         for (settings, names) in [
-            (told("no", "everysec", "noeviction"), "Set appendonly yes"),
-            (told("yes", "everysec", "noeviction"), "Set appendfsync always"),
-            (told("yes", "no", "noeviction"), "Set appendfsync always"),
-            (told("yes", "always", "allkeys-lru"), "Set maxmemory-policy noeviction"),
+            (settings("no", "everysec", "noeviction"), "Set appendonly yes"),
+            (settings("yes", "everysec", "noeviction"), "Set appendfsync always"),
+            (settings("yes", "no", "noeviction"), "Set appendfsync always"),
+            (settings("yes", "always", "allkeys-lru"), "Set maxmemory-policy noeviction"),
         ] {
             let warnings = judge(&settings);
             assert_eq!(warnings.len(), 1, "{warnings:?}");

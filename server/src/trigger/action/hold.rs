@@ -80,7 +80,10 @@ impl Triggers {
                         at: activation.now,
                         reason: Some(activation.signal.summary.clone()),
                     };
-                    let mut operations: Vec<Operation> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
+                    let mut operations: Vec<Operation> = paused
+                        .iter()
+                        .map(|id| actions::operation(id.clone(), RolloutAction::Pause, word.clone()))
+                        .collect();
                     let firing = activation.firing(before.as_deref(), result(paused));
                     operations.extend(put(&state.records, firing, expected, activation.now)?);
                     Ok(operations)

@@ -15,7 +15,7 @@ fn errors(more: &Value) -> Value {
 /// The gate that failed.
 fn failed(rollout: &Rollout) -> &str {
     let failed = rollout.gates.iter().find(|reading| reading.verdict == GateVerdict::Fail);
-    failed.map_or("none", |reading| &reading.gate)
+    failed.map_or("none", |reading| &reading.name)
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,6 +135,17 @@ async fn one_failure_of_a_probe_takes_it_back() {
     assert_eq!(world.flag("checkout").rules, []);
 }
 
+/// A rollout that goes well until the store has this fault, and fails then.
+async fn fails_without_the_store(world: &World, fault: Fault) -> RolloutId {
+    world.serves(&[("on", 50, 1), ("off", 50, 1)]);
+    let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
+    world.until_step(&id, 1).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    world.store.set(fault);
+    world.serves(&[("on", 500, 20), ("off", 50, 1)]);
+    id
+}
+
 /// Whether a kill without the store comes to lie over the flag.
 async fn is_killed_provisionally(world: &World) -> bool {
     let board = world.environments.board();
@@ -150,24 +161,14 @@ async fn is_killed_provisionally(world: &World) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_silent_keeps_nobody_exposed() {
     let world = World::new().await;
-    world.serves(&[("on", 50, 1), ("off", 50, 1)]);
-    let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
-    world.until_step(&id, 1).await;
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    world.store.set(Fault::Silent);
-    world.serves(&[("on", 500, 20), ("off", 50, 1)]);
+    fails_without_the_store(&world, Fault::Silent).await;
     assert!(is_killed_provisionally(&world).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_the_store_away_the_flag_is_killed_and_goes_back_when_it_is_there_again() {
     let world = World::new().await;
-    world.serves(&[("on", 50, 1), ("off", 50, 1)]);
-    let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
-    world.until_step(&id, 1).await;
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    world.store.set(Fault::Away);
-    world.serves(&[("on", 500, 20), ("off", 50, 1)]);
+    let id = fails_without_the_store(&world, Fault::Away).await;
     assert!(is_killed_provisionally(&world).await);
     world.store.set(Fault::None);
     let rollout = world.until_it(&id, |rollout| rollout.state.is_final()).await;

@@ -69,8 +69,8 @@ async fn every_acknowledged_commit_survives_kill_9() {
 
 fn note(acknowledged: &mut std::collections::BTreeMap<LogName, u64>, line: &str) {
     // The test harness of the child may print on the same line.
-    let Some((_, told)) = line.split_once("acknowledged ") else { return };
-    let (name, sequence) = told.split_once(' ').unwrap();
+    let Some((_, entry)) = line.split_once("acknowledged ") else { return };
+    let (name, sequence) = entry.split_once(' ').unwrap();
     if let Ok(sequence) = sequence.parse() {
         acknowledged.insert(log(name), sequence);
     }

@@ -56,8 +56,8 @@ async fn is_refused_or_whole(written: &Written, what: &str, harm: impl FnOnce(&P
     let store = match open(directory.path()) {
         Ok(store) => store,
         Err(error @ StoreError::Corrupt(_)) => {
-            let told = error.to_string();
-            assert!(told.contains("ripcord.") && told.contains("--restore-backup"), "{what}: {told}");
+            let message = error.to_string();
+            assert!(message.contains("ripcord.") && message.contains("--restore-backup"), "{what}: {message}");
             return true;
         }
         Err(error) => panic!("{what}: {error}"),
