@@ -84,10 +84,8 @@ trait Members: Sized {
     const WHAT: &'static str;
     /// The names of its members.
     const KNOWN: &'static [&'static str];
-    /// Reads the members.
     fn read(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Read<Self>;
 
-    /// Reads the object.
     fn read_object(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
         reader.members(map, Self::WHAT, Self::KNOWN, &[]);

@@ -30,50 +30,51 @@ fn problems(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKey
     check(flags, segments, touched).iter().map(ToString::to_string).collect()
 }
 
+fn paths(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKeys) -> Vec<String> {
+    check(flags, segments, touched).iter().map(|problem| problem.path.clone()).collect()
+}
+
 const PLAIN: &str = r#"{"variants":{"on":true,"off":false},"default":"off","safe":"off"}"#;
 const REQUIRES_A: &str = r#"{"variants":{"on":true},"default":"on","safe":"on","requires":[{"flag":"a","variant":"on"}]}"#;
 const REQUIRES_B: &str = r#"{"variants":{"on":true},"default":"on","safe":"on","requires":[{"flag":"b","variant":"on"}]}"#;
 const USES_BETA: &str = r#"{"variants":{"on":true},"default":"on","safe":"on","rules":[{"when":{"any":[{"attribute":"x","exists":true},{"not":{"segment":"beta"}}]},"serve":"on"}]}"#;
 
 #[test]
-fn a_flag_may_only_refer_to_what_is_there() {
+fn a_flag_may_only_refer_to_what_exists() {
     let all = flags(&[("b", REQUIRES_A), ("c", USES_BETA)]);
-    assert_eq!(
-        problems(&all, &segments(&[("betta", r#"{"all":[]}"#)]), &touched(&["b", "c"], &[])),
-        [
-            "flags.b.requires[0].flag: \"a\" is not a flag in this environment",
-            "flags.c.rules[0].when.any[1].not.segment: \"beta\" is not a segment in this environment; did you mean \"betta\"?"
-        ]
-    );
+    insta::assert_snapshot!(problems(&all, &segments(&[("betta", r#"{"all":[]}"#)]), &touched(&["b", "c"], &[])).join("\n"), @r#"
+    flags.b.requires[0].flag: "a" is not a flag in this environment
+    flags.c.rules[0].when.any[1].not.segment: "beta" is not a segment in this environment; did you mean "betta"?
+    "#);
     assert_eq!(
         problems(&all, &segments(&[]), &touched(&[], &[])),
         Vec::<String>::new(),
-        "what was not touched is not looked at"
+        "only what changed is checked"
     );
     let wrong = flags(&[("a", r#"{"variants":{"x":1},"default":"x","safe":"x"}"#), ("b", REQUIRES_A)]);
-    assert_eq!(
-        problems(&wrong, &segments(&[]), &touched(&["b"], &[])),
-        ["flags.b.requires[0].variant: \"on\" is not a variant of \"a\"; it has \"x\""]
+    insta::assert_snapshot!(
+        problems(&wrong, &segments(&[]), &touched(&["b"], &[])).join("\n"),
+        @r#"flags.b.requires[0].variant: "on" is not a variant of "a"; it has "x""#
     );
-    assert_eq!(
-        problems(&wrong, &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a.variants: must keep \"on\": \"b\" requires it (requires[0])"]
+    insta::assert_snapshot!(
+        problems(&wrong, &segments(&[]), &touched(&["a"], &[])).join("\n"),
+        @r#"flags.a.variants: must keep "on": "b" requires it (requires[0])"#
     );
 }
 
 #[test]
 fn what_others_refer_to_cannot_be_removed() {
-    assert_eq!(
-        problems(&flags(&[("b", REQUIRES_A)]), &segments(&[]), &touched(&["a"], &[])),
-        ["flags.a: cannot be removed: \"b\" requires it (requires[0]); change that flag first, or in the same commit"]
+    insta::assert_snapshot!(
+        problems(&flags(&[("b", REQUIRES_A)]), &segments(&[]), &touched(&["a"], &[])).join("\n"),
+        @r#"flags.a: cannot be removed: "b" requires it (requires[0]); change that flag first, or in the same commit"#
+    );
+    insta::assert_snapshot!(
+        problems(&flags(&[("c", USES_BETA)]), &segments(&[]), &touched(&[], &["beta"])).join("\n"),
+        @r#"segments.beta: cannot be removed: flag "c" uses it (rules[0].when.any[1].not.segment); change that flag first, or in the same commit"#
     );
     assert_eq!(
-        problems(&flags(&[("c", USES_BETA)]), &segments(&[]), &touched(&[], &["beta"])),
-        ["segments.beta: cannot be removed: flag \"c\" uses it (rules[0].when.any[1].not.segment); change that flag first, or in the same commit"]
-    );
-    assert_eq!(
-        problems(&flags(&[]), &segments(&[("outer", r#"{"segment":"beta"}"#)]), &touched(&[], &["beta"])),
-        ["segments.outer.segment: \"beta\" is not a segment in this environment"]
+        paths(&flags(&[]), &segments(&[("outer", r#"{"segment":"beta"}"#)]), &touched(&[], &["beta"])),
+        ["segments.outer.segment"]
     );
     assert_eq!(problems(&flags(&[]), &segments(&[]), &touched(&["a"], &["beta"])), Vec::<String>::new());
 }
@@ -95,7 +96,7 @@ fn circles_are_refused() {
 }
 
 #[test]
-fn segments_may_stand_within_each_other_only_so_deep() {
+fn the_nesting_of_segments_is_limited() {
     let chain: Vec<(String, String)> = (0..=limits::SEGMENT_DEPTH)
         .map(|n| {
             (
@@ -109,8 +110,7 @@ fn segments_may_stand_within_each_other_only_so_deep() {
         })
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
-    let found = problems(&flags(&[]), &segments(&chain), &touched(&[], &["s00"]));
-    assert_eq!(found, ["segments.s16: nests segments too deeply; at most 16 can be nested"]);
+    assert_eq!(paths(&flags(&[]), &segments(&chain), &touched(&[], &["s00"])), ["segments.s16"]);
     assert_eq!(
         problems(&flags(&[]), &segments(&chain[..limits::SEGMENT_DEPTH]), &touched(&[], &["s00"])),
         Vec::<String>::new()
@@ -125,7 +125,7 @@ fn flags_that_require_and_are_required_by_plain_ones_pass() {
 }
 
 #[test]
-fn flags_may_require_each_other_only_so_far() {
+fn the_length_of_a_chain_of_requirements_is_limited() {
     let requiring = |n: usize| {
         format!(
             r#"{{"variants":{{"on":true}},"default":"on","safe":"on","requires":[{{"flag":"f{:02}","variant":"on"}}]}}"#,
@@ -136,8 +136,7 @@ fn flags_may_require_each_other_only_so_far() {
         .map(|n| (format!("f{n:02}"), if n == 0 { PLAIN.to_owned() } else { requiring(n) }))
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
-    let found = problems(&flags(&chain), &segments(&[]), &touched(&["f00"], &[]));
-    assert_eq!(found, ["flags.f16.requires: is too deep; at most 16 flags can require each other in a row"]);
+    assert_eq!(paths(&flags(&chain), &segments(&[]), &touched(&["f00"], &[])), ["flags.f16.requires"]);
     assert_eq!(
         problems(&flags(&chain[..limits::REQUIREMENT_DEPTH]), &segments(&[]), &touched(&["f00"], &[])),
         Vec::<String>::new()

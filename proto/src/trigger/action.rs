@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::key::{FlagKey, ReleaseName};
 use crate::target::TargetName;
+use crate::text::listed;
 
 /// The action of a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -67,17 +68,16 @@ impl TriggerAction {
 
 impl fmt::Display for TriggerAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listed = |flags: &BTreeSet<FlagKey>| flags.iter().map(FlagKey::as_str).collect::<Vec<_>>().join(", ");
         match self {
             Self::Hold(names) if names.flags.is_empty() => f.write_str("hold the live rollouts"),
-            Self::Hold(names) => write!(f, "hold the rollouts of {}", listed(&names.flags)),
+            Self::Hold(names) => write!(f, "hold the rollouts of {}", listed(&names.flags, usize::MAX)),
             Self::Kill(names) if names.flags.is_empty() => f.write_str("kill the rollout's flag"),
-            Self::Kill(names) => write!(f, "kill {}", listed(&names.flags)),
+            Self::Kill(names) => write!(f, "kill {}", listed(&names.flags, usize::MAX)),
             Self::Rollback(back) => {
                 match &back.scope {
                     TriggerRollbackScope::OpenRelease => f.write_str("roll back the open release")?,
                     TriggerRollbackScope::Release(name) => write!(f, "roll back release {name}")?,
-                    TriggerRollbackScope::Flags(flags) => write!(f, "roll back {}", listed(flags))?,
+                    TriggerRollbackScope::Flags(flags) => write!(f, "roll back {}", listed(flags, usize::MAX))?,
                     TriggerRollbackScope::Environment => f.write_str("roll back the environment")?,
                 }
                 match (&back.to, &back.scope) {

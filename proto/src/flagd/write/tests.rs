@@ -126,7 +126,7 @@ fn segments_that_branch_at_every_level_end_in_a_flag_left_out() {
         &json!({"f": flag(&json!({"rules": [{"when": {"segment": "s15"}, "serve": "on"}]}))}),
         &Value::Object(segments),
     );
-    assert_eq!(left_out, ["f: it is too large with its segments and required flags written out"]);
+    assert!(matches!(left_out.as_slice(), [only] if only.starts_with("f: ")), "{left_out:?}");
 }
 
 #[test]

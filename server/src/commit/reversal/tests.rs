@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::TouchedKeys;
-use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackTarget, Stages};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, VariantName};
 use ripcord_sdk::engine::{Compiled, Context, Reason, SinceContact};
@@ -42,41 +42,16 @@ pub(super) fn snapshot<'a>(flags: impl IntoIterator<Item = (&'a str, Value)>, se
 }
 
 pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: RollbackScope) -> Reversal {
-    let actor = Actor::server("a");
-    let record = Rollback {
-        id: RollbackId::from_parts(1, 1),
-        scope,
-        segment: None,
-        target: RollbackTarget {
-            epoch: Epoch(1),
-            revision: Revision(1),
-            hash: target.content_hash(),
-            checkpoint: None,
-        },
-        plan: Digest::ZERO,
-        state: RollbackState::Committed,
-        message: String::new(),
-        by: actor,
-        reason: None,
-        before: Position::START,
-        revision: Revision::default(),
+    let to = RollbackTarget {
         epoch: Epoch(1),
-        flags: BTreeSet::new(),
-        segments: BTreeSet::new(),
-        skipped: BTreeSet::new(),
-        acknowledged: BTreeSet::new(),
-        latitude: RollbackOptions::default(),
-        ladder: None,
-        phases: PhaseTimes::default(),
-        confirmation: None,
-        probes: Vec::new(),
-        checks: Vec::new(),
-        bad_exposure: BadExposure::default(),
-        undone_by: None,
-        review: Review {
-            due: Timestamp::UNIX_EPOCH,
-            done: None,
-        },
+        revision: Revision(1),
+        hash: target.content_hash(),
+        checkpoint: None,
+    };
+    let (id, by) = (RollbackId::from_parts(1, 1), Actor::server("a"));
+    let record = Rollback {
+        epoch: Epoch(1),
+        ..Rollback::begun(id, scope, to, Position::START, by, Timestamp::UNIX_EPOCH, 0)
     };
     Reversal {
         reach,
