@@ -3,6 +3,8 @@
 mod read;
 #[cfg(test)]
 mod tests;
+mod types;
+mod version_range;
 mod write;
 
 use std::fmt::{self, Write as _};
@@ -15,6 +17,9 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::validation::ValidationErrors;
 use crate::value::Scalar;
+
+pub(crate) use self::types::WantedTypes;
+pub use self::version_range::{VersionBounds, version_bounds};
 
 /// The forms of a condition that are not a test on an attribute.
 pub(crate) const FORMS: [&str; 5] = ["all", "any", "not", "segment", "jsonlogic"];

@@ -1,5 +1,7 @@
 //! The definition of a flag.
 
+mod cautions;
+mod dead_rules;
 #[cfg(test)]
 mod laws;
 mod read;
@@ -23,17 +25,19 @@ use crate::table::Entity;
 use crate::validation::ValidationErrors;
 use crate::variant::Variants;
 
-/// A flag: typed variants, rules, a default and a safe variant. A value of this type is valid in itself; what it refers to
-/// outside of itself (segments, required flags) is checked against a snapshot, see [`crate::references`].
+pub use self::dead_rules::DeadRule;
+
+/// A flag: typed variants, rules, a default and a safe variant. A value of this type is valid on its own; its references
+/// to segments and other flags are checked against a snapshot, see [`crate::references`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flag {
     /// A description for people; it has no effect on what is served.
     pub description: Option<String>,
-    /// Who answers for it.
+    /// The owner of the flag.
     pub owner: Option<String>,
-    /// What kills and releases can name it by.
+    /// Tags, by which kills and releases can select it.
     pub tags: BTreeSet<Tag>,
-    /// Off serves the caller's own default.
+    /// Whether the flag is on; if it is off, callers get their own default.
     pub enabled: bool,
     /// The values it can serve.
     pub variants: Variants,
@@ -43,21 +47,21 @@ pub struct Flag {
     pub safe: Option<VariantName>,
     /// The rules, tried in order; the first one whose condition is true decides.
     pub rules: Vec<Rule>,
-    /// Flags that must serve a given variant, or the rules are not tried.
+    /// Prerequisites: unless these flags serve the given variants, the default variant is served.
     pub requires: Vec<Requirement>,
     /// How long an application may serve the flag without contact to the server.
     pub lease: Option<Lease>,
     /// The change that a rollback cannot undo.
     pub one_way: Option<OneWay>,
-    /// Probes that a rollback of it asks.
+    /// Checks that a rollback of it runs.
     pub checks: Vec<Check>,
-    /// Whether browsers may see it: public keys (role `client`) are told of no other flags.
+    /// Whether browsers may evaluate it: public keys (role `client`) see only such flags.
     pub client: bool,
-    /// Whether flagd's clients may have it although it has a lease, which they cannot keep.
+    /// Whether it is served to flagd's clients although it has a lease, which they do not support.
     pub flagd_without_lease: bool,
-    /// Free members for other tools.
+    /// Arbitrary members for other tools.
     pub metadata: serde_json::Map<String, Value>,
-    /// When a temporary flag should be gone.
+    /// When a temporary flag should be removed.
     pub expires_at: Option<jiff::Timestamp>,
 }
 
@@ -66,7 +70,7 @@ pub struct Flag {
 pub struct Requirement {
     /// The key of the required flag.
     pub flag: FlagKey,
-    /// What it must serve.
+    /// The variant that it must serve.
     pub variant: VariantName,
 }
 

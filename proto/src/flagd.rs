@@ -1,20 +1,23 @@
 //! Conversion between flagd's flag definitions and native flags.
 //!
 //! ```text
-//! flagd's JSON or YAML -> read   -> flags whose targeting is kept as a `jsonlogic` rule
+//! flagd's JSON or YAML -> read   -> native flags: `fractional` becomes a split if it can, other targeting stays a `jsonlogic` rule
 //! Snapshot             -> write  -> flags for flagd's clients, and the names of flags that cannot be expressed there
 //! ```
 //!
 //! A flag serves every user the same variant on both sides. If that is impossible, the flag is refused or left out, and is
 //! named. Nothing is approximated.
 
+mod cautions;
+mod engines;
 mod operators;
 mod read;
 mod safe;
 mod sets;
 mod write;
 
-pub(crate) use cautions::unknown;
+pub(crate) use cautions::of_flag as cautions_of;
+pub use engines::EngineGeneration;
 pub use operators::unknown_operator;
 pub(crate) use operators::unknown as unknown_operators;
 pub use read::{FlagdImport, ImportedFile, parse, parse_either};

@@ -1,4 +1,4 @@
-//! Checked names. A value of one of these types is well-formed; there is no other way to make one than to check it.
+//! Checked names. Values of these types are always well-formed: they can only be created by checking a text.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -28,6 +28,37 @@ fn check_key(what: &str, text: &str) -> Result<(), ValidationErrors> {
         return Err(ValidationErrors::one("", format!("{what} {text:?} must start with a letter or a digit")));
     }
     Ok(())
+}
+
+/// Anything that stands on one line and shows what it is: flagd's files name flags and variants `10%`, `new checkout` or `_beta`.
+/// `.` and `..` mean something else in a URL.
+fn check_free(what: &str, text: &str) -> Result<(), ValidationErrors> {
+    let length = text.chars().count();
+    if length == 0 || length > limits::KEY_CHARACTERS {
+        return Err(ValidationErrors::one(
+            "",
+            format!("{what} has {length} characters; it must have 1 to {}", limits::KEY_CHARACTERS),
+        ));
+    }
+    if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
+        return Err(ValidationErrors::one(
+            "",
+            format!("{what} {text:?} contains {hidden:?}, which cannot be seen; remove it"),
+        ));
+    }
+    if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
+        return Err(ValidationErrors::one("", format!("{what} {text:?} must neither start nor end with a space")));
+    }
+    if matches!(text, "." | "..") {
+        return Err(ValidationErrors::one("", format!("{what} cannot be {text:?}, which means something else in a URL")));
+    }
+    Ok(())
+}
+
+/// Control characters, separators of lines, and what turns the direction of writing: with these a name can look like another one.
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: fit for a URL, a folder and a Redis hash tag.
@@ -64,7 +95,7 @@ fn check_trigger(what: &str, text: &str) -> Result<(), ValidationErrors> {
     Err(ValidationErrors::one("", problem))
 }
 
-/// A key, but neither the one that stands for the newest known-good checkpoint, nor one that stands for a revision.
+/// A key that is neither `last-known-good` nor readable as a revision.
 fn check_checkpoint(what: &str, text: &str) -> Result<(), ValidationErrors> {
     if text == LAST_KNOWN_GOOD {
         return Err(ValidationErrors::one(
@@ -81,7 +112,7 @@ fn check_checkpoint(what: &str, text: &str) -> Result<(), ValidationErrors> {
     check_key(what, text)
 }
 
-/// The name that stands for the newest checkpoint that was vouched for.
+/// The name that refers to the newest known-good checkpoint.
 pub const LAST_KNOWN_GOOD: &str = "last-known-good";
 
 macro_rules! checked_name {
@@ -160,23 +191,23 @@ macro_rules! checked_name {
 }
 
 checked_name!(
-    /// The key of a flag: 1 to 255 letters, digits and `. _ - : /`, starting with a letter or digit.
-    FlagKey, "a flag key", check_key
+    /// The key of a flag: 1 to 255 characters, none of them a control character; neither `.` nor `..`, and no space at either end.
+    FlagKey, "a flag key", check_free
 );
 checked_name!(
-    /// The key of a segment; the same form as a [`FlagKey`].
+    /// The key of a segment: 1 to 255 letters, digits and `. _ - : /`, starting with a letter or digit.
     SegmentKey, "a segment key", check_key
 );
 checked_name!(
     /// The name of a variant; the same form as a [`FlagKey`].
-    VariantName, "a variant name", check_key
+    VariantName, "a variant name", check_free
 );
 checked_name!(
-    /// The id of a rule, unique within its flag; the same form as a [`FlagKey`].
+    /// The id of a rule, unique within its flag; the same form as a [`SegmentKey`].
     RuleId, "a rule id", check_key
 );
 checked_name!(
-    /// A tag of a flag; the same form as a [`FlagKey`].
+    /// A tag of a flag; the same form as a [`SegmentKey`].
     Tag, "a tag", check_key
 );
 checked_name!(
@@ -184,11 +215,11 @@ checked_name!(
     EnvironmentKey, "an environment's name", check_environment
 );
 checked_name!(
-    /// The name of a checkpoint; the same form as a [`FlagKey`]. `last-known-good` is reserved.
+    /// The name of a checkpoint; the same form as a [`SegmentKey`]. `last-known-good` is reserved.
     CheckpointName, "a checkpoint's name", check_checkpoint
 );
 checked_name!(
-    /// The name of a release; the same form as a [`FlagKey`].
+    /// The name of a release; the same form as a [`SegmentKey`].
     ReleaseName, "a release's name", check_key
 );
 checked_name!(
@@ -196,16 +227,16 @@ checked_name!(
     TriggerName, "a trigger's name", check_trigger
 );
 checked_name!(
-    /// The name of a number that applications report; the same form as a [`FlagKey`].
+    /// The name of a number that applications report; the same form as a [`SegmentKey`].
     NumberName, "a number's name", check_key
 );
 checked_name!(
-    /// The name of a file set; the same form as a [`FlagKey`].
+    /// The name of a file set; the same form as a [`SegmentKey`].
     SetName, "a set's name", check_key
 );
 
 impl Default for SetName {
-    /// The set of the files that name none. It owns whatever no other set does.
+    /// The set of files that name none. It owns everything that no other set owns.
     fn default() -> Self {
         Self(Arc::from("default"))
     }

@@ -46,6 +46,7 @@ pub mod gate;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 pub mod id;
+pub mod instant;
 mod json;
 pub mod key;
 pub mod kill;

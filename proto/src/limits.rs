@@ -19,7 +19,7 @@ pub const REQUIREMENTS: usize = 32;
 /// Bytes of a flag as JSON, at most.
 pub const FLAG_BYTES: usize = 64 * 1024;
 /// Bytes of a segment as JSON, at most.
-pub const SEGMENT_BYTES: usize = 64 * 1024;
+pub const SEGMENT_BYTES: usize = 1024 * 1024;
 /// Flags of an environment, at most.
 pub const FLAGS: usize = 50_000;
 /// Segments of an environment, at most.

@@ -243,7 +243,7 @@ impl Reader {
     /// A timestamp.
     pub(crate) fn instant(&mut self, value: &Value) -> Read<jiff::Timestamp> {
         let text = self.text(value)?;
-        text.parse().or_else(|_| {
+        crate::instant::parse(text).ok_or(()).or_else(|()| {
             self.refuse(format!(
                 "{text:?} is not a timestamp; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""
             ))

@@ -3,11 +3,11 @@
 use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
-use crate::condition::Condition;
+use crate::condition::{Condition, WantedTypes};
 use crate::key::SegmentKey;
 use crate::reader::{self, Read, Reader};
 use crate::table::Entity;
-use crate::validation::ValidationErrors;
+use crate::validation::{ValidationError, ValidationErrors};
 use crate::{json, limits};
 
 const MEMBERS: [&str; 2] = ["description", "when"];
@@ -28,6 +28,13 @@ impl Segment {
             reader.size(value, limits::SEGMENT_BYTES)?;
             Self::read(reader, value)
         })
+    }
+
+    /// Tests that mix types, each with its path; see [`crate::Flag::cautions`].
+    pub fn cautions(&self) -> Vec<ValidationError> {
+        let mut found = Vec::new();
+        WantedTypes::default().visit(&self.when, "when", &mut found);
+        found
     }
 
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {

@@ -63,6 +63,22 @@ pub fn command(command: &str, environment: &EnvironmentKey) -> String {
     }
 }
 
+/// A word of a command, quoted if a shell would read it in another way. A key may contain anything that stands on one line.
+pub fn shell_word(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || ".,:_-/+@%=".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// The last word of a command, which is no option even if it begins like one: `-- -x`.
+pub fn shell_argument(word: &str) -> String {
+    let dashes = if word.starts_with('-') { "-- " } else { "" };
+    format!("{dashes}{}", shell_word(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +103,16 @@ mod tests {
         assert_eq!(percent(1.0, 2), "100 %");
         assert_eq!(percent(1.0, 0), "100 %");
         assert_eq!(percent(0.0, 1), "0 %");
+    }
+
+    #[test]
+    fn a_word_reaches_a_command_as_it_is() {
+        assert_eq!(shell_word("checkout-v2"), "checkout-v2");
+        assert_eq!(shell_word("new checkout"), "'new checkout'");
+        assert_eq!(shell_word("it's $x"), "'it'\\''s $x'");
+        assert_eq!(shell_word(""), "''");
+        assert_eq!(shell_argument("-x y"), "-- '-x y'");
+        assert_eq!(shell_argument("10%"), "10%");
     }
 
     #[test]

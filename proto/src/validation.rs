@@ -23,6 +23,23 @@ impl ValidationError {
     }
 }
 
+impl ValidationError {
+    /// The same problem with `prefix` before its path: `flags.checkout` + `rules[0]` → `flags.checkout.rules[0]`.
+    #[must_use]
+    pub fn under(self, prefix: &str) -> Self {
+        let path = match (prefix.is_empty(), self.path.is_empty()) {
+            (true, _) => self.path,
+            (false, true) => prefix.to_owned(),
+            (false, false) if self.path.starts_with('[') => format!("{prefix}{}", self.path),
+            (false, false) => format!("{prefix}.{}", self.path),
+        };
+        Self {
+            path,
+            problem: self.problem,
+        }
+    }
+}
+
 impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_empty() {
@@ -57,16 +74,7 @@ impl ValidationErrors {
     /// The same problems with `prefix` before each path: `flags.checkout` + `rules[0]` → `flags.checkout.rules[0]`.
     #[must_use]
     pub fn under(self, prefix: &str) -> Self {
-        let place = |fault: ValidationError| {
-            let path = match (prefix.is_empty(), fault.path.is_empty()) {
-                (true, _) => fault.path,
-                (false, true) => prefix.to_owned(),
-                (false, false) if fault.path.starts_with('[') => format!("{prefix}{}", fault.path),
-                (false, false) => format!("{prefix}.{}", fault.path),
-            };
-            ValidationError { path, problem: fault.problem }
-        };
-        Self(self.0.into_iter().map(place).collect())
+        Self(self.0.into_iter().map(|fault| fault.under(prefix)).collect())
     }
 }
 

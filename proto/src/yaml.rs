@@ -1,17 +1,35 @@
-//! YAML text → [`Value`], strictly: a duplicate member is refused. JSON is read by the same parser, since it is YAML.
-//! Booleans are `true` and `false` alone (YAML 1.2).
+//! YAML text → [`Value`], by the core schema of YAML 1.2 and strictly: a member that stands twice, a tag that JSON has no type for and
+//! a second document are refused, each with its line and column. JSON is read by the same functions, since it is YAML.
+//!
+//! By that schema `yes`, `0b11` and `123_456` are texts, `017` is 17 and `0o17` is 15.
+
+#[cfg(feature = "yaml")]
+mod build;
+#[cfg(feature = "yaml")]
+mod scalar;
+#[cfg(all(test, feature = "yaml"))]
+mod tests;
+
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use crate::json;
-#[cfg(feature = "yaml")]
-use crate::json::Strict;
 use crate::validation::ValidationErrors;
+
+/// The comments of a file, each by the path of the member that it stands above or beside.
+pub(crate) type Comments = HashMap<Vec<String>, String>;
 
 /// Reads YAML or JSON text; a syntax error is reported with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
+    parse_with_comments(text).map(|(value, _)| value)
+}
+
+/// The same, with the comments; JSON has none.
+pub(crate) fn parse_with_comments(text: &str) -> Result<(Value, Comments), ValidationErrors> {
     if text.trim_start().starts_with(['{', '[']) {
-        json::parse(text).or_else(|json_faults| strict(text).map_err(|_| json_faults))
+        let parsed = json::parse(text).map(|value| (value, Comments::new()));
+        parsed.or_else(|json_faults| strict(text).map_err(|_| json_faults))
     } else {
         strict(text)
     }
@@ -19,29 +37,11 @@ pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
 
 /// Without the feature `yaml`: JSON only.
 #[cfg(not(feature = "yaml"))]
-fn strict(text: &str) -> Result<Value, ValidationErrors> {
-    json::parse(text)
+fn strict(text: &str) -> Result<(Value, Comments), ValidationErrors> {
+    json::parse(text).map(|value| (value, Comments::new()))
 }
 
 #[cfg(feature = "yaml")]
-fn strict(text: &str) -> Result<Value, ValidationErrors> {
-    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
-    let options = serde_saphyr::options! {
-        budget: budget,
-        strict_booleans: true,
-        legacy_octal_numbers: false,
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
-        merge_keys: serde_saphyr::options::MergeKeyPolicy::Merge,
-        with_snippet: false,
-    };
-    match serde_saphyr::from_str_with_options::<Strict>(text, options) {
-        Ok(Strict(value)) => Ok(value),
-        Err(error) => {
-            let place = error
-                .location()
-                .map(|at| format!(" at line {} column {}", at.line(), at.column()))
-                .unwrap_or_default();
-            Err(ValidationErrors::one("", format!("is not valid YAML{place}: {}", error.without_snippet())))
-        }
-    }
+fn strict(text: &str) -> Result<(Value, Comments), ValidationErrors> {
+    build::read(text).map_err(|problem| ValidationErrors::one("", format!("is not valid YAML {problem}")))
 }

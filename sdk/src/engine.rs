@@ -34,6 +34,7 @@ mod compile;
 mod condition;
 mod context;
 mod decision;
+mod different_types;
 mod evaluate;
 mod explain;
 mod flag;
@@ -54,6 +55,7 @@ mod tests;
 
 pub use compile::{CompileIssue, Compiled};
 pub use context::{Attribute, Context};
+pub use different_types::DifferentTypes;
 pub use evaluate::Evaluation;
 pub use explain::{ConditionTrace, Explanation, ExplanationStep, SplitTrace};
 pub use flag::CompiledFlag;

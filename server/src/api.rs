@@ -4,11 +4,13 @@
 mod audit;
 mod authorize;
 mod backup;
+mod cautions;
 mod checkpoints;
 mod commits;
 mod confirm;
 mod confirmations;
 mod connections;
+mod dead_rules;
 mod drills;
 mod environments;
 mod errors;
@@ -38,6 +40,7 @@ mod services;
 mod sets;
 mod settings;
 mod stale_flags;
+mod system;
 #[cfg(test)]
 mod tests;
 mod triggers;

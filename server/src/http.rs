@@ -17,10 +17,12 @@ pub mod credentials;
 pub mod error;
 pub mod idempotency;
 pub mod precondition;
+pub mod public_url;
 pub mod query;
 pub mod request_id;
 pub mod request_tracing;
 pub mod response;
+pub mod surrogates;
 
 pub use self::body::{Body, OptionalBody};
 pub use self::error::ApiError;

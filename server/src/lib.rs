@@ -29,9 +29,11 @@ mod flag_text;
 mod flagd;
 mod fleet;
 mod http;
+mod impact;
 mod kill;
 mod leader;
 mod ofrep;
+mod outbound;
 mod outcome;
 mod peer;
 mod ping;
@@ -53,8 +55,11 @@ mod trigger;
 #[doc(hidden)]
 pub mod bench;
 
+pub use ripcord_proto::rest::health::{HealthCode, PartHealth, Readiness, ReadyState};
+
 pub use self::flagd::FlagdConfig;
 pub use self::secret::Secret;
+pub use self::http::public_url::PublicUrl;
 pub use self::serve::config::{ServeConfig, ServeSettings, StoreChoice};
 pub use self::serve::{ServeError, Started, run};
 pub use self::telemetry::export::Exporter;

@@ -39,6 +39,7 @@ use self::versions::Versions;
 use crate::access::Access;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
+use crate::http::public_url::PublicUrl;
 
 /// The OFREP service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ pub struct Ofrep(Arc<Service>);
 
 impl Ofrep {
     /// The endpoints over what the board serves. Streams end when `stop` fires.
-    pub fn new(environments: &Environments, access: Access, fleet: Fleet, stop: CancellationToken) -> Self {
+    pub fn new(environments: &Environments, access: Access, fleet: Fleet, public_url: PublicUrl, stop: CancellationToken) -> Self {
         let (board, clock) = (Arc::clone(environments.board()), Arc::clone(environments.clock()));
         let versions = Arc::new(Versions::new(Arc::clone(&clock)));
         board.listen(Arc::clone(&versions) as Arc<_>);
@@ -56,6 +57,7 @@ impl Ofrep {
             clock,
             health: environments.store().health(),
             fleet,
+            public_url,
             versions,
             metrics: EvaluationMetrics::new(),
             streams: AtomicUsize::new(0),

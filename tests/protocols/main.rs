@@ -2,6 +2,7 @@
 
 mod http;
 mod monitoring;
+mod real_input;
 mod slow_reader;
 mod snapshot;
 mod sse;

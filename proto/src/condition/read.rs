@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
+use super::version_range;
 use crate::condition::{AttributePath, Condition, FORMS, OPERATORS, Test};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
@@ -157,7 +158,7 @@ fn version(reader: &mut Reader, value: &Value) -> Read<semver::Version> {
 
 fn version_range(reader: &mut Reader, value: &Value) -> Read<semver::VersionReq> {
     let text = reader.text(value)?;
-    text.parse()
+    version_range::parse(text)
         .or_else(|error| reader.refuse(format!("{text:?} is not a version range ({error}); write it like \">=1.2, <2\"")))
 }
 

@@ -56,7 +56,7 @@ pub fn unknown_operator(rule: &Value) -> Option<&str> {
 }
 
 /// All of them, each once.
-pub(super) fn unknown(rule: &Value) -> Vec<&str> {
+pub(crate) fn unknown(rule: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     collect(rule, &mut found);
     found.sort_unstable();

@@ -1,6 +1,8 @@
 //! flagd's JSON or YAML → native flags.
 
+mod describe;
 mod references;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -9,19 +11,30 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use self::describe::Described;
 use self::references::Evaluators;
 use super::safe::SafeVariants;
 use crate::flag::Flag;
 use crate::flags_file::FlagsFile;
 use crate::key::{FlagKey, VariantName};
 use crate::reader::{self, Read, Reader};
-use crate::rule::{Rule, Serve};
 use crate::validation::{ValidationError, ValidationErrors};
 use crate::variant::Variants;
 use crate::{limits, yaml};
 
 const DOCUMENT: [&str; 4] = ["flags", "$evaluators", "metadata", "$schema"];
-const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
+const FLAG: [&str; 10] = [
+    "key",
+    "state",
+    "variants",
+    "defaultVariant",
+    "targeting",
+    "metadata",
+    "description",
+    "$comment",
+    "_comment",
+    "comment",
+];
 
 /// The result of reading flagd's flags.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,14 +42,15 @@ const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targetin
 pub struct FlagdImport {
     /// The flags, in the order of the file.
     pub flags: IndexMap<FlagKey, Flag>,
-    /// What was ignored, each with its path. flagd ignores it too.
+    /// What was ignored, as flagd ignores it, and rules that cannot work, each with its path.
     pub warnings: Vec<ValidationError>,
 }
 
 /// Reads flagd's flags, JSON or YAML. Flags that flagd accepts are accepted if they respect the limits of keys and sizes, and have one
 /// type for all of their variants. All others are refused by name.
 pub fn parse(text: &str, safe: &SafeVariants) -> Result<FlagdImport, ValidationErrors> {
-    read(&yaml::parse(text)?, safe)
+    let (document, comments) = yaml::parse_with_comments(text)?;
+    read(&document, &comments, safe)
 }
 
 /// A parsed file, which may be in either format.
@@ -71,9 +85,9 @@ impl ImportedFile {
 
 /// Reads a flags file or flagd's flags, and detects which.
 pub fn parse_either(text: &str) -> Result<ImportedFile, ValidationErrors> {
-    let document = yaml::parse(text)?;
+    let (document, comments) = yaml::parse_with_comments(text)?;
     if is_flagd(&document) {
-        read(&document, &SafeVariants::default()).map(ImportedFile::Flagd)
+        read(&document, &comments, &SafeVariants::default()).map(ImportedFile::Flagd)
     } else {
         FlagsFile::from_value(&document).map(ImportedFile::Native)
     }
@@ -81,6 +95,9 @@ pub fn parse_either(text: &str) -> Result<ImportedFile, ValidationErrors> {
 
 /// Whether a document is flagd's: it has members that a flags file never has.
 fn is_flagd(document: &Value) -> bool {
+    if flag_spec(document).is_some() {
+        return true;
+    }
     let has = |member: &str| document.get(member).is_some();
     let flags_are = |test: &dyn Fn(&Value) -> bool| document.get("flags").and_then(Value::as_object).is_some_and(|flags| flags.values().any(test));
     has("$evaluators")
@@ -89,19 +106,35 @@ fn is_flagd(document: &Value) -> bool {
         || flags_are(&|flag| ["state", "defaultVariant", "targeting"].iter().any(|member| flag.get(member).is_some()))
 }
 
-fn read(document: &Value, safe: &SafeVariants) -> Result<FlagdImport, ValidationErrors> {
+/// The flags in a resource of Kubernetes, as the operator of OpenFeature reads them.
+fn flag_spec(document: &Value) -> Option<&Value> {
+    document.get("kind").filter(|kind| *kind == "FeatureFlag")?;
+    document.pointer("/spec/flagSpec")
+}
+
+fn read(document: &Value, comments: &yaml::Comments, safe: &SafeVariants) -> Result<FlagdImport, ValidationErrors> {
+    let (document, place) = match flag_spec(document) {
+        Some(spec) => (spec, ["spec", "flagSpec", "flags"].as_slice()),
+        None => (document, ["flags"].as_slice()),
+    };
+    let comments = Described { comments, place };
     let mut warnings = Vec::new();
     let flags = reader::read(document, |reader, value| {
         let map = reader.object(value)?;
+        if map.contains_key("kind") && map.contains_key("apiVersion") {
+            return reader.refuse("is a resource of Kubernetes; of these a FeatureFlag can be imported, which has its flags at spec.flagSpec");
+        }
         warn_of_members(&mut warnings, map, "", &DOCUMENT);
         let set = Set {
             evaluators: Evaluators::new(map.get("$evaluators")),
+            comments: &comments,
             metadata: reader.optional(map, "metadata", metadata).unwrap_or_default(),
         };
         let read = reader.required(map, "flags", "an object of flags", |reader, value| {
             flags(reader, value, &set, safe, &mut warnings)
         })?;
-        for key in safe.strangers(|key| stands_in(map.get("flags"), key)) {
+        let has_variant = |name: &str| read.values().any(|flag| flag.variants.get(name).is_some());
+        for key in safe.strangers(|key| stands_in(map.get("flags"), key), has_variant) {
             reader.within("flags", |reader| {
                 reader.note(format!("has no flag \"{key}\" to set the safe variant of"));
             });
@@ -112,8 +145,9 @@ fn read(document: &Value, safe: &SafeVariants) -> Result<FlagdImport, Validation
 }
 
 /// The parts of a document that apply to all of its flags.
-struct Set {
+struct Set<'d> {
     evaluators: Evaluators,
+    comments: &'d Described<'d>,
     metadata: Map<String, Value>,
 }
 
@@ -125,16 +159,16 @@ fn warn_of_members(warnings: &mut Vec<ValidationError>, map: &Map<String, Value>
     }));
 }
 
-fn stands_in(flags: Option<&Value>, key: &FlagKey) -> bool {
+fn stands_in(flags: Option<&Value>, key: &str) -> bool {
     match flags {
-        Some(Value::Object(members)) => members.contains_key(key.as_str()),
-        Some(Value::Array(items)) => items.iter().any(|item| item.get("key").and_then(Value::as_str) == Some(key.as_str())),
+        Some(Value::Object(members)) => members.contains_key(key),
+        Some(Value::Array(items)) => items.iter().any(|item| item.get("key").and_then(Value::as_str) == Some(key)),
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => false,
     }
 }
 
 /// The flags, as an object by key, or as a list of flags with keys.
-fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<IndexMap<FlagKey, Flag>> {
+fn flags(reader: &mut Reader, value: &Value, set: &Set<'_>, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<IndexMap<FlagKey, Flag>> {
     let mut found = IndexMap::new();
     let mut take = |reader: &mut Reader, name: &str, value: &Value| {
         let entry = reader.within(name, |reader| entry(reader, name, value, set, safe, warnings));
@@ -166,7 +200,7 @@ fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, war
     Ok(found)
 }
 
-fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<(FlagKey, Flag)> {
+fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set<'_>, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<(FlagKey, Flag)> {
     let key: Result<FlagKey, _> = name.parse().or_else(|faults| reader.refuse_all(faults));
     let map = reader.object(value)?;
     warn_of_members(warnings, map, &format!("flags.{name}"), &FLAG);
@@ -176,15 +210,17 @@ fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set, safe: &SafeV
             "is missing; the flag counts as ENABLED, as it does in flagd",
         ));
     }
-    let flag = flag(reader, map, set);
+    let flag = flag(reader, name, map, set);
     let (key, mut flag) = (key?, flag?);
+    flag.description = set.comments.describe(name, map);
+    warnings.extend(flag.cautions().into_iter().map(|caution| caution.under(&format!("flags.{name}"))));
     safe.choose(&key, &mut flag).or_else(|faults| reader.refuse_all(faults))?;
     let native = serde_json::to_value(&flag).or_else(|error| reader.refuse(format!("cannot be kept: {error}")))?;
     reader.size(&native, limits::FLAG_BYTES)?;
     Ok((key, flag))
 }
 
-fn flag(reader: &mut Reader, map: &Map<String, Value>, set: &Set) -> Read<Flag> {
+fn flag(reader: &mut Reader, name: &str, map: &Map<String, Value>, set: &Set<'_>) -> Read<Flag> {
     let enabled = reader.optional(map, "state", state);
     let variants = reader.required(map, "variants", "an object of 1 to 64 names and values", Variants::read);
     let own = reader.optional(map, "metadata", metadata).unwrap_or_default();
@@ -194,11 +230,7 @@ fn flag(reader: &mut Reader, map: &Map<String, Value>, set: &Set) -> Read<Flag> 
     let (default, rule) = (default?, targeting?);
     let mut metadata = set.metadata.clone();
     metadata.extend(own);
-    let rules = rule.map(|rule| Rule {
-        id: None,
-        when: None,
-        serve: Serve::JsonLogic(rule),
-    });
+    let rules = rule.map(|rule| rules::rules(rule, name, &variants));
     Ok(Flag {
         description: None,
         owner: None,
@@ -207,7 +239,7 @@ fn flag(reader: &mut Reader, map: &Map<String, Value>, set: &Set) -> Read<Flag> 
         variants,
         safe: default.clone(),
         default,
-        rules: rules.into_iter().collect(),
+        rules: rules.unwrap_or_default(),
         requires: Vec::new(),
         lease: None,
         one_way: None,

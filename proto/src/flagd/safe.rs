@@ -1,80 +1,81 @@
-//! The safe variant of an imported flag, which flagd does not have.
+//! The safe variants of imported flags. flagd has no such concept.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::flag::Flag;
 use crate::key::{FlagKey, VariantName};
 use crate::validation::ValidationErrors;
 
-/// One choice: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
+/// A choice of safe variants: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
 /// caller's own default.
+///
+/// Keys and variants of flagd may contain `=`. Which one is meant is decided by the flags that are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SafeChoice {
-    flag: Option<FlagKey>,
-    variant: Option<VariantName>,
+pub struct SafeChoice(String);
+
+impl SafeChoice {
+    /// The variant that it names for this flag, if it is about this flag; the empty text is the caller's own default.
+    fn of(&self, key: &FlagKey) -> Option<&str> {
+        self.0.strip_prefix(key.as_str())?.strip_prefix('=')
+    }
 }
 
 impl FromStr for SafeChoice {
     type Err = ValidationErrors;
 
     fn from_str(text: &str) -> Result<Self, ValidationErrors> {
-        let (flag, variant) = text.split_once('=').map_or((None, text), |(flag, variant)| (Some(flag), variant));
-        let own_default = flag.is_some() && variant.is_empty();
-        Ok(Self {
-            flag: flag.map(str::parse).transpose()?,
-            variant: if own_default { None } else { Some(variant.parse()?) },
-        })
+        match text.split_once('=') {
+            Some((flag, _)) => drop(flag.parse::<FlagKey>()?),
+            None => drop(text.parse::<VariantName>()?),
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 
-/// The choices of safe variants for imported flags. Without a choice, the default variant is the safe one.
+/// The safe variants of imported flags. The default is the flag's default variant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SafeVariants {
-    everywhere: Vec<VariantName>,
-    of: BTreeMap<FlagKey, Option<VariantName>>,
-}
+pub struct SafeVariants(Vec<SafeChoice>);
 
 impl FromIterator<SafeChoice> for SafeVariants {
-    /// If there are several choices for one flag, the last one counts; of the choices for all flags, the first one that the flag has.
+    /// Of two choices for one flag the later one wins. Of several choices for all flags, the first one that a flag has is used.
     fn from_iter<I: IntoIterator<Item = SafeChoice>>(choices: I) -> Self {
-        let mut safe = Self::default();
-        for choice in choices {
-            match (choice.flag, choice.variant) {
-                (Some(flag), variant) => {
-                    safe.of.insert(flag, variant);
-                }
-                (None, Some(variant)) => safe.everywhere.push(variant),
-                (None, None) => {}
-            }
-        }
-        safe
+        Self(choices.into_iter().collect())
     }
 }
 
 impl SafeVariants {
-    /// Sets the safe variant of a flag.
+    /// Sets the safe variant of a flag whose safe variant is its default variant.
     pub(super) fn choose(&self, key: &FlagKey, flag: &mut Flag) -> Result<(), ValidationErrors> {
-        match self.of.get(key) {
-            Some(Some(variant)) if flag.variants.get(variant.as_str()).is_none() => {
-                let known: Vec<&str> = flag.variants.names().map(VariantName::as_str).collect();
-                return Err(ValidationErrors::one(
-                    "",
-                    format!("has no variant \"{variant}\" to use as the safe one; it has {}", known.join(", ")),
-                ));
+        let named = |name: &str| flag.variants.names().find(|known| known.as_str() == name).cloned();
+        match self.0.iter().rev().find_map(|choice| choice.of(key)) {
+            Some("") => flag.safe = None,
+            Some(variant) => {
+                let Some(chosen) = named(variant) else {
+                    let known: Vec<&str> = flag.variants.names().map(VariantName::as_str).collect();
+                    return Err(ValidationErrors::one(
+                        "",
+                        format!("has no variant {variant:?} to use as the safe one; it has {}", known.join(", ")),
+                    ));
+                };
+                flag.safe = Some(chosen);
             }
-            Some(chosen) => flag.safe.clone_from(chosen),
             None => {
-                if let Some(variant) = self.everywhere.iter().find(|variant| flag.variants.get(variant.as_str()).is_some()) {
-                    flag.safe = Some(variant.clone());
+                if let Some(chosen) = self.0.iter().find_map(|choice| named(&choice.0)) {
+                    flag.safe = Some(chosen);
                 }
             }
         }
         Ok(())
     }
 
-    /// The named flags that are not among `present`, probably mistyped.
-    pub(super) fn strangers<'s>(&'s self, mut present: impl FnMut(&FlagKey) -> bool + 's) -> impl Iterator<Item = &'s FlagKey> {
-        self.of.keys().filter(move |key| !present(key))
+    /// The flags that are named but not present, probably misspelled. `has_flag` tells of a key, `has_variant` of the name of a variant.
+    pub(super) fn strangers<'s>(&'s self, has_flag: impl Fn(&str) -> bool, has_variant: impl Fn(&str) -> bool) -> Vec<&'s str> {
+        let is_known = |text: &str| has_variant(text) || text.match_indices('=').any(|(at, _)| text.get(..at).is_some_and(&has_flag));
+        let unknown = self
+            .0
+            .iter()
+            .map(|choice| choice.0.as_str())
+            .filter(|text| text.contains('=') && !is_known(text));
+        unknown.filter_map(|text| text.split('=').next()).collect()
     }
 }

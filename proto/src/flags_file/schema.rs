@@ -1,21 +1,24 @@
 //! The JSON Schema (draft 2020-12) of flags files, with which editors complete and check them.
 //!
-//! It says what can be said of a file without looking at two places at once: the parser also knows which variants a flag has,
-//! what weights sum to, which references lead somewhere, and whether an expression can be read. What the schema refuses, the
-//! parser refuses. The OpenAPI document is made of the same definitions.
+//! It covers what can be checked without comparing two places of a file. The parser also checks which variants a flag has,
+//! the sums of weights, references, and the syntax of expressions. Everything that the schema refuses, the
+//! parser refuses too. The OpenAPI document uses the same definitions.
 
 use serde_json::{Value, json};
 
 use crate::condition::{FORMS, OPERATORS};
 use crate::limits;
 
-/// Where the schema of this version is known by.
+/// The id of the schema of this version.
 const ID: &str = "urn:ripcord:schema:flags";
-/// A flag's key, and whatever is written like one.
+/// The pattern of a flag's key and of a variant's name: no control characters, nothing that turns the direction of writing, and no space
+/// at either end.
+const FREE: &str = "^[^\\s\\p{Cc}\\u061C\\u200E\\u200F\\u2028-\\u202E\\u2066-\\u2069\\uFEFF]([^\\p{Cc}\\u061C\\u200E\\u200F\\u2028-\\u202E\\u2066-\\u2069\\uFEFF]*[^\\s\\p{Cc}\\u061C\\u200E\\u200F\\u2028-\\u202E\\u2066-\\u2069\\uFEFF])?$";
+/// The pattern of a segment's key, and of all names of the same form.
 const KEY: &str = "^[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}._:/-]*$";
 /// `12.5%`
 const PERCENTAGE: &str = "^(0?[0-9]{1,2}(\\.[0-9]{1,3})?|100(\\.0{1,3})?)\\s*%$";
-/// The largest number that every JSON reader can hold, either way.
+/// The largest number that every JSON reader can represent.
 const NUMBER_MAX: u64 = limits::NUMBER_MAX;
 
 /// The schema of a flags file.
@@ -41,14 +44,14 @@ pub fn schema() -> Value {
             "flags": {
                 "description": "The flags, by key",
                 "type": "object", "maxProperties": limits::FLAGS,
-                "propertyNames": key_name(), "additionalProperties": reference("Flag"),
+                "propertyNames": free_name(), "additionalProperties": reference("Flag"),
             },
         },
         "$defs": definitions(),
     })
 }
 
-/// What a file is made of, by name: `Flag`, `Segment`, `Rule`, `Condition`, `Split`, `Check`.
+/// The definitions by name: `Flag`, `Segment`, `Rule`, `Condition`, `Split`, `Check`.
 pub fn definitions() -> Value {
     json!({
         "Flag": flag(),
@@ -70,7 +73,7 @@ pub fn definitions() -> Value {
                 "when": reference("Condition"),
                 "serve": {
                     "description": "A variant of the flag, a split, or a JSONLogic rule that names the variant",
-                    "anyOf": [key("A variant of the flag"), reference("Split"), jsonlogic()],
+                    "anyOf": [free("A variant of the flag"), reference("Split"), jsonlogic()],
                 },
             },
         },
@@ -92,6 +95,15 @@ fn key_name() -> Value {
     json!({"pattern": KEY, "maxLength": limits::KEY_CHARACTERS})
 }
 
+/// A flag's key or a variant's name.
+fn free(description: &str) -> Value {
+    json!({"description": description, "type": "string", "pattern": FREE, "not": {"enum": [".", ".."]}, "maxLength": limits::KEY_CHARACTERS})
+}
+
+fn free_name() -> Value {
+    json!({"pattern": FREE, "not": {"enum": [".", ".."]}, "maxLength": limits::KEY_CHARACTERS})
+}
+
 fn prose(description: &str) -> Value {
     json!({"description": description, "type": "string", "maxLength": limits::TEXT_CHARACTERS})
 }
@@ -109,7 +121,7 @@ fn signed(number: u64) -> i64 {
 }
 
 fn flag() -> Value {
-    let or_null = |description: &str| json!({"description": description, "type": ["string", "null"], "pattern": KEY, "maxLength": limits::KEY_CHARACTERS});
+    let or_null = |description: &str| json!({"description": description, "type": ["string", "null"], "pattern": FREE, "maxLength": limits::KEY_CHARACTERS});
     json!({
         "description": "A flag: typed variants, rules, a default and a safe variant. At most 64 KiB as JSON.",
         "type": "object", "required": ["variants", "default", "safe"], "additionalProperties": false,
@@ -130,7 +142,7 @@ fn flag() -> Value {
                 "type": "array", "maxItems": limits::REQUIREMENTS,
                 "items": {
                     "type": "object", "required": ["flag", "variant"], "additionalProperties": false,
-                    "properties": {"flag": key("The required flag"), "variant": key("What it must serve")},
+                    "properties": {"flag": free("The required flag"), "variant": free("What it must serve")},
                 },
             },
             "lease": {
@@ -142,7 +154,7 @@ fn flag() -> Value {
                 "description": "What a rollback cannot undo: a rollback that takes the variant from anyone must name the flag",
                 "type": "object", "required": ["from", "reason"], "additionalProperties": false,
                 "properties": {
-                    "from": key("The variant that a rollback cannot simply undo"),
+                    "from": free("The variant that a rollback cannot simply undo"),
                     "reason": prose("Why, for the person who decides"),
                     "data_checkpoint": prose("The checkpoint of the data from which it could be restored"),
                 },
@@ -163,7 +175,7 @@ fn variants() -> Value {
     let all = |value: Value| json!({"additionalProperties": value});
     json!({
         "description": "1 to 64 named values, all of one type: boolean, string, number or object",
-        "type": "object", "minProperties": 1, "maxProperties": limits::VARIANTS, "propertyNames": key_name(),
+        "type": "object", "minProperties": 1, "maxProperties": limits::VARIANTS, "propertyNames": free_name(),
         "anyOf": [all(json!({"type": "boolean"})), all(json!({"type": "string"})), all(number()), all(json!({"type": "object"}))],
     })
 }
@@ -181,7 +193,7 @@ fn split() -> Value {
             "type": "array", "minItems": 1, "maxItems": limits::SHARES,
             "items": {
                 "type": "object", "required": ["variant", "weight"], "additionalProperties": false,
-                "properties": {"variant": key("A variant of the flag"), "weight": weight},
+                "properties": {"variant": free("A variant of the flag"), "weight": weight},
             },
         })
     };
@@ -198,6 +210,7 @@ fn split() -> Value {
                 "description": "What is hashed before the attribute's value; the flag's key if omitted",
                 "type": "string", "minLength": 1, "maxLength": limits::NAME_CHARACTERS,
             },
+            "hash": {"description": "flagd for imported flags: the value is hashed as flagd's fractional does it", "const": "flagd"},
         },
     })
 }

@@ -5,10 +5,12 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use ripcord_proto::condition as source;
+use ripcord_proto::condition::VersionBounds;
+use ripcord_proto::instant;
 use ripcord_proto::key::SegmentKey;
 use ripcord_proto::value::Scalar;
 use rustc_hash::FxBuildHasher;
-use semver::{Version, VersionReq};
+use semver::Version;
 use serde_json::{Number, Value};
 
 use super::context::Attribute;
@@ -49,7 +51,7 @@ pub(super) enum Test {
     Greater(Ordered),
     GreaterOrEqual(Ordered),
     Version(Comparison, Box<Version>),
-    VersionIn(Box<VersionReq>),
+    VersionIn(Box<[VersionBounds]>),
     Before(Timestamp),
     After(Timestamp),
     InNetworks(Networks),
@@ -110,6 +112,7 @@ pub(super) struct OneOf {
     few: Box<[ShortStr]>,
     many: hashbrown::HashSet<Box<str>, FxBuildHasher>,
     numbers: Box<[Ordered]>,
+    many_whole: hashbrown::HashSet<i64, FxBuildHasher>,
     holds_true: bool,
     holds_false: bool,
 }
@@ -133,8 +136,22 @@ impl OneOf {
             one_of.few = texts.iter().map(|text| ShortStr::new(text)).collect();
             one_of.fingerprints = one_of.few.iter().map(ShortStr::fingerprint).collect();
         }
+        if numbers.len() > FEW {
+            let (whole, others): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|number| matches!(number, Ordered::Integer(_)));
+            let whole = whole.into_iter().filter_map(|number| if let Ordered::Integer(whole) = number { Some(whole) } else { None });
+            one_of.many_whole = whole.collect();
+            numbers = others;
+        }
         one_of.numbers = numbers.into();
         one_of
+    }
+
+    fn is_one_of_many(&self, attribute: Attribute<'_>) -> bool {
+        match attribute {
+            Attribute::Integer(number) => self.many_whole.contains(&number),
+            Attribute::Number(number) => whole(number).is_some_and(|number| self.many_whole.contains(&number)),
+            Attribute::Null | Attribute::Boolean(_) | Attribute::Text(_) | Attribute::Texts(_) | Attribute::Json(_) => false,
+        }
     }
 
     #[inline]
@@ -152,7 +169,9 @@ impl OneOf {
             Attribute::Text(text) => self.many.contains(text),
             Attribute::Boolean(true) => self.holds_true,
             Attribute::Boolean(false) => self.holds_false,
-            Attribute::Integer(_) | Attribute::Number(_) => self.numbers.iter().any(|number| number.compare(attribute) == Some(Ordering::Equal)),
+            Attribute::Integer(_) | Attribute::Number(_) => {
+                self.is_one_of_many(attribute) || self.numbers.iter().any(|number| number.compare(attribute) == Some(Ordering::Equal))
+            }
             Attribute::Null | Attribute::Texts(_) | Attribute::Json(_) => false,
         }
     }
@@ -197,7 +216,7 @@ impl Test {
             source::Test::SemverLte(version) => Self::Version(Comparison::LessOrEqual, Box::new(version.clone())),
             source::Test::SemverGt(version) => Self::Version(Comparison::Greater, Box::new(version.clone())),
             source::Test::SemverGte(version) => Self::Version(Comparison::GreaterOrEqual, Box::new(version.clone())),
-            source::Test::SemverIn(range) => Self::VersionIn(Box::new(range.clone())),
+            source::Test::SemverIn(range) => Self::VersionIn(source::version_bounds(range).into()),
             source::Test::Before(instant) => Self::Before(*instant),
             source::Test::After(instant) => Self::After(*instant),
             source::Test::InCidr(networks) => Self::InNetworks(Networks::new(networks)?),
@@ -225,8 +244,8 @@ impl Test {
             Self::Greater(number) => order(number).is_some_and(Ordering::is_gt),
             Self::GreaterOrEqual(number) => order(number).is_some_and(Ordering::is_ge),
             Self::Version(comparison, version) => with_version(attribute, |own| compare(own, version).is_some_and(|order| comparison.accepts(order))),
-            Self::VersionIn(range) => with_version(attribute, |own| {
-                VersionRef::parse(own).and_then(VersionRef::to_version).is_some_and(|own| range.matches(&own))
+            Self::VersionIn(bounds) => with_version(attribute, |own| {
+                VersionRef::parse(own).is_some_and(|own| bounds.iter().all(|bounds| own.is_within(bounds)))
             }),
             Self::Before(instant) => instant_of(attribute).is_some_and(|own| own < *instant),
             Self::After(instant) => instant_of(attribute).is_some_and(|own| own > *instant),
@@ -246,9 +265,15 @@ fn with_version(attribute: Attribute<'_>, accepts: impl FnOnce(&str) -> bool) ->
     }
 }
 
+/// A float as the whole number that it equals. Beyond 2^53 floats have gaps; no list holds such numbers.
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
+}
+
 fn instant_of(attribute: Attribute<'_>) -> Option<Timestamp> {
     match attribute {
-        Attribute::Text(text) => text.parse().ok(),
+        Attribute::Text(text) => instant::parse(text),
         Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) | Attribute::Texts(_) | Attribute::Json(_) => None,
     }
 }

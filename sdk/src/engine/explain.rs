@@ -12,6 +12,7 @@ use ripcord_proto::value::Value;
 use super::compile::{Compiled, Slot};
 use super::condition::Condition;
 use super::context::{Attribute, Context};
+use super::different_types::DifferentTypes;
 use super::flag::{CompiledFlag, CompiledServe};
 use super::path::Path;
 use super::reason::{ErrorCode, Reason};
@@ -125,6 +126,9 @@ pub struct ConditionTrace {
     /// The attribute's value, null if it is missing. Left out if the condition tests no attribute.
     #[serde(rename = "saw", skip_serializing_if = "Option::is_none")]
     pub attribute: Option<serde_json::Value>,
+    /// The types, if the test is false because the attribute is of another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types_differ: Option<DifferentTypes>,
     /// What the conditions inside it saw.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<ConditionTrace>,
@@ -268,38 +272,47 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
             condition: kind("all"),
             holds,
             attribute: None,
+            types_differ: None,
             within: items.iter().map(|item| trace(item, scope)).collect(),
         },
         source::Condition::Any(items) => ConditionTrace {
             condition: kind("any"),
             holds,
             attribute: None,
+            types_differ: None,
             within: items.iter().map(|item| trace(item, scope)).collect(),
         },
         source::Condition::Not(inner) => ConditionTrace {
             condition: kind("not"),
             holds,
             attribute: None,
+            types_differ: None,
             within: vec![trace(inner, scope)],
         },
         source::Condition::Segment(key) => ConditionTrace {
             condition: whole(),
             holds,
             attribute: None,
+            types_differ: None,
             within: scope.visit_segment(key, trace).into_iter().collect(),
         },
         source::Condition::JsonLogic(_) => ConditionTrace {
             condition: whole(),
             holds,
             attribute: None,
+            types_differ: None,
             within: Vec::new(),
         },
-        source::Condition::Attribute { attribute: path, .. } => ConditionTrace {
-            condition: whole(),
-            holds,
-            attribute: Some(json_of(Path::new(path).find(scope.context))),
-            within: Vec::new(),
-        },
+        source::Condition::Attribute { attribute: path, test } => {
+            let attribute = Path::new(path).find(scope.context);
+            ConditionTrace {
+                condition: whole(),
+                holds,
+                attribute: Some(json_of(attribute)),
+                types_differ: DifferentTypes::of(test, attribute).filter(|_| holds == Some(false)),
+                within: Vec::new(),
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Versions of attributes: parsed leniently and compared by precedence, without allocation.
 
 use std::cmp::Ordering;
+use std::ops::Bound;
 
+use ripcord_proto::condition::VersionBounds;
 use semver::{BuildMetadata, Prerelease, Version};
 
 /// A version that borrows its pre-release. Build metadata is dropped: it has no precedence.
@@ -44,6 +46,7 @@ impl<'a> VersionRef<'a> {
     }
 
     /// An owned version. It allocates only if the pre-release is longer than eight bytes.
+    #[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
     pub(super) fn to_version(self) -> Option<Version> {
         let pre = Prerelease::new(self.pre).ok()?;
         Some(Version {
@@ -53,6 +56,21 @@ impl<'a> VersionRef<'a> {
             pre,
             build: BuildMetadata::EMPTY,
         })
+    }
+
+    /// Whether it lies within bounds, by precedence alone.
+    pub(super) fn is_within(&self, (low, high): &VersionBounds) -> bool {
+        let is_after = match low {
+            Bound::Included(low) => self.cmp(low).is_ge(),
+            Bound::Excluded(low) => self.cmp(low).is_gt(),
+            Bound::Unbounded => true,
+        };
+        let is_before = match high {
+            Bound::Included(high) => self.cmp(high).is_le(),
+            Bound::Excluded(high) => self.cmp(high).is_lt(),
+            Bound::Unbounded => true,
+        };
+        is_after && is_before
     }
 }
 

@@ -11,6 +11,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::plan::PlanResponse;
 use ripcord_proto::rest::responses::WriteResponse;
+use ripcord_proto::text::shell_word;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, FlagsFile, SegmentKey, Snapshot};
 
 use super::answer::Answer;
@@ -101,7 +102,7 @@ fn promotion(command: &Promote, source: &FlagsFile, target: &Snapshot) -> Result
     let mut needed = BTreeSet::new();
     for key in &command.flags {
         let Some(flag) = source.flags.get(key) else {
-            return Err(Failure::Usage(format!(
+            return Err(Failure::Local(format!(
                 "{} has no flag {key}; `ripcord flags list --env {}` shows its flags.",
                 command.from, command.from
             )));
@@ -172,7 +173,7 @@ fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, ca
         "promote --from {} --to {} --flag {}{with} --plan {}",
         command.from,
         command.to,
-        flags.join(","),
+        shell_word(&flags.join(",")),
         plan.hash
     );
     let _ = write!(

@@ -28,6 +28,11 @@ impl Signals {
         })
     }
 
+    /// Waits for a further Ctrl-C. A second SIGTERM says nothing new: GNU `timeout` sends two, to the process and to its group.
+    pub async fn interrupted(&mut self) {
+        self.interrupt.recv().await;
+    }
+
     /// Waits for the next signal.
     pub async fn next(&mut self) {
         tokio::select! {

@@ -14,18 +14,21 @@ use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff, SettingsDiff};
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
-use ripcord_proto::{KillId, ValidationErrors};
+use ripcord_proto::table::Entity as _;
+use ripcord_proto::{Flag, FlagKey, KillId, Segment, SegmentKey, ValidationErrors};
 use ripcord_sdk::engine::Compiled;
 
 use super::confirm::Subject;
+use super::{cautions, dead_rules};
 use super::services::AppState;
 use super::settings::{rebuckets, warning};
 use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
+use crate::clock::new_id;
 use crate::commit::plan::{CommitPlan, PlannedCommit, PlannedStep};
 use crate::commit::{Author, CommitError, Operation};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::{self, ImpactComparison, SampleUsers};
+use crate::impact::{self, ImpactComparison, SampleUsers};
 use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
@@ -73,7 +76,14 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
     let warnings = warnings
         .into_iter()
         .chain(warnings::of(&plan, &app.outcomes().totals(prepared.environment()), &before.records));
-    let mut answer = answer(plan, warnings.collect());
+    let read = |step: &PlannedStep<FlagKey>| Some((step.key.clone(), Flag::parse(step.to.as_ref()?.get()).ok()?));
+    let flags: Vec<_> = plan.flags.iter().filter_map(read).collect();
+    let dead_rules = dead_rules::of(flags.iter().map(|(key, flag)| (key, flag)));
+    let read = |step: &PlannedStep<SegmentKey>| Some((step.key.clone(), Segment::parse(step.to.as_ref()?.get()).ok()?));
+    let cautions = cautions::planned(flags.iter().map(|(key, flag)| (key, flag)), plan.segments.iter().filter_map(read));
+    let warnings = warnings.chain(dead_rules::warnings(&dead_rules)).chain(cautions).collect();
+    let mut answer = answer(plan, warnings);
+    answer.dead_rules = dead_rules;
     // A new flag does not change what any user was served before.
     touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
     if !touched.flags.is_empty() || !touched.segments.is_empty() {
@@ -83,7 +93,7 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
             after,
             touched,
         };
-        let shares = rollback::shares(comparison, SampleUsers::default()).await?;
+        let shares = impact::shares(comparison, SampleUsers::default()).await?;
         answer.users = Some(shares.users);
         answer.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
     }
@@ -124,7 +134,7 @@ fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &Ap
     }
     Ok(proposal::change(change).unwrap_or_else(|scope| {
         Operation::Kill(Box::new(Kill {
-            id: KillId::from_parts(u64::try_from(app.now().as_millisecond()).unwrap_or_default(), rand::random()),
+            id: new_id(app.now(), KillId::from_parts),
             scope,
             reason: reason.cloned(),
             actor: author.actor.clone(),
@@ -154,5 +164,6 @@ fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanResponse {
         shares: BTreeMap::new(),
         kills: plan.kills,
         warnings,
+        dead_rules: BTreeMap::new(),
     }
 }

@@ -14,7 +14,7 @@ use crate::http::{ApiError, ApiResponse};
 /// The digest in `If-Match`, if any. These records always exist, so `If-None-Match` is refused.
 pub(super) fn read_before(condition: RecordCondition) -> Result<Option<Digest>, ApiError> {
     match condition {
-        RecordCondition::Unconditional => Ok(None),
+        RecordCondition::Unconditional | RecordCondition::Present => Ok(None),
         RecordCondition::Is(digest) => Ok(Some(digest)),
         RecordCondition::Absent => Err(ApiError::new(
             Code::BadRequest,

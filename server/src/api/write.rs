@@ -16,6 +16,7 @@ use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, KillId, Position, Revision, SegmentKey};
 use serde_json::value::RawValue;
 
+use super::{cautions, dead_rules};
 use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
 use crate::commit::idempotency::tells_of_proposal;
@@ -188,6 +189,7 @@ pub(super) fn of_flag(condition: Condition, key: &FlagKey) -> Option<Preconditio
     match condition {
         Condition::Unconditional => None,
         Condition::At(position) => Some(Precondition::Flag(key.clone(), position)),
+        Condition::Present => Some(Precondition::SomeFlag(key.clone())),
         Condition::Absent => Some(Precondition::NoFlag(key.clone())),
     }
 }
@@ -197,6 +199,7 @@ pub(super) fn of_segment(condition: Condition, key: &SegmentKey) -> Option<Preco
     match condition {
         Condition::Unconditional => None,
         Condition::At(position) => Some(Precondition::Segment(key.clone(), position)),
+        Condition::Present => Some(Precondition::SomeSegment(key.clone())),
         Condition::Absent => Some(Precondition::NoSegment(key.clone())),
     }
 }
@@ -204,7 +207,7 @@ pub(super) fn of_segment(condition: Condition, key: &SegmentKey) -> Option<Preco
 /// The precondition on an environment, which always exists here.
 pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition>, ApiError> {
     match condition {
-        Condition::Unconditional => Ok(None),
+        Condition::Unconditional | Condition::Present => Ok(None),
         Condition::At(position) => Ok(Some(Precondition::Environment(position))),
         Condition::Absent => Err(ApiError::new(
             Code::BadRequest,
@@ -219,7 +222,10 @@ pub(super) fn written(made: &Applied, status: StatusCode) -> Result<RenderedAnsw
 }
 
 /// The answer to an edit, with warnings.
-pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<RenderedAnswer, ApiError> {
+pub(super) fn written_with(made: &Applied, status: StatusCode, mut warnings: Vec<String>) -> Result<RenderedAnswer, ApiError> {
+    let dead_rules = dead_rules::written(&made.changes);
+    warnings.extend(dead_rules::warnings(&dead_rules));
+    warnings.extend(cautions::written(&made.changes));
     let body = WriteResponse {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
@@ -227,6 +233,7 @@ pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<Str
         flags: made.flags.clone(),
         segments: made.changes.iter().filter_map(Change::segment).cloned().collect(),
         warnings,
+        dead_rules,
         confirmation: None,
     };
     answer(status, &body)

@@ -173,6 +173,10 @@ pub enum Precondition {
     Flag(FlagKey, Position),
     /// The position of a segment's last change.
     Segment(SegmentKey, Position),
+    /// `If-Match: *` on a flag: it must exist.
+    SomeFlag(FlagKey),
+    /// The same for a segment.
+    SomeSegment(SegmentKey),
     /// `If-None-Match: *` on a flag: it must not exist.
     NoFlag(FlagKey),
     /// The same for a segment.

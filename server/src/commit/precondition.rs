@@ -1,6 +1,6 @@
 //! Preconditions (`If-Match`): what a caller changes must not have changed since the caller read it.
 
-use ripcord_proto::{FlagKey, SegmentKey};
+use ripcord_proto::{FlagKey, Position, SegmentKey};
 
 use super::draft::{Draft, Precondition};
 use super::error::CommitError;
@@ -15,6 +15,8 @@ pub(super) fn check(draft: &Draft, state: &EnvironmentState) -> Result<(), Commi
         Precondition::Environment(expected) => (format!("environment {}", draft.environment), Some(*expected), Some(state.head.position())),
         Precondition::Flag(key, expected) => (format!("flag {key}"), Some(*expected), flag(key)),
         Precondition::Segment(key, expected) => (format!("segment {key}"), Some(*expected), segment(key)),
+        Precondition::SomeFlag(key) => (format!("flag {key}"), flag(key).or(Some(Position::START)), flag(key)),
+        Precondition::SomeSegment(key) => (format!("segment {key}"), segment(key).or(Some(Position::START)), segment(key)),
         Precondition::NoFlag(key) => (format!("flag {key}"), None, flag(key)),
         Precondition::NoSegment(key) => (format!("segment {key}"), None, segment(key)),
     };

@@ -162,7 +162,7 @@ impl From<StoreError> for ApiError {
                 Code::StoreUnavailable,
                 format!("The history cannot be read: the store is unreachable ({why}). Flags are still served from memory, and kills work."),
             ),
-            StoreError::InUse(_) | StoreError::File { .. } | StoreError::Corrupt(_) | StoreError::Chain { .. } => {
+            StoreError::InUse(_) | StoreError::File { .. } | StoreError::Newer { .. } | StoreError::Corrupt(_) | StoreError::Chain { .. } => {
                 tracing::error!(%error, "store read failed");
                 Self::new(Code::Internal, format!("The history cannot be read: {error}."))
             }
@@ -194,7 +194,8 @@ pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, ApiError
     Err(unknown_path(request.path()))
 }
 
-fn unknown_path(path: &str) -> ApiError {
+/// What a path that does not exist is answered with.
+pub(crate) fn unknown_path(path: &str) -> ApiError {
     let detail = format!("No such path: {path}. See /openapi.json for all paths.");
     Problem::new(Code::NotFound, detail).with("path", path).into()
 }

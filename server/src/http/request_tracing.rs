@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
@@ -25,8 +26,8 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     let span = tracing::info_span!(
         "request",
         request_id = id.as_str(),
-        method = request.method().as_str(),
-        path = request.path(),
+        method = method_label(request.method()),
+        path = truncated(request.path()),
         env = Empty,
         actor = Empty,
         flag = Empty,
@@ -71,13 +72,28 @@ fn as_problem(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResp
     }
 }
 
+/// The method as a metric label: one of a closed set, since anyone can send any word as a method and each new label value would
+/// stay in memory for good.
+pub fn method_label(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("OTHER")
+}
+
+/// As much of a path as a log line carries: a request without a key must not be able to fill the log.
+fn truncated(path: &str) -> &str {
+    path.get(..path.floor_char_boundary(LOGGED_PATH)).unwrap_or_default()
+}
+
+/// Bytes of a path that a log line carries, at most.
+const LOGGED_PATH: usize = 512;
+
 /// Records metrics and logs. Server errors are logged as warnings; client errors only concern the client.
 fn account(response: &ServiceResponse<BoxBody>, started: Instant) {
     let request = response.request();
     let status = response.status();
     let elapsed = started.elapsed();
     let labels = [
-        ("method", request.method().as_str().to_owned()),
+        ("method", method_label(request.method()).to_owned()),
         ("route", request.match_pattern().unwrap_or_else(|| "none".to_owned())),
         ("status", status.as_str().to_owned()),
     ];
@@ -110,5 +126,25 @@ fn finish(headers: &mut HeaderMap, id: &RequestId) {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_up_method_is_one_label() {
+        let made_up = |text: &str| Method::from_bytes(text.as_bytes()).unwrap();
+        assert_eq!(method_label(&Method::PATCH), "PATCH");
+        assert_eq!(method_label(&made_up(&"A".repeat(30_000))), "OTHER");
+        assert_eq!(method_label(&made_up("get")), "OTHER");
+    }
+
+    #[test]
+    fn a_long_path_is_cut_between_characters() {
+        let path = format!("/{}", "ä".repeat(1_000));
+        assert!(truncated(&path).len() <= LOGGED_PATH);
+        assert_eq!(truncated("/v1/flags"), "/v1/flags");
     }
 }

@@ -51,30 +51,16 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
         served: &served,
         context: &context,
     };
-    let mut decisions = decisions(service, &request, &served);
-    let mut list = Vec::new();
-    let written = if head.headers.contains_key(IF_NONE_MATCH) {
-        // Most clients with a tag get 304, so nothing is written yet.
-        let decided = flags.each(|_, answer| {
-            answer.decisions(&mut decisions);
-            Ok(())
-        });
-        let etag = etag(&served, &decisions);
-        if given(head).any(|tag| tag == "*" || tag == etag) {
-            return Ok(not_modified(&etag));
-        }
-        decided.and_then(|()| flags.each(|key, answer| add(key, answer, &mut list)))
-    } else {
-        list.reserve(served.compiled.flag_count() * ENTRY_BYTES);
-        flags.each(|key, answer| {
-            answer.decisions(&mut decisions);
-            add(key, answer, &mut list)
-        })
-    };
+    let mut list = Vec::with_capacity(served.compiled.flag_count() * ENTRY_BYTES);
+    let written = flags.each(|key, answer| add(key, answer, &mut list));
+    let etag = etag(service, &request, &list);
+    if written.is_ok() && given(head).any(|tag| tag == "*" || tag == etag) {
+        return Ok(not_modified(&etag));
+    }
     let stream = EventStream::of(service, &request, &served, &client_id);
     let whole = written.and_then(|()| whole(list, &metadata(service, &request), &stream));
     let mut response = respond(StatusCode::OK, whole);
-    tagged(&mut response, &etag(&served, &decisions));
+    tagged(&mut response, &etag);
     mark_stale(&mut response, service);
     Ok(response)
 }
@@ -137,19 +123,13 @@ fn metadata(service: &Service, request: &OfrepRequest) -> Map<String, Value> {
     set.into_iter().chain(source).chain(stale).collect()
 }
 
-/// What determines the answer besides the flags' values.
-fn decisions(service: &Service, request: &OfrepRequest, served: &Served) -> Vec<u8> {
-    let mut decisions = Vec::with_capacity(served.compiled.flag_count() * 8 + 128);
-    decisions.extend_from_slice(request.permit.environment().as_str().as_bytes());
-    decisions.push(u8::from(service.stale().is_some()));
-    request.selection.decisions(&mut decisions);
-    decisions
-}
-
-/// Digest of everything that determines the answer and nothing else: equal answers have equal tags, whenever they were asked for and in
-/// whatever order the context was sent.
-fn etag(served: &Served, decisions: &[u8]) -> String {
-    let digest = Digest::of([served.hash.bytes().as_slice(), decisions]).to_string();
+/// Digest of what is answered and to whom: equal answers have equal tags, whenever they were asked for, in whatever order the context was
+/// sent, and whatever else has changed in the environment.
+fn etag(service: &Service, request: &OfrepRequest, list: &[u8]) -> String {
+    let mut asked = request.permit.environment().as_str().as_bytes().to_vec();
+    asked.push(u8::from(service.stale().is_some()));
+    request.selection.decisions(&mut asked);
+    let digest = Digest::of([asked.as_slice(), list]).to_string();
     format!("\"{}\"", digest.get(..32).unwrap_or(&digest))
 }
 

@@ -28,6 +28,7 @@ pub(super) fn member(head: &RequestHead, client: &str) -> NewMember {
     NewMember {
         name: client.to_owned(),
         id: client.to_owned(),
+        key: String::new(),
         sdk: agent.chars().take(80).collect(),
         position: None,
         acknowledges: true,

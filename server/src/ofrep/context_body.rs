@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::Value;
 
 use super::error::OfrepError;
+use crate::http::surrogates;
 
 /// Largest body, in bytes.
 const BODY: usize = 1024 * 1024;
@@ -30,7 +31,7 @@ pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) 
     };
     // Most bodies come in one piece, and are not copied.
     if stated == Some(first.len()) {
-        return Ok(first);
+        return Ok(surrogates::replaced(first));
     }
     let mut whole = BytesMut::from(first);
     while let Some(chunk) = payload.next().await.transpose().map_err(unread)? {
@@ -42,7 +43,7 @@ pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) 
     if whole.len() > BODY {
         return Err(OfrepError::TooLarge(BODY));
     }
-    Ok(whole.freeze())
+    Ok(surrogates::replaced(whole.freeze()))
 }
 
 /// The attributes of a context, borrowed from the body if they need no unescaping.

@@ -69,6 +69,17 @@ impl OfrepError {
                     metadata: None,
                 },
             ),
+            // A key of several environments, or an environment that is unknown: without a code, clients would read "invalid context" or "no
+            // such flag".
+            Self::Refused(refusal) if [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND].contains(&refusal.status_code()) => json(
+                StatusCode::BAD_REQUEST,
+                &ErrorBody {
+                    key,
+                    error_code: Some("GENERAL"),
+                    error_details: &refusal.problem().detail,
+                    metadata: None,
+                },
+            ),
             Self::TooLarge(most) => without_flag(StatusCode::PAYLOAD_TOO_LARGE, &format!("The body is larger than {most} bytes.")),
             Self::Refused(refusal) => {
                 let mut response = without_flag(refusal.status_code(), &refusal.problem().detail);

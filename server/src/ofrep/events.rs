@@ -12,6 +12,7 @@ use actix_http::RequestHead;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
@@ -26,6 +27,7 @@ use super::service::Service;
 use super::versions::{Version, VersionTag};
 use crate::fleet::Membership;
 use crate::http::ApiError;
+use crate::remote::Selection;
 use crate::snapshot::publication::Served;
 
 /// Interval of comments that keep proxies from closing the stream.
@@ -49,6 +51,8 @@ pub(super) struct EventStream {
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Endpoint {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     request_uri: String,
 }
 
@@ -57,13 +61,20 @@ impl EventStream {
     pub(super) fn of(service: &Service, request: &OfrepRequest, served: &Served, client: &str) -> Self {
         let token = service.access.events_token(&request.permit).map(|token| token.to_string()).unwrap_or_default();
         let (environment, key, at) = (request.permit.environment(), request.permit.caller(), VersionTag::of(served));
+        let set = request
+            .selection
+            .set
+            .as_ref()
+            .map(|set| format!("&set={}", utf8_percent_encode(set, NON_ALPHANUMERIC)));
         Self {
             r#type: "sse",
             endpoint: Endpoint {
-                request_uri: format!(
-                    "/ofrep/v1/events?environment={environment}&key={key}&token={token}&client={client}&at={}",
-                    at.as_str()
-                ),
+                origin: service.public_url.origin().map(ToOwned::to_owned),
+                request_uri: service.public_url.path(&format!(
+                    "/ofrep/v1/events?environment={environment}&key={key}&token={token}&client={client}&at={}{}",
+                    at.as_str(),
+                    set.unwrap_or_default()
+                )),
             },
             inactivity_delay_sec: INACTIVITY,
         }
@@ -77,6 +88,8 @@ struct StreamParams {
     token: Digest,
     client: String,
     at: String,
+    /// The flag set that the client selects, if any.
+    set: Option<String>,
 }
 
 /// Opens a stream.
@@ -92,9 +105,8 @@ fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, O
     let query = web::Query::<StreamParams>::from_query(request.uri.query().unwrap_or_default())
         .map_err(|_| refuse())?
         .into_inner();
-    if !service.access.knows_events_token(&query.key, query.environment.as_str(), &query.token) {
-        return Err(refuse().into());
-    }
+    let role = service.access.role_of_events_token(&query.key, query.environment.as_str(), &query.token);
+    let selection = Selection::of_set(query.set.clone()).seen_by(role.ok_or_else(refuse)?);
     let missing = || ApiError::new(Code::EnvironmentNotFound, format!("No environment {}.", query.environment));
     let head = service.versions.watch(query.environment.as_str()).ok_or_else(missing)?;
     let place = StreamSlot::take(service)
@@ -110,12 +122,17 @@ fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, O
         .listens(&query.environment, client::member(request, &query.client), VersionTag::position(&last));
     let stream = ChangeStream {
         service: Arc::clone(service),
+        told: service
+            .board
+            .served(query.environment.as_str())
+            .filter(|served| VersionTag::of(served).as_str() == last),
+        selection,
         head,
         last,
         query,
         spaced_until: Instant::now(),
         greeted: false,
-        _member: member,
+        member,
         _place: place,
     };
     Ok(HttpResponse::Ok()
@@ -149,9 +166,13 @@ struct ChangeStream {
     query: StreamParams,
     /// The tag that the client knows.
     last: String,
+    /// The state of that tag, if this node still knows it.
+    told: Option<Arc<Served>>,
+    /// The flags that the client sees.
+    selection: Selection,
     spaced_until: Instant,
     greeted: bool,
-    _member: Membership,
+    member: Membership,
     _place: StreamSlot,
 }
 
@@ -174,8 +195,10 @@ impl ChangeStream {
             }
             if head.tag.as_str() != self.last {
                 self.last = head.tag.as_str().to_owned();
-                self.spaced_until = Instant::now() + SPACING;
-                return Some((Ok(event(&head)), self));
+                if self.concerns_client(&head) {
+                    self.spaced_until = Instant::now() + SPACING;
+                    return Some((Ok(event(&head)), self));
+                }
             }
             let stop = self.service.stop.clone();
             tokio::select! {
@@ -184,6 +207,20 @@ impl ChangeStream {
                 () = stop.cancelled() => return None,
             }
         }
+    }
+}
+
+impl ChangeStream {
+    /// Whether the client may now be answered differently than by what it knows. If not, it need not fetch to have the newest answers.
+    fn concerns_client(&mut self, head: &Version) -> bool {
+        let Some(before) = self.told.replace(Arc::clone(&head.served)) else {
+            return true;
+        };
+        let concerns = !head.changes.between(&before, &head.served, &self.selection).is_empty();
+        if !concerns {
+            self.member.unaffected(before.snapshot.position, head.position);
+        }
+        concerns
     }
 }
 

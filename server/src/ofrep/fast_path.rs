@@ -41,7 +41,7 @@ pub(super) async fn answer(service: Arc<Service>, route: Route, mut request: Req
                 Err(error) => error.respond(None),
             },
             Route::Events => events::listen(head, &service),
-            Route::Preflight => cors::preflight(),
+            Route::Preflight => cors::preflight(&head.headers),
             Route::Misused(allow) => misused(allow),
         }
     };

@@ -4,6 +4,7 @@ use actix_http::Request;
 use actix_web::http::{Method, StatusCode};
 use metrics::Histogram;
 
+use crate::http::request_tracing::method_label;
 use crate::telemetry::names;
 
 pub(super) const ROOT: &str = "/ofrep/v1/";
@@ -75,6 +76,6 @@ impl EvaluationMetrics {
 
 /// The histogram of requests with these labels.
 pub(super) fn histogram(method: &Method, route: Route, status: StatusCode) -> Histogram {
-    let (method, status) = (method.as_str().to_owned(), status.as_str().to_owned());
+    let (method, status) = (method_label(method), status.as_str().to_owned());
     metrics::histogram!(names::HTTP_SECONDS, "method" => method, "route" => route.template(), "status" => status)
 }

@@ -14,6 +14,7 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
+use crate::http::public_url::PublicUrl;
 use crate::snapshot::board::Board;
 use crate::snapshot::publication::Served;
 use crate::store::{StoreHealth, StoreState};
@@ -26,6 +27,7 @@ pub(super) struct Service {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) health: watch::Receiver<StoreHealth>,
     pub(super) fleet: Fleet,
+    pub(super) public_url: PublicUrl,
     pub(super) versions: Arc<Versions>,
     pub(super) metrics: EvaluationMetrics,
     /// Open event streams.
@@ -45,7 +47,7 @@ impl Service {
         let health = self.health.borrow();
         match health.state {
             StoreState::Available => None,
-            StoreState::Unreachable | StoreState::Reseeding => Some(health.since),
+            StoreState::Unreachable | StoreState::RefusesWrites | StoreState::Reseeding => Some(health.since),
         }
     }
 }

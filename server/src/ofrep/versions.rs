@@ -10,6 +10,7 @@ use ripcord_proto::{EnvironmentKey, Position};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::remote::ChangeMemo;
 use crate::snapshot::board::Listener;
 use crate::snapshot::publication::{Publication, Served};
 
@@ -43,6 +44,9 @@ impl VersionTag {
 pub(super) struct Version {
     pub(super) tag: VersionTag,
     pub(super) position: Position,
+    pub(super) served: Arc<Served>,
+    /// How it differs from earlier ones.
+    pub(super) changes: Arc<ChangeMemo>,
     /// Since when it is served, in seconds since 1970.
     pub(super) modified: i64,
 }
@@ -62,14 +66,17 @@ impl Versions {
         }
     }
 
-    fn put(&self, environment: &EnvironmentKey, served: &Served) {
+    fn put(&self, environment: &EnvironmentKey, served: &Arc<Served>) {
+        let mut senders = self.senders.lock();
+        let known = senders.get(environment.as_str());
         let head = Version {
             tag: VersionTag::of(served),
             position: served.snapshot.position,
+            served: Arc::clone(served),
+            changes: known.map(|sender| Arc::clone(&sender.borrow().changes)).unwrap_or_default(),
             modified: self.clock.now().as_second(),
         };
-        let mut senders = self.senders.lock();
-        match senders.get(environment.as_str()) {
+        match known {
             Some(sender) => drop(sender.send_replace(head)),
             None => drop(senders.insert(environment.clone(), watch::Sender::new(head))),
         }

@@ -3,6 +3,7 @@
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackState};
+use ripcord_proto::text::shell_argument;
 
 use crate::checkpoint::ResolveError;
 use crate::commit::CommitError;
@@ -108,7 +109,7 @@ fn named(failed: &[CheckOutcome]) -> String {
 }
 
 fn commands(scope: &RollbackScope, reach: Option<&ReversalScope>) -> Vec<String> {
-    let flag = |key: &ripcord_proto::FlagKey| format!("ripcord kill {key}");
+    let flag = |key: &ripcord_proto::FlagKey| format!("ripcord kill {}", shell_argument(key.as_str()));
     match (scope, reach) {
         (RollbackScope::Environment, _) => vec!["ripcord kill --all".to_owned()],
         (RollbackScope::Flags(flags), _) => flags.iter().map(flag).collect(),

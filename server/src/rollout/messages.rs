@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
+use ripcord_proto::diff::UserShare;
 use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{Gate, Measure};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollout::Rollout;
+use ripcord_proto::rollout::{Attribution, Rollout};
+use ripcord_proto::text::{counted, percent, shell_word};
 use ripcord_proto::{Kill, RollbackId};
 
 /// `step 2 of 5 (10%)`.
@@ -26,7 +28,17 @@ pub(super) fn scheduled(start: Timestamp) -> String {
 pub(super) fn holding(rollout: &Rollout, hold: HumanDuration) -> String {
     let baked = rollout.plan.bake.filter(|_| rollout.step == rollout.plan.last());
     let baked = baked.map(|bake| format!(", including {bake} of bake time")).unwrap_or_default();
-    format!("{} is held for {hold}{baked}", step(rollout, rollout.step))
+    let changed = rollout.changed.as_ref().map(changed).unwrap_or_default();
+    format!("{} is held for {hold}{baked}{changed}", step(rollout, rollout.step))
+}
+
+/// The effect of a step.
+fn changed(users: &UserShare) -> String {
+    format!(
+        "; it changed what {} of {} get",
+        percent(users.share, 2),
+        counted(users.contexts, "simulated user", "simulated users")
+    )
 }
 
 pub(super) fn samples(rollout: &Rollout, gate: &Gate, detail: &str) -> String {
@@ -53,6 +65,21 @@ pub(super) fn approval(rollout: &Rollout, number: u32, role: Role) -> String {
         step(rollout, number),
         rollout.id
     )
+}
+
+/// An approval that ended a wait.
+pub(super) fn approved(rollout: &Rollout, number: u32, word: &Attribution) -> String {
+    let by = by(&word.by, "approved it", word.reason.as_deref());
+    format!("{} starts now: {by}", step(rollout, number))
+}
+
+/// A person's request to start the next step.
+pub(super) fn advanced(rollout: &Rollout, word: &Attribution) -> String {
+    let by = by(&word.by, "asked for it", word.reason.as_deref());
+    if rollout.step >= rollout.plan.last() {
+        return format!("{} ends now: {by}", step(rollout, rollout.step));
+    }
+    format!("{} starts now: {by}", step(rollout, rollout.step + 1))
 }
 
 pub(super) fn window(rollout: &Rollout, number: u32, at: Timestamp) -> String {
@@ -100,6 +127,7 @@ pub(super) fn proven(reason: &str, by: &RollbackId) -> String {
 /// A one-way door: a person has to acknowledge it before exposure is rolled back.
 pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
     let (flag, from) = (&rollout.plan.flag, &door.from);
+    let word = shell_word(flag.as_str());
     let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();
     let to = rollout
         .before
@@ -107,13 +135,16 @@ pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
         .map_or_else(|| "CHECKPOINT".to_owned(), |before| before.position().to_string());
     format!(
         "rolling back does not undo what {flag} did while it served {from}: {}{data}. To roll it back anyway: \
-         `ripcord rollback --to {to} --flag {flag} --acknowledge-one-way {flag}`",
+         `ripcord rollback --to {to} --flag {word} --acknowledge-one-way {word}`",
         door.reason
     )
 }
 
 pub(super) fn completed(rollout: &Rollout) -> String {
-    format!("all {} steps are done", rollout.plan.last())
+    match rollout.plan.last() {
+        1 => "the only step is done".to_owned(),
+        steps => format!("all {steps} steps are done"),
+    }
 }
 
 /// `anna paused it: reason`.

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::flagd::SafeChoice;
+use crate::rule::Serve;
 
 const FILE: &str = r#"
 metadata: {team: checkout, level: 1}
@@ -83,7 +84,7 @@ fn the_safe_variant_is_the_default_or_what_was_chosen() {
 #[test]
 fn what_is_not_accepted_is_refused_by_name() {
     let text = json!({"flags": {
-        "no spaces": {"state": "ENABLED", "variants": {"a": 1}},
+        "no\tabs": {"state": "ENABLED", "variants": {"a": 1}},
         "mixed": {"state": "ENABLED", "variants": {"a": 1, "b": "x"}},
         "list": {"state": "ENABLED", "variants": {"a": []}},
         "empty": {"state": "ENABLED", "variants": {}},
@@ -94,7 +95,7 @@ fn what_is_not_accepted_is_refused_by_name() {
     }});
     let found = faults(&text.to_string());
     for key in [
-        "no spaces",
+        "no\tabs",
         "mixed.variants.b",
         "list.variants.a",
         "empty.variants",
@@ -127,14 +128,14 @@ fn evaluators_cannot_blow_a_flag_up() {
 
 #[test]
 fn what_flagd_passes_over_is_passed_over_with_a_warning() {
-    let text = json!({"version": 2, "flags": {"f": {"variants": {"x": 1}, "description": "d"}}}).to_string();
+    let text = json!({"version": 2, "flags": {"f": {"variants": {"x": 1}, "colour": "d"}}}).to_string();
     let places: Vec<_> = parse(&text, &SafeVariants::default())
         .unwrap()
         .warnings
         .into_iter()
         .map(|warning| warning.path)
         .collect();
-    assert_eq!(places, ["version", "flags.f.description", "flags.f.state"]);
+    assert_eq!(places, ["version", "flags.f.colour", "flags.f.state"]);
 }
 
 #[test]
@@ -143,4 +144,141 @@ fn a_file_is_known_by_what_only_one_kind_has() {
     assert_eq!(parse_either(native).unwrap().into_file(), FlagsFile::parse(native).unwrap());
     assert_eq!(parse_either(FILE).unwrap().into_file().flags, imported(FILE));
     assert_eq!(parse_either("flags: {}").unwrap(), ImportedFile::Native(FlagsFile::default()));
+}
+
+/// The file of OpenTelemetry's demo, and names that other systems let people give.
+#[test]
+fn whatever_flagd_takes_as_a_name_is_a_name() {
+    let flags = imported(
+        r##"
+flags:
+  loadGeneratorFloodHomepage: {state: ENABLED, variants: {"10%": 0.1, "100%": 1, off: 0}, defaultVariant: "10%"}
+  "new checkout": {state: ENABLED, variants: {"a+b": 1, "@x": 2, "#1": 3, "_y": 4, "?": 5}, defaultVariant: "_y"}
+  "🚀 launch/é=1": {state: ENABLED, variants: {"é": true, "=": false}, defaultVariant: "="}
+"##,
+    );
+    assert_eq!(
+        flags.keys().map(FlagKey::as_str).collect::<Vec<_>>(),
+        ["loadGeneratorFloodHomepage", "new checkout", "🚀 launch/é=1"]
+    );
+    for (key, flag) in &flags {
+        let file = FlagsFile {
+            flags: [(key.clone(), flag.clone())].into_iter().collect(),
+            ..FlagsFile::default()
+        };
+        assert_eq!(FlagsFile::parse(&file.to_yaml().unwrap()).unwrap(), file);
+    }
+}
+
+#[test]
+fn a_choice_of_a_safe_variant_is_told_from_the_flags_that_are_there() {
+    let text = json!({"flags": {"a=b": {"state": "ENABLED", "variants": {"c=d": 1, "e": 2}, "defaultVariant": "e"}}}).to_string();
+    let safe = |choice: &str| {
+        let safe = [choice.parse::<SafeChoice>().unwrap()].into_iter().collect();
+        parse(&text, &safe).map(|imported| imported.flags["a=b"].safe.as_ref().map(ToString::to_string))
+    };
+    assert_eq!(safe("a=b=c=d").unwrap().as_deref(), Some("c=d"));
+    assert_eq!(safe("c=d").unwrap().as_deref(), Some("c=d"));
+    assert_eq!(safe("a=b=").unwrap(), None);
+    assert!(safe("x=e").is_err());
+}
+
+#[test]
+fn descriptions_and_comments_are_kept() {
+    let flags = imported(
+        "# the whole file\nflags:\n  # asks twice\n  # before it pays\n  a: {state: ENABLED, variants: {x: 1}}\n  b:\n    description: b is old\n    $comment: ask ana\n    state: ENABLED\n    variants: {x: 1}\n  c: {state: ENABLED, variants: {x: 1}}\n",
+    );
+    let of = |key: &str| flags[key].description.as_deref();
+    assert_eq!(
+        (of("a"), of("b"), of("c")),
+        (Some("asks twice\nbefore it pays"), Some("b is old\nask ana"), None)
+    );
+    let long = json!({"flags": {"a": {"state": "ENABLED", "variants": {"x": 1}, "description": "é".repeat(3_000)}}});
+    assert_eq!(imported(&long.to_string())["a"].description.as_ref().unwrap().chars().count(), 2_000);
+}
+
+#[test]
+fn a_resource_of_kubernetes_is_read_at_its_flag_spec() {
+    let spec = json!({"flags": {"a": {"state": "ENABLED", "variants": {"x": 1}, "defaultVariant": "x"}}});
+    let resource = json!({"apiVersion": "core.openfeature.dev/v1beta1", "kind": "FeatureFlag", "metadata": {"name": "f"}, "spec": {"flagSpec": spec}});
+    assert_eq!(imported(&resource.to_string()), imported(&spec.to_string()));
+    let text = "kind: FeatureFlag\napiVersion: core.openfeature.dev/v1beta1\nspec:\n  flagSpec:\n    flags:\n      # why\n      a: {state: ENABLED, variants: {x: 1}}\n";
+    assert_eq!(imported(text)["a"].description.as_deref(), Some("why"));
+    assert!(matches!(parse_either(text).unwrap(), ImportedFile::Flagd(_)));
+    assert!(parse("kind: ConfigMap\napiVersion: v1\ndata: {}\n", &SafeVariants::default()).is_err());
+}
+
+#[test]
+fn what_fractional_splits_becomes_a_split_and_all_else_stays_as_it_is() {
+    let rules = |targeting: Value| {
+        let flag = json!({"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off", "targeting": targeting});
+        let flags = imported(&json!({"flags": {"f": flag}}).to_string());
+        serde_json::to_value(&flags["f"].rules).unwrap()
+    };
+    let shares = json!([{"variant": "on", "weight": 10}, {"variant": "off", "weight": 90}]);
+    let parts = [json!(["on", 10]), json!(["off", 90])];
+    let fractional = |value: Option<Value>| json!({"fractional": value.into_iter().chain(parts.clone()).collect::<Vec<_>>()});
+    let implicit = json!({"split": shares, "hash": "flagd"});
+    assert_eq!(rules(fractional(None)), json!([{"serve": implicit}]));
+    assert_eq!(
+        rules(fractional(Some(json!({"var": "email"})))),
+        json!([{"serve": {"split": shares, "by": "email", "hash": "flagd"}}])
+    );
+    for own in [json!({"var": "$flagd.flagKey"}), json!("f")] {
+        assert_eq!(
+            rules(fractional(Some(json!({"cat": [own, {"var": "user.id"}]})))),
+            json!([{"serve": {"split": shares, "by": "user.id", "salt": "f", "hash": "flagd"}}])
+        );
+    }
+    assert_eq!(
+        rules(json!({"fractional": [["on"], ["off", -3], ["off", 2.0]]})),
+        json!([{"serve": {"split": [{"variant": "on", "weight": 1}, {"variant": "off", "weight": 0}, {"variant": "off", "weight": 2}], "hash": "flagd"}}])
+    );
+    let staff = json!({"ends_with": [{"var": "email"}, "@example.com"]});
+    assert_eq!(
+        rules(json!({"if": [staff, "on", fractional(None)]})),
+        json!([{"when": {"jsonlogic": staff}, "serve": "on"}, {"serve": implicit}])
+    );
+    assert_eq!(
+        rules(json!({"if": [staff, fractional(None), true, null, "on"]})),
+        json!([{"when": {"jsonlogic": staff}, "serve": implicit}, {"serve": {"jsonlogic": {"if": [true, null, "on"]}}}])
+    );
+    for kept in [
+        json!({"if": [staff, "on", "off"]}),
+        json!({"if": [fractional(None), "on", "off"]}),
+        json!({"fractional": [["on", 0.5], ["off", 0.5]]}),
+        json!({"fractional": [["on", 0], ["off", 0]]}),
+        json!({"fractional": [["on", {"var": "share"}], ["off", 1]]}),
+        json!({"fractional": [[true, 1], ["off", 1]]}),
+        json!({"fractional": [null, ["on", 1]]}),
+        json!({"fractional": [{"var": ["email", "x"]}, ["on", 1]]}),
+        json!({"fractional": [{"var": "$flagd.timestamp"}, ["on", 1]]}),
+        json!({"fractional": [{"cat": ["a", {"var": "email"}, "b"]}, ["on", 1]]}),
+        json!({"fractional": [["blue", 1]]}),
+    ] {
+        assert_eq!(rules(kept.clone()), json!([{"serve": {"jsonlogic": kept}}]), "{kept}");
+    }
+}
+
+#[test]
+fn what_can_never_work_is_warned_of_by_its_place() {
+    let warned = |targeting: Value| {
+        let flag = json!({"state": "ENABLED", "variants": {"on": true, "off": false, "true": true}, "defaultVariant": "off", "targeting": targeting});
+        let imported = parse(&json!({"flags": {"f": flag}}).to_string(), &SafeVariants::default()).unwrap();
+        imported.warnings.into_iter().map(|warning| warning.path).collect::<Vec<_>>()
+    };
+    let place = "flags.f.rules[0].serve.jsonlogic";
+    for (targeting, warnings) in [
+        (json!({"if": [{"startswith": [{"var": "a"}, "x"]}, "on"]}), 1),
+        (json!({"fractionalEvaluation": [["on", 50], ["off", 50]]}), 1),
+        (json!({"if": [{"var": "a"}, "onn", "of"]}), 2),
+        (json!({"if": [{"var": "a"}, "on", ["off"]]}), 1),
+        (json!({"if": [{"var": "a"}, "on", false]}), 1),
+        (json!({"fractional": [["on", 0.5], ["off", 0.5]]}), 2),
+        (json!({"if": [{"$ref": "nowhere"}, "on"]}), 1),
+        (json!({"if": [{"var": "a"}, true, {"var": "b"}]}), 0),
+        (json!({"if": [{"==": [{"var": "onn"}, "x"]}, "on", null]}), 0),
+    ] {
+        assert_eq!(warned(targeting.clone()), vec![place; warnings], "{targeting}");
+    }
 }

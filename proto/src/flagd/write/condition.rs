@@ -1,15 +1,17 @@
 //! Conditions in JSONLogic.
 
+use std::ops::Bound;
+
 use serde_json::{Number, Value, json};
 
 use super::logic::{Subject, all, any, not, operation, same};
 use super::targeting::{Depth, Writer};
-use crate::condition::{Condition, Test};
+use crate::condition::{Condition, Test, version_bounds};
 use crate::flagd::unknown_operator;
 use crate::value::Scalar;
 
 impl Writer<'_> {
-    /// A condition as a rule that is truthy where it holds.
+    /// A condition as a rule that is truthy if and only if the condition holds.
     pub(super) fn condition(&self, condition: &Condition, depth: Depth) -> Result<Value, String> {
         let written = |items: &[Condition]| items.iter().map(|item| self.condition(item, depth)).collect::<Result<Vec<_>, _>>();
         match condition {
@@ -20,7 +22,7 @@ impl Writer<'_> {
                 let segment = self.segment(key).ok_or_else(|| format!("segment {key} cannot be read"))?;
                 self.condition(&segment.when, depth.deeper()?)
             }
-            // What fails gives everybody nothing here, and in a required flag it only fails the requirement.
+            // A failing rule serves nobody here, but in a required flag it would only fail the requirement.
             Condition::JsonLogic(_) if depth.is_within_required() => Err("a flag that it requires has an imported rule".to_owned()),
             Condition::JsonLogic(rule) => match unknown_operator(rule) {
                 Some(operator) => Err(format!("its imported condition uses {operator:?}, which is not an operator")),
@@ -34,7 +36,7 @@ impl Writer<'_> {
 
 fn test_of(subject: &Subject, test: &Test) -> Result<Value, String> {
     let ordered = |operator: &str, number: &Number| all(vec![subject.is_number(), operation(operator, [subject.value(), json!(number)])]);
-    let version = |operator: &str, version: &semver::Version| operation("sem_ver", [subject.value(), json!(operator), json!(version.to_string())]);
+    let version = |operator: &str, version: &semver::Version| compared(subject, operator, version);
     let impossible = |what: &str| Err(format!("it tests {what}, which flagd cannot"));
     Ok(match test {
         Test::Equals(scalar) => equals(subject, scalar),
@@ -54,10 +56,34 @@ fn test_of(subject: &Subject, test: &Test) -> Result<Value, String> {
         Test::Exists(true) => operation("!==", [subject.value(), Value::Null]),
         Test::Exists(false) => same(subject.value(), Value::Null),
         Test::Matches(_) => return impossible("a regular expression"),
-        Test::SemverIn(_) => return impossible("a range of versions (use semver_gte and semver_lt where pre-releases may count)"),
+        Test::SemverIn(range) => in_range(subject, range),
         Test::Before(_) | Test::After(_) => return impossible("a date"),
         Test::InCidr(_) => return impossible("a network"),
     })
+}
+
+fn compared(subject: &Subject, operator: &str, version: &semver::Version) -> Value {
+    operation("sem_ver", [subject.value(), json!(operator), json!(version.to_string())])
+}
+
+/// A range by its bounds. One without any holds for every version.
+fn in_range(subject: &Subject, range: &semver::VersionReq) -> Value {
+    let low = |bound: &Bound<semver::Version>| match bound {
+        Bound::Included(version) => Some(compared(subject, ">=", version)),
+        Bound::Excluded(version) => Some(compared(subject, ">", version)),
+        Bound::Unbounded => None,
+    };
+    let high = |bound: &Bound<semver::Version>| match bound {
+        Bound::Included(version) => Some(compared(subject, "<=", version)),
+        Bound::Excluded(version) => Some(compared(subject, "<", version)),
+        Bound::Unbounded => None,
+    };
+    let bounds = version_bounds(range);
+    let tests: Vec<_> = bounds.iter().flat_map(|(from, to)| [low(from), high(to)]).flatten().collect();
+    if tests.is_empty() {
+        return operation("sem_ver", [subject.value(), json!(">="), json!("0.0.0-0")]);
+    }
+    all(tests)
 }
 
 fn equals(subject: &Subject, scalar: &Scalar) -> Value {
@@ -68,24 +94,20 @@ fn equals(subject: &Subject, scalar: &Scalar) -> Value {
     }
 }
 
-/// Texts are looked up in one list; numbers and booleans, which some engines mix up, one by one.
+/// Strings are looked up in one list, but only a string is: some engines find a number among strings. Numbers and booleans, which some
+/// engines confuse, are compared one by one.
 fn one_of(subject: &Subject, values: &[Scalar]) -> Value {
     let (texts, others): (Vec<_>, Vec<_>) = values.iter().partition(|value| matches!(value, Scalar::String(_)));
-    let texts = (!texts.is_empty()).then(|| operation("in", [subject.value(), json!(texts)]));
+    let texts = (!texts.is_empty()).then(|| all(vec![subject.is_text(), operation("in", [subject.value(), json!(texts)])]));
     any(texts.into_iter().chain(others.into_iter().map(|other| equals(subject, other))).collect())
 }
 
-/// `merge` makes a list of anything, so that a list can be searched without knowing whether it is one.
+/// `merge` turns any value into a list, so that it can be searched whether it is a list or not.
 fn contains(subject: &Subject, scalar: &Scalar) -> Value {
     let items = operation("merge", [subject.value()]);
+    let has_item = operation("some", [items, equals(&Subject::item(), scalar)]);
     match scalar {
-        Scalar::String(text) => any(vec![
-            all(vec![subject.is_text(), operation("in", [json!(text), subject.value()])]),
-            operation("in", [json!(text), items]),
-        ]),
-        Scalar::Number(_) | Scalar::Boolean(_) => {
-            let alone = equals(subject, scalar);
-            all(vec![not(alone), operation("some", [items, equals(&Subject::item(), scalar)])])
-        }
+        Scalar::String(text) => any(vec![all(vec![subject.is_text(), operation("in", [json!(text), subject.value()])]), has_item]),
+        Scalar::Number(_) | Scalar::Boolean(_) => all(vec![not(equals(subject, scalar)), has_item]),
     }
 }

@@ -91,9 +91,49 @@ fn each_operator_tells_apart_what_it_should() {
         (
             "semver_in",
             json!(">=1.2, <2"),
-            vec![json!("1.2.0"), json!("1.99"), json!("v1.5.0+b")],
-            vec![json!("2.0.0"), json!("1.1.9"), json!("")],
+            vec![json!("1.2.0"), json!("1.99"), json!("v1.5.0+b"), json!("1.3.0-beta.1")],
+            vec![json!("2.0.0"), json!("1.1.9"), json!(""), json!("1.2.0-rc.1")],
         ),
+        (
+            "semver_in",
+            json!(">=v1.2.0"),
+            vec![json!("1.2.0"), json!("1.3.0-beta.1"), json!("2.0.0")],
+            vec![json!("1.2.0-rc.1"), json!("1.1.9")],
+        ),
+        (
+            "semver_in",
+            json!("^1.2"),
+            vec![json!("1.2.0"), json!("1.9.9"), json!("1.3.0-rc.1")],
+            vec![json!("2.0.0-alpha"), json!("2.0.0"), json!("1.1.0")],
+        ),
+        (
+            "semver_in",
+            json!("~0.3.1"),
+            vec![json!("0.3.1"), json!("0.3.9")],
+            vec![json!("0.4.0"), json!("0.4.0-a"), json!("0.3.0")],
+        ),
+        ("semver_in", json!("^0.0.3"), vec![json!("0.0.3")], vec![json!("0.0.4"), json!("0.0.4-a")]),
+        ("semver_in", json!("=1.2"), vec![json!("1.2.7")], vec![json!("1.3.0-a"), json!("1.3.0")]),
+        (
+            "semver_in",
+            json!("1.*"),
+            vec![json!("1.0.0"), json!("1.9.0-a")],
+            vec![json!("2.0.0-a"), json!("0.9.9")],
+        ),
+        ("semver_in", json!(">1.2"), vec![json!("1.3.0")], vec![json!("1.2.9"), json!("1.3.0-a")]),
+        (
+            "semver_in",
+            json!("<=1.2"),
+            vec![json!("1.2.9"), json!("0.1.0")],
+            vec![json!("1.3.0-a"), json!("1.3.0")],
+        ),
+        (
+            "semver_in",
+            json!("=1.2.3-rc.1"),
+            vec![json!("1.2.3-rc.1"), json!("1.2.3-rc.1+b")],
+            vec![json!("1.2.3")],
+        ),
+        ("semver_in", json!("*"), vec![json!("1.0.0-a"), json!("9")], vec![json!("x"), json!(true)]),
         (
             "before",
             json!("2026-01-01T00:00:00Z"),
@@ -103,8 +143,14 @@ fn each_operator_tells_apart_what_it_should() {
         (
             "after",
             json!("2026-01-01T00:00:00Z"),
-            vec![json!("2026-01-01T00:00:01Z")],
+            vec![json!("2026-01-01T00:00:01Z"), json!("9999-12-31T23:59:59Z")],
+            vec![json!("2026-01-01T00:00:00Z"), json!("2026-01-02"), json!("9999-12-31")],
+        ),
+        (
+            "before",
+            json!("9999-12-31T23:59:59Z"),
             vec![json!("2026-01-01T00:00:00Z")],
+            vec![json!("9999-12-31T23:59:59Z"), json!("tomorrow")],
         ),
         (
             "in_cidr",
@@ -130,6 +176,18 @@ fn long_lists_answer_as_short_ones_do() {
     let texts: Vec<String> = (0..100).map(|n| format!("value-{n}")).collect();
     assert!(test("one_of", &json!(texts), &json!("value-73")));
     assert!(!test("one_of", &json!(texts), &json!("value-100")));
+    let numbers: Vec<Value> = (0..100).map(|n| json!(n * 1_000)).chain([json!(0.5)]).collect();
+    for (number, is_in) in [
+        (json!(73_000), true),
+        (json!(73_000.0), true),
+        (json!(0.5), true),
+        (json!(-0.0), true),
+        (json!(73_001), false),
+        (json!(73_000.5), false),
+        (json!("73000"), false),
+    ] {
+        assert_eq!(test("one_of", &json!(numbers), &number), is_in, "{number}");
+    }
     let networks: Vec<String> = (0..200).map(|n| format!("10.{n}.0.0/16")).collect();
     assert!(test("in_cidr", &json!(networks), &json!("10.150.3.4")));
     assert!(!test("in_cidr", &json!(networks), &json!("10.200.3.4")));
@@ -211,4 +269,44 @@ fn a_context_holds_any_number_of_attributes_and_the_last_of_a_name_counts() {
         Context::new("u").with("traffic", "synthetic").traffic(),
         ripcord_proto::outcome::Traffic::Synthetic
     );
+}
+
+#[test]
+fn an_explanation_names_the_types_if_they_differ() {
+    let types = |operator: &str, operand: Value, attribute: Value| {
+        let snapshot = snapshot(
+            json!({"f": flag(json!([{"when": {"attribute": "a", operator: operand}, "serve": "on"}]))}),
+            json!({}),
+        );
+        let context = json!({ "a": attribute });
+        let explained = Compiled::new(&snapshot).explain("f", &Context::from_json(context.as_object().unwrap()), SinceContact::FRESH);
+        let steps = serde_json::to_value(explained).unwrap()["steps"].clone();
+        let rule = steps.as_array().unwrap().iter().find(|step| step["step"] == "rule").unwrap().clone();
+        rule["when"]["types_differ"].clone()
+    };
+    for (operator, operand, attribute, wanted, found) in [
+        ("equals", json!(5), json!("5"), "number", "text"),
+        ("equals", json!("5"), json!(5), "text", "number"),
+        ("one_of", json!(["a", 1]), json!(["a"]), "number or text", "list"),
+        ("gte", json!(5), json!("7"), "number", "text"),
+        ("starts_with", json!("a"), json!(true), "text", "boolean"),
+        ("contains", json!(1), json!("1"), "list", "text"),
+        ("semver_gte", json!("1.0.0"), json!("one"), "version", "text"),
+        ("semver_in", json!("^1"), json!({"x": 1}), "version", "object"),
+        ("before", json!("2026-01-01T00:00:00Z"), json!("2025-12-31"), "time", "date without a time"),
+        ("after", json!("2026-01-01T00:00:00Z"), json!(1_700_000_000), "time", "number"),
+        ("in_cidr", json!("10.0.0.0/8"), json!("localhost"), "address", "text"),
+    ] {
+        assert_eq!(types(operator, operand, attribute), json!({"wanted": wanted, "found": found}), "{operator}");
+    }
+    for (operator, operand, attribute) in [
+        ("equals", json!(5), json!(6)),
+        ("equals", json!(5), json!(null)),
+        ("one_of", json!([]), json!("a")),
+        ("contains", json!("a"), json!("b")),
+        ("before", json!("2026-01-01T00:00:00Z"), json!("2027-01-01T00:00:00Z")),
+        ("exists", json!(false), json!(5)),
+    ] {
+        assert!(types(operator, operand, attribute).is_null(), "{operator}");
+    }
 }

@@ -172,3 +172,60 @@ fn versions_and_affixes_answer_null_where_they_cannot_tell() {
         "true TARGETING_MATCH"
     );
 }
+
+/// What an import makes of `fractional` serves every user what the rule itself serves, in both generations.
+#[test]
+fn an_imported_split_serves_everyone_what_fractional_serves() {
+    let parts = [json!(["on", 30]), json!(["off", 50]), json!(["a", 20])];
+    let fractional = |value: Option<Value>| json!({"fractional": value.into_iter().chain(parts.clone()).collect::<Vec<_>>()});
+    let staff = json!({"ends_with": [{"var": "email"}, "@example.com"]});
+    let rules = [
+        fractional(None),
+        fractional(Some(json!({"var": "email"}))),
+        fractional(Some(json!({"cat": [{"var": "$flagd.flagKey"}, {"var": "email"}]}))),
+        fractional(Some(json!({"cat": ["salt", {"var": ["user.id"]}]}))),
+        fractional(Some(json!({"var": "targetingKey"}))),
+        json!({"fractional": [["on"], ["off", -1], ["a", 2.0], ["b", null]]}),
+        json!({"if": [staff, "a", fractional(None)]}),
+        json!({"if": [staff, fractional(Some(json!({"var": "email"}))), {"var": "flag"}, "b"]}),
+        json!({"if": [{"nowhere": 1}, fractional(None)]}),
+        json!({"if": [staff, fractional(None), true, null, "on"]}),
+    ];
+    let values = [
+        json!(null),
+        json!(""),
+        json!("7"),
+        json!("ana@example.com"),
+        json!(5),
+        json!(5.5),
+        json!(true),
+        json!(["x"]),
+        json!({"id": "z"}),
+    ];
+    for rule in &rules {
+        let import = json!({"flags": {"f": {"state": "ENABLED", "variants": imported(json!(null))["variants"], "defaultVariant": "off", "targeting": rule}}});
+        let import = ripcord_proto::flagd::parse(&import.to_string(), &ripcord_proto::flagd::SafeVariants::default()).unwrap();
+        let native = serde_json::to_value(&import.flags["f"]).unwrap();
+        assert!(native["rules"].to_string().contains("\"split\""), "{native}");
+        for bucketing in [Bucketing::V2, Bucketing::V3] {
+            let of = |flag: &Value| {
+                let mut snapshot = snapshot(json!({ "f": flag }), json!({}));
+                snapshot.settings.bucketing = bucketing;
+                Compiled::new(&snapshot)
+            };
+            let (theirs, ours) = (of(&imported(rule.clone())), of(&native));
+            for targeting in &values {
+                for email in &values {
+                    let context = json!({"targetingKey": targeting, "email": email, "user": {"id": email}, "flag": email == "7"});
+                    let context = Context::from_json(context.as_object().unwrap());
+                    assert_eq!(answer(&ours, "f", &context), answer(&theirs, "f", &context), "{bucketing:?} {rule} {context:?}");
+                }
+            }
+            for user in 0..200 {
+                let (user, email) = (format!("user-{user}"), format!("{user}@x"));
+                let context = Context::new(&user).with("email", email.as_str());
+                assert_eq!(answer(&ours, "f", &context), answer(&theirs, "f", &context), "{bucketing:?} {rule} {user}");
+            }
+        }
+    }
+}

@@ -15,6 +15,9 @@ use crate::input;
 use crate::output::Paint;
 use crate::table::indented_table;
 
+/// The attribute that identifies a user.
+const TARGETING_KEY: &str = "targetingKey";
+
 /// Evaluate a flag for a user and explain the result, rule by rule
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -69,11 +72,11 @@ fn context(command: &Explain) -> Result<Map<String, Value>, Failure> {
     let mut context = match &command.context {
         Some(file) => {
             let text = input::text(file)?;
-            serde_json::from_str(&text).map_err(|error| Failure::Usage(format!("{} does not contain a JSON object: {error}.", input::name(file))))?
+            serde_json::from_str(&text).map_err(|error| Failure::Local(format!("{} does not contain a JSON object: {error}.", input::name(file))))?
         }
         None => Map::new(),
     };
-    context.extend(command.user.clone().map(|user| ("targetingKey".to_owned(), Value::String(user))));
+    context.extend(command.user.clone().map(|user| (TARGETING_KEY.to_owned(), Value::String(user))));
     for Attribute { name, value } in &command.attributes {
         context.insert(name.clone(), value.clone());
     }
@@ -139,7 +142,11 @@ fn ended(value: Option<&Value>, yes: &str, no: &str) -> String {
 fn saw(condition: &Value) -> Option<String> {
     let map = condition.as_object()?;
     let own = map.get("condition").map(plain).unwrap_or_default();
-    let seen = map.get("saw").map(|seen| format!(" saw {seen}")).unwrap_or_default();
+    let mut seen = map.get("saw").map(|seen| format!(" saw {seen}")).unwrap_or_default();
+    if let Some(types) = map.get("types_differ") {
+        let text = |member: &str| types.get(member).map(plain).unwrap_or_default();
+        seen = format!("{seen}, types differ: {} against {}", text("found"), text("wanted"));
+    }
     let within: Vec<_> = map.get("within").and_then(Value::as_array).into_iter().flatten().filter_map(saw).collect();
     let holds = if map.get("holds") == Some(&Value::Bool(true)) { "" } else { "not: " };
     let inner = if within.is_empty() {
@@ -153,6 +160,15 @@ fn saw(condition: &Value) -> Option<String> {
 fn bucket(bucket: &Value) -> Option<String> {
     let map = bucket.as_object()?;
     let text = |member: &str| map.get(member).map(plain).unwrap_or_default();
+    if map.get("saw").is_none_or(Value::is_null) {
+        let by = text("by");
+        let option = if by == TARGETING_KEY {
+            "--user ID".to_owned()
+        } else {
+            format!("-a {by}=VALUE")
+        };
+        return Some(format!("the split needs {by} ({option})"));
+    }
     Some(format!("{} {} is in bucket {} of {}", text("by"), text("saw"), text("place"), text("of")))
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::rollbacks::{ExecutionOptions, RollbackPlan, RollbackRequest};
 use ripcord_proto::rollback::RollbackOptions;
+use ripcord_proto::text::shell_word;
 use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 
 use crate::duration::Span;
@@ -109,7 +110,7 @@ impl RollbackArgs {
         let mut argument = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 // Writing to a String cannot fail.
-                let _ = write!(text, " --{name} {}", quoted(&value));
+                let _ = write!(text, " --{name} {}", shell_word(&value));
             }
         };
         argument("to", self.to.as_ref().map(ToString::to_string));
@@ -141,14 +142,4 @@ impl RollbackArgs {
 fn listed<T: std::fmt::Display>(values: &[T]) -> Option<String> {
     let values: Vec<String> = values.iter().map(ToString::to_string).collect();
     (!values.is_empty()).then(|| values.join(","))
-}
-
-/// A value as a shell takes it.
-fn quoted(value: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || ".,:_-/+".contains(character);
-    if value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', "'\\''"))
-    }
 }

@@ -128,7 +128,7 @@ impl ExposureChange<'_> {
                 always || !self.is_exposed(new)
             }
             (Serve::Split(old), Serve::Split(new)) => {
-                let is_same_line = old.by() == new.by() && old.salt() == new.salt();
+                let is_same_line = old.is_on_the_line_of(new);
                 is_same_line && self.is_split_within(old, new)
             }
             (Serve::JsonLogic(_), new) => !self.exposes_by(new) && default.is_none(),

@@ -79,7 +79,7 @@ pub(super) fn one_split<'a>(is: &'a Flag, to: &'a Flag) -> Option<(usize, &'a Sp
     };
     let variants = |split: &'a Split| split.shares().iter().map(|share| &share.variant);
     let unique = variants(before).collect::<BTreeSet<_>>().len() == before.shares().len();
-    let alike = unique && before.by() == after.by() && before.salt() == after.salt() && variants(before).eq(variants(after));
+    let alike = unique && before.is_on_the_line_of(after) && variants(before).eq(variants(after));
     alike.then_some((index, before, after))
 }
 
@@ -209,7 +209,7 @@ fn written(split: &Split, weights: &[u64], total: u64) -> Option<Split> {
         })
     });
     let shares: Option<Vec<_>> = shares.collect();
-    Split::new(shares?, split.by().cloned(), split.salt().map(ToOwned::to_owned)).ok()
+    split.with_shares(shares?).ok()
 }
 
 const fn gcd(one: u64, other: u64) -> u64 {

@@ -68,7 +68,7 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
         variant: share.variant.clone(),
         weight: with_units(share.weight, weight(place)),
     });
-    Split::new(moved.collect(), split.by().cloned(), split.salt().map(str::to_owned)).map_err(|faults| faults.to_string())
+    split.with_shares(moved.collect()).map_err(|faults| faults.to_string())
 }
 
 /// The shares, with the variant in front of its control if the split does not serve it yet.
