@@ -3,6 +3,7 @@
 use ripcord_proto::condition::{Condition, Test};
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Split, Weight};
+use ripcord_proto::text::counted_len;
 use ripcord_proto::value::Scalar;
 use ripcord_proto::{Flag, VariantName};
 
@@ -29,7 +30,7 @@ pub(crate) fn flag(flag: &Flag) -> String {
         text.extend([serve, format!(" if {}; ", cut(condition(when)))]);
     }
     if flag.rules.len() > RULES {
-        text.extend([format!("{} more rules; ", flag.rules.len() - RULES)]);
+        text.extend([counted_len(flag.rules.len() - RULES, "more rule; ", "more rules; ")]);
     }
     let alone = flag.rules.is_empty() && flag.requires.is_empty();
     text + if alone { "" } else { "else " } + &variant(flag.default.as_ref())

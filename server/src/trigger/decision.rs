@@ -9,6 +9,7 @@ use ripcord_proto::FiringId;
 use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::record::Records;
 use ripcord_proto::release::{Release, ReleaseState};
+use ripcord_proto::text::counted_len;
 use ripcord_proto::trigger::{ActivePeriod, Firing, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerRollbackScope, TriggerState};
 
 use super::signal::{Signal, SignalPhase};
@@ -147,7 +148,8 @@ fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<Strin
     let within = |at: &&Timestamp| until(**at, HOUR).is_ok_and(|end| now < end);
     let count = acted.iter().filter(within).count();
     if count >= usize::try_from(trigger.max_per_hour).unwrap_or(usize::MAX) {
-        return Some(format!("it has acted {count} times within an hour, which is its limit"));
+        let times = counted_len(count, "time", "times");
+        return Some(format!("it has acted {times} within an hour, which is its limit"));
     }
     None
 }
