@@ -227,7 +227,7 @@ async fn a_promotion_is_planned_and_then_does_exactly_that() -> Outcome {
     );
     let unknown = ripcord(&server, &["promote", "--from", "staging", "--to", "production", "--flag", "nothing"])
         .await?
-        .expect(2)?;
+        .expect(1)?;
     ensure!(unknown.err.contains("nothing"), "{}", unknown.err);
     Ok(())
 }

@@ -32,7 +32,7 @@ async fn two_is_usage() -> Outcome {
     for arguments in [
         &["kill"][..],
         &["kill", "checkout", "--all"],
-        &["restore", "k_nonsense", "--reason", "x"],
+        &["restore", "nonsense", "--reason", "x"],
         &["restore", "k_01jd3x7q8v9w0y2z4a6b8c0d2e"],
         &["nonsense"],
         &["flags", "show"],

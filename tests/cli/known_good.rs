@@ -1,8 +1,11 @@
 //! States to go back to: taken, vouched for, doubted, and vouched for by the environment itself, on every node.
 
+use std::time::Duration;
+
 use anyhow::ensure;
-use ripcord_tests::{Cluster, Outcome, SOON, Server, World, eventually, on_both_stores};
-use serde_json::Value;
+use ripcord_tests::waiting::throughout;
+use ripcord_tests::{App, Cluster, Outcome, SOON, Server, World, eventually, on_both_stores};
+use serde_json::{Value, json};
 
 use super::{ripcord, ripcord_as};
 
@@ -65,10 +68,23 @@ async fn a_state_is_vouched_for_read_back_whole_and_doubted(mut world: World) ->
     Ok(())
 }
 
+/// The environment vouches for itself after a second, if its probe passes: one that expects this status of the server's health.
+async fn vouches(server: &Server, expect: u16) -> Outcome {
+    let checks = json!([{"name": "well", "url": format!("{}/healthz", server.url()), "expect": expect}]);
+    let policy = json!({"vouch_after_seconds": 1, "checks": checks});
+    server.admin().put("policy", &policy).await?.ok().map(drop)
+}
+
+/// An application that confirms whatever comes.
+async fn app(server: &Server) -> anyhow::Result<App> {
+    App::start(&server.admin().role("sdk").await?, "shop").await
+}
+
 async fn an_environment_vouches_for_what_has_soaked_and_not_while_something_is_killed(world: World) -> Outcome {
     flag(&world, "10").await?;
     ripcord(&world, &["kill", "checkout", "--reason", "a test"]).await?.expect(0)?;
-    ripcord(&world, &["env", "policy", "set", "--vouch-after", "1s"]).await?.expect(0)?;
+    let _app = app(&world).await?;
+    vouches(&world, 200).await?;
     let kills = ripcord(&world, &["kill", "list", "--json"]).await?.expect(0)?.json()?;
     let id = kills["items"][0]["id"].as_str().unwrap_or_default().to_owned();
     ripcord(&world, &["checkpoint", "show", "last-known-good"]).await?.expect(3)?;
@@ -77,6 +93,10 @@ async fn an_environment_vouches_for_what_has_soaked_and_not_while_something_is_k
     ensure!(vouched["name"] == "auto-3", "{vouched}");
     let judged = &vouched["judgements"][0];
     ensure!(judged["figures"]["soaked_seconds"].as_u64().is_some_and(|soaked| soaked >= 1), "{judged}");
+    ensure!(
+        judged["figures"]["checks_passed"] == 1 && judged["figures"]["applications_confirmed"] == 1,
+        "{judged}"
+    );
     ensure!(judged["by"]["key"].is_null(), "no person vouched: {judged}");
     ripcord(&world, &["env", "show"]).await?.expect(0)?.names(&["auto-3"])?;
     ripcord(&world, &["doctor"]).await?.expect(0)?.names(&["auto-3"])?;
@@ -89,8 +109,45 @@ async fn an_environment_vouches_for_what_has_soaked_and_not_while_something_is_k
     Ok(())
 }
 
+async fn without_evidence_nothing_is_vouched_for(world: World) -> Outcome {
+    let admin = world.admin();
+    flag(&world, "10").await?;
+    // Nobody has confirmed it.
+    vouches(&world, 200).await?;
+    let stays = async |why: &str| {
+        let none = || async {
+            let good = admin.get("checkpoints/last-known-good").await?;
+            ensure!(good.status == 409, "{why}: {}", good.body);
+            Ok(())
+        };
+        throughout(Duration::from_secs(3), why, none).await
+    };
+    stays("no application is connected").await?;
+    // A release is open, as it would be while a bad one is live.
+    admin.post("releases", &json!({"name": "web-12"})).await?.ok()?;
+    let _app = app(&world).await?;
+    flag(&world, "100").await?;
+    stays("a release is open").await?;
+    // No probe, and nothing to compare outcomes with.
+    admin.put("policy", &json!({"vouch_after_seconds": 1})).await?.ok()?;
+    admin.post("releases/web-12/finish", &json!({})).await?.ok()?;
+    stays("nothing judges it").await?;
+    vouches(&world, 418).await?;
+    stays("the probe fails").await?;
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1h"}], "no_gates": true});
+    flag(&world, "10").await?;
+    let rollout = admin.post("rollouts", &plan).await?.ok()?;
+    vouches(&world, 200).await?;
+    stays("a rollout is live").await?;
+    let abort = format!("rollouts/{}/abort", rollout["id"].as_str().unwrap_or_default());
+    admin.post(&abort, &json!({"reason": "a test"})).await?.ok()?;
+    eventually(SOON, "with all of it, the environment vouches", || good(&world)).await?;
+    Ok(())
+}
+
 on_both_stores!(
     a_state_is_vouched_for_read_back_whole_and_doubted,
+    without_evidence_nothing_is_vouched_for,
     an_environment_vouches_for_what_has_soaked_and_not_while_something_is_killed
 );
 
@@ -110,7 +167,9 @@ async fn a_checkpoint_is_known_on_every_node_and_one_of_them_vouches() -> Outcom
         .expect(0)?;
     let seen = eventually(SOON, "the first node knows that it is good", || good(&cluster.a)).await?;
     ensure!(seen["name"] == "quiet" && seen["proven"] == true, "{seen}");
-    ripcord(&cluster.a, &["env", "policy", "set", "--vouch-after", "1s"]).await?.expect(0)?;
+    let (_on_a, _on_b) = (app(&cluster.a).await?, app(&cluster.b).await?);
+    // The probe must pass on whichever node leads, also when the other one is gone.
+    vouches(&cluster.b, 200).await?;
     flag(&cluster.a, "20").await?;
     eventually(SOON, "one node vouches", || async {
         let found = good(&cluster.b).await?;

@@ -175,7 +175,7 @@ async fn what_cannot_be_rehearsed_says_why_before_anything_is_started() -> Outco
     let ran = super::CommandOutput::of(command).await?.expect(1)?;
     ran.error_names(&["redis-server", "--store embedded"])?;
     std::fs::write(&file, "{name: none, scope: {tags: [nobody-has-this]}}")?;
-    ground.drill(&["--scenario", &file]).await?.expect(2)?.error_names(&["production"])?;
+    ground.drill(&["--scenario", &file]).await?.expect(1)?.error_names(&["production"])?;
     ground.nothing_is_left()
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure
     };
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", path.display()));
     if path.exists() {
-        return Err(Failure::Usage(format!("{} already exists; choose another file.", path.display())));
+        return Err(Failure::Local(format!("{} already exists; choose another file.", path.display())));
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let response = call.client.open(Call::get(["v1", "backup"]), "*/*").await?;

@@ -13,7 +13,7 @@ use super::answer::ClientError;
 use super::client::{Call, Client};
 use super::context::path;
 use super::exit::Exit;
-use super::output::{Format, Output, Paint, count};
+use super::output::{Format, Output, Paint, count, moment};
 use super::table::indented_table;
 
 /// How often the state is looked up.
@@ -81,7 +81,7 @@ pub(crate) async fn follow(
 /// Whether there is nothing left to wait for.
 fn is_settled(confirmation: &Confirmation, waited: Duration) -> bool {
     let is_sent = confirmation.sent.confirmed >= confirmation.sent.connected;
-    confirmation.complete && (is_sent || waited >= SENDING)
+    confirmation.is_settled() && (is_sent || waited >= SENDING)
 }
 
 /// Draws progress on a terminal's standard error.
@@ -100,10 +100,10 @@ pub(crate) fn show(bar: &mut Option<ProgressBar>, confirmation: &Confirmation, e
     bar.set_position(confirmation.applied.confirmed);
 }
 
-/// 0 if it is confirmed or the caller did not wait, 4 if not.
+/// 0 if no application is missing or the caller did not wait, 4 if one is.
 pub(crate) fn exit(confirmation: Option<&Confirmation>, patience: Duration) -> Exit {
     match confirmation {
-        Some(confirmation) if !confirmation.complete && !patience.is_zero() => Exit::Unconfirmed,
+        Some(confirmation) if !confirmation.is_settled() && !patience.is_zero() => Exit::Unconfirmed,
         _ => Exit::Done,
     }
 }
@@ -136,6 +136,26 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
             text,
             "\nThese may still serve what they served before. Restart them, or look again with `ripcord doctor`."
         );
+    }
+    if !confirmation.lost.is_empty() {
+        let _ = write!(text, "\n{}", paint.warn(&lost(confirmation)));
+    }
+    text
+}
+
+/// The applications that were lost without a goodbye, and how long each may still serve what it last had.
+fn lost(confirmation: &Confirmation) -> String {
+    let mut text = format!(
+        "Lost without a goodbye in the last 15 minutes: {}.",
+        counted(confirmation.lost_total, "application", "applications")
+    );
+    for lost in confirmation.lost.iter().take(NAMED) {
+        let until = match lost.lease_seconds {
+            Some(lease) => format!("its lease ends {lease} s after the loss"),
+            None => "without a lease: it may serve what it last had until it is back or stopped".to_owned(),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {} (since {}): {until}", lost.instance.name, moment(lost.at));
     }
     text
 }

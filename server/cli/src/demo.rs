@@ -21,7 +21,7 @@ use super::context::path;
 use super::discovery::Keep;
 use super::exit::{Exit, Failure};
 use super::output::{Output, note};
-use super::sample_flags::FLAGS;
+use super::sample_flags::{BAD_RELEASE, FLAGS};
 use super::server::{OwnServer, Server, Started};
 use super::signals;
 use super::source;
@@ -30,10 +30,15 @@ use super::target::{From, Target};
 /// How often the flags are evaluated again for all users.
 const EVERY: Duration = Duration::from_millis(250);
 
+/// When the bad release goes out.
+const RELEASE_AFTER: Duration = Duration::from_secs(15);
+/// The name of the bad release.
+const RELEASE: &str = "web-2.15";
+
 /// See Ripcord at work in one terminal
 ///
 /// It starts a server in a temporary folder, applications with simulated users, and shows what the users get while you
-/// kill and restore from a second terminal. Nothing is left behind.
+/// kill, roll back and restore from a second terminal. After a while a bad release goes out. Nothing is left behind.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -123,8 +128,17 @@ async fn show(output: Output, demo: &Demo, is_ready: oneshot::Receiver<Started>)
     let mut view = View::new(output, &server, &shop, hint.unwrap_or_default());
     let end = demo.seconds.map(|seconds| tokio::time::Instant::now() + Duration::from_secs(seconds));
     let mut tick = tokio::time::interval(EVERY);
+    let release_at = tokio::time::Instant::now() + RELEASE_AFTER;
+    let mut is_out = false;
     loop {
         tick.tick().await;
+        if !is_out && tokio::time::Instant::now() >= release_at {
+            is_out = true;
+            // A kill that somebody made in the meantime may stand in its way, which is what kills are for.
+            if let Err(refused) = bad_release(&client, &environment).await {
+                tracing::debug!(%refused, "the bad release did not go out");
+            }
+        }
         let newest = view::newest(&client, &environment).await?;
         view.show(&shop.exposure(), newest.as_ref());
         if end.is_some_and(|end| tokio::time::Instant::now() >= end) {
@@ -147,6 +161,20 @@ async fn fill(client: &Client) -> Result<EnvironmentKey, Failure> {
     let request = source::commit_of(file, Some("the demo starts".to_owned()));
     let _: Answer<serde::de::IgnoredAny> = client.call(Call::post(path(&environment, &["commits"])).json(&request)?).await?;
     Ok(environment)
+}
+
+/// Begins a release and applies its change.
+async fn bad_release(client: &Client, environment: &EnvironmentKey) -> Result<(), Failure> {
+    let begin = Call::post(path(environment, &["releases"])).json(&serde_json::json!({"name": RELEASE, "artifact": "web 2.15"}))?;
+    let _: Answer<serde::de::IgnoredAny> = client.call(begin).await?;
+    let file = FlagsFile::parse(BAD_RELEASE).map_err(|faults| Failure::File {
+        file: "release.yaml".to_owned(),
+        faults,
+    })?;
+    let request = source::commit_of(file, Some("web 2.15: the new checkout for everyone".to_owned()));
+    let commit = Call::post(path(environment, &["commits"])).query("release", Some(RELEASE)).json(&request)?;
+    let _: Answer<serde::de::IgnoredAny> = client.call(commit).await?;
+    Ok(())
 }
 
 async fn application_key(client: &Client, environment: &EnvironmentKey) -> Result<String, Failure> {

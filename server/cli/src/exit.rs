@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Done,
     /// 1: it failed.
     Failed,
-    /// 2: the command line is wrong.
+    /// 2: the command line is wrong, whatever a server or a file says.
     Usage,
     /// 3: a guard or a gate refused it: a kill, a plan that no longer holds, a role; or it waits for a second person.
     Refused,

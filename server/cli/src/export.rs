@@ -112,7 +112,7 @@ async fn narrow(call: &Context, file: &mut FlagsFile, set: &SetName) -> Result<(
         } else {
             format!("it has {}", names.join(", "))
         };
-        return Err(Failure::Usage(format!("{} has no file set {set}; {there_are}.", call.environment())));
+        return Err(Failure::Local(format!("{} has no file set {set}; {there_are}.", call.environment())));
     };
     file.set = Some(set.clone());
     file.flags.retain(|key, _| view.flags.contains(key));

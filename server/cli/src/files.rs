@@ -83,7 +83,7 @@ impl Files {
         let mut paths = Vec::new();
         find(path, DEPTH, &mut paths)?;
         if paths.is_empty() {
-            return Err(Failure::Usage(format!(
+            return Err(Failure::Local(format!(
                 "{name} contains no flags files: no file name ends in .yaml, .yml or .json."
             )));
         }
@@ -182,7 +182,7 @@ fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl
 fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be read: {error}.", folder.display()));
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(Failure::Usage(format!("{} is nested too deeply: at most {DEPTH} folders.", folder.display())));
+        return Err(Failure::Local(format!("{} is nested too deeply: at most {DEPTH} folders.", folder.display())));
     };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -201,7 +201,7 @@ fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fai
             found.push(path);
         }
         if found.len() > FILES {
-            return Err(Failure::Usage(format!("{} holds more than {FILES} flags files.", folder.display())));
+            return Err(Failure::Local(format!("{} holds more than {FILES} flags files.", folder.display())));
         }
     }
     Ok(())

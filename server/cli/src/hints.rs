@@ -7,9 +7,9 @@ const COMMANDS: &[(&str, &str)] = &[
     ("revert", "To return flags to an earlier state: ripcord rollback --help"),
     (
         "undo",
-        "To undo a rollback: ripcord rollback undo ROLLBACK_ID. To lift a kill: ripcord restore KILL_ID --reason \"…\"",
+        "To undo a rollback: ripcord rollback undo ROLLBACK_ID. To lift a kill: ripcord restore --flag FLAG --reason \"…\"",
     ),
-    ("unkill", "To lift a kill: ripcord restore KILL_ID --reason \"…\""),
+    ("unkill", "To lift a kill: ripcord restore --flag FLAG --reason \"…\""),
     ("log", "To see who changed what: ripcord audit"),
     ("history", "To see who changed what: ripcord audit"),
     ("version", "For the version: ripcord --version"),

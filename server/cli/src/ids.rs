@@ -86,7 +86,7 @@ impl<T: Listed> IdArg<T> {
         };
         let items: Answer<Vec<Item>> = call.client.list(&call.path(&[T::COLLECTION]), SEARCHED).await?;
         let ids: Vec<&str> = items.value.iter().map(|item| item.id.as_str()).collect();
-        let id = only(&ids, beginning, T::WHAT, &call.command(T::COMMAND)).map_err(Failure::Usage)?;
+        let id = only(&ids, beginning, T::WHAT, &call.command(T::COMMAND)).map_err(Failure::Local)?;
         id.parse().map_err(|faults: ValidationErrors| Failure::Local(faults.to_string()))
     }
 }

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use ripcord_proto::kill::{AllFlags, KillScope};
 use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
+use ripcord_proto::text::shell_word;
 use ripcord_proto::{FlagKey, Tag};
 use serde::de::IgnoredAny;
 
@@ -325,7 +326,8 @@ fn afterwards(call: &Context, kill: &KillResponse) -> String {
 fn arguments(scope: &KillScope) -> String {
     match scope {
         KillScope::Flag(flag) if flag.as_str() == "list" => "--flag list".to_owned(),
-        KillScope::Flag(flag) => flag.to_string(),
+        KillScope::Flag(flag) if flag.as_str().starts_with('-') => format!("--flag={}", shell_word(flag.as_str())),
+        KillScope::Flag(flag) => shell_word(flag.as_str()),
         KillScope::Tag(tag) => format!("--tag {tag}"),
         KillScope::All(_) => "--all".to_owned(),
     }

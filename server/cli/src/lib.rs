@@ -20,6 +20,7 @@ mod answer;
 mod apply;
 mod audit;
 mod backup;
+mod bucketing;
 mod caller;
 mod changes;
 mod checkpoint;

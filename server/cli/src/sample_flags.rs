@@ -2,3 +2,6 @@
 
 /// As a flags file.
 pub(crate) const FLAGS: &str = include_str!("sample_flags.yaml");
+
+/// What the demo's bad release changes.
+pub(crate) const BAD_RELEASE: &str = include_str!("sample_release.yaml");

@@ -94,7 +94,7 @@ fn read(key: &SegmentKey, condition: Option<String>, file: Option<PathBuf>) -> R
     let whole = format!("segments:\n  {}:\n{}", Value::String(key.to_string()), input::nested(&text));
     let parsed = FlagsFile::parse(&whole).map_err(|faults| Failure::File { file: name.clone(), faults })?;
     let segment = parsed.segments.into_iter().next().map(|(_, segment)| segment);
-    segment.ok_or_else(|| Failure::Usage(format!("{name} is empty.")))
+    segment.ok_or_else(|| Failure::Local(format!("{name} is empty.")))
 }
 
 async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {

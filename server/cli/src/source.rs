@@ -8,6 +8,7 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagsFile, ReleaseName, SetName};
 
 use super::answer::{Answer, ClientError, DifferenceShown, Proposed};
+use super::bucketing;
 use super::changes;
 use super::client::Call;
 use super::confirm;
@@ -62,6 +63,11 @@ impl FlagsSource {
     /// The commit that it asks for.
     pub(crate) fn request(&self, reason: Option<String>) -> CommitRequest {
         of(self.set.clone(), reason)
+    }
+
+    /// Whether a flag in it has a percentage.
+    fn has_splits(&self) -> bool {
+        self.set.flags.values().any(bucketing::is_split)
     }
 
     /// Whether there is nothing in it that could change anything.
@@ -125,6 +131,9 @@ pub(crate) async fn show_plan(call: &Context, source: &FlagsSource, which: &File
             plan.revision,
         )
     });
+    if changes::total(&answer.value) > 0 && source.has_splits() {
+        bucketing::warn(call, &source.environment).await;
+    }
     Ok(Exit::Done)
 }
 

@@ -111,7 +111,7 @@ async fn show(call: &Context, seen: &mut LastSeen, data: &str) -> Result<Option<
     }
     let paint = call.output.paint();
     match frame {
-        ServerFrame::Snapshot(snapshot, _, overlay) => {
+        ServerFrame::Snapshot(snapshot, _, overlay) | ServerFrame::Superseding(snapshot, _, overlay, _) => {
             if seen.position != Some(snapshot.position) {
                 call.output.text(&report::snapshot(&snapshot, &overlay, paint));
                 propagation(call).await;

@@ -101,6 +101,7 @@ impl View {
             text.push_str(&line(*flag, exposure, paint));
             text.push('\n');
         }
+        text.push_str(&errors(exposure, paint));
         if let Some(newest) = newest {
             text.push_str(&events(newest));
         }
@@ -160,8 +161,8 @@ fn suggestions(paint: Paint, hint: &str) -> String {
     let commands = [
         "ripcord kill checkout-v2 --reason \"5xx spike\"",
         "ripcord restore --flag checkout-v2 --reason \"fixed\"",
+        "ripcord rollback --release web-2.15 --reason \"errors\"    once it is out",
         "ripcord kill --tag release-2.14 --reason \"bad deployment\"",
-        "ripcord kill list",
         "ripcord flags explain checkout-v2 --user user-7 -a plan=beta",
         "ripcord watch",
     ];
@@ -180,10 +181,26 @@ fn suggestions(paint: Paint, hint: &str) -> String {
 /// `checkout-v2     on      ████████············   40.1 %  401 of 1000`
 fn line(flag: DemoFlag, exposure: &Exposure, paint: Paint) -> String {
     let (served, users) = served_of(flag, exposure);
-    let full = (served as usize * BAR).div_ceil(users.max(1) as usize).min(BAR);
-    let bar = format!("{}{}", paint.good(&"█".repeat(full)), paint.faint(&"·".repeat(BAR - full)));
+    let (full, rest) = bar(served, users);
+    let bar = format!("{}{}", paint.good(&full), paint.faint(&rest));
     let text = format!("{:15} {:7} {bar} {:>6} %  {served} of {users}", flag.key, flag.counted, percent(served, users));
     if exposure.killed { format!("{text}  {}", paint.bad("killed")) } else { text }
+}
+
+fn bar(part: u32, whole: u32) -> (String, String) {
+    let full = (part as usize * BAR).div_ceil(whole.max(1) as usize).min(BAR);
+    ("█".repeat(full), "·".repeat(BAR - full))
+}
+
+/// The users whose requests fail. The new checkout fails if most of them use it.
+fn errors(exposure: &[(DemoFlag, Exposure)], paint: Paint) -> String {
+    let Some((on, users)) = exposure.first().map(|(flag, exposure)| served_of(*flag, exposure)) else {
+        return String::new();
+    };
+    let failing = if on > users / 2 { on / 6 } else { 0 } + users / 500;
+    let (full, rest) = bar(failing, users);
+    let bar = format!("{}{}", paint.bad(&full), paint.faint(&rest));
+    format!("{:15} {:7} {bar} {:>6} %  {failing} of {users}\n", "errors", "", percent(failing, users))
 }
 
 /// Users that are served the counted variant, of how many.

@@ -5,14 +5,18 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::DATE;
+use ripcord_proto::Revision;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView};
 use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::health::{Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
+use ripcord_proto::rest::triggers::FiringView;
+use ripcord_proto::trigger::FiringState;
 
 use super::finding::{Finding, State};
 use crate::answer::{Answer, ClientError};
+use crate::bucketing;
 use crate::client::Call;
 use crate::context::Context;
 use crate::environment_state::last_ping;
@@ -23,6 +27,10 @@ use crate::output::{Paint, count, moment};
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// How long the first frame of a stream may take.
 const FIRST_FRAME: Duration = Duration::from_secs(5);
+/// Kills, firings and applications that are named.
+const NAMED: usize = 5;
+/// Newest firings that are looked through.
+const FIRINGS: usize = 200;
 
 /// Runs them, as far as each lets the next one run.
 pub(super) async fn all(call: &Context) -> Vec<Finding> {
@@ -48,7 +56,9 @@ pub(super) async fn all(call: &Context) -> Vec<Finding> {
     }
     findings.push(stream(call).await);
     findings.extend(kills(call).await);
+    findings.extend(firings(call).await);
     findings.extend(applications(call).await);
+    findings.extend(splitting(call).await);
     findings
 }
 
@@ -170,7 +180,7 @@ async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
             let mut findings = vec![
                 Finding::well("key", format!("accepted (from {})", target.key_from)),
                 Finding::well("environment", found),
-                Finding::well("known good", known_good(&view)),
+                known_good(&view),
                 propagation(call, &view),
             ];
             findings.extend(reviews(call, &view));
@@ -199,10 +209,14 @@ async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
 }
 
 /// The newest known-good checkpoint, to which a rollback could go.
-fn known_good(view: &EnvironmentView) -> String {
+fn known_good(view: &EnvironmentView) -> Finding {
     match &view.last_known_good {
-        Some(good) => crate::environment_state::known_good(good),
-        None => "no known-good checkpoint yet; create one with `ripcord checkpoint create NAME`, then `ripcord checkpoint vouch NAME`".to_owned(),
+        Some(good) => Finding::well("known good", crate::environment_state::known_good(good)),
+        None => Finding::warning(
+            "known good",
+            "there is no known-good checkpoint to roll back to",
+            "Create one with `ripcord checkpoint create NAME`, and when the state is good, mark it with `ripcord checkpoint vouch NAME`.",
+        ),
     }
 }
 
@@ -253,7 +267,60 @@ async fn kills(call: &Context) -> Option<Finding> {
             "List them with `ripcord kill list`; add a reason by running the same kill again with --reason.",
         ));
     }
-    None
+    (!kills.value.is_empty()).then(|| {
+        let named: Vec<_> = kills
+            .value
+            .iter()
+            .take(NAMED)
+            .map(|kill| format!("{} ({})", kill.kill.scope, kill.kill.id))
+            .collect();
+        let found = format!("{}: {}", count(kills.value.len(), "kill is in force", "kills are in force"), named.join(", "));
+        Finding::warning(
+            "kills",
+            found,
+            "Killed flags serve their safe variant. Lift a kill with `ripcord restore KILL_ID`.",
+        )
+    })
+}
+
+/// Firings of triggers that wait for a person.
+async fn firings(call: &Context) -> Option<Finding> {
+    let firings: Answer<Vec<FiringView>> = call.client.list(&call.path(&["firings"]), FIRINGS).await.ok()?;
+    let waiting: Vec<_> = firings
+        .value
+        .iter()
+        .filter(|view| view.firing.state == FiringState::Waiting && view.can_be_confirmed)
+        .collect();
+    let named: Vec<_> = waiting
+        .iter()
+        .take(NAMED)
+        .map(|view| format!("{} ({})", view.firing.trigger, view.firing.id))
+        .collect();
+    (!waiting.is_empty()).then(|| {
+        let found = format!(
+            "{}: {}",
+            count(waiting.len(), "firing waits for a person", "firings wait for a person"),
+            named.join(", ")
+        );
+        Finding::warning("triggers", found, "Approve with `ripcord trigger confirm FIRING_ID`, or decline it.")
+    })
+}
+
+/// Applications that were lost without a goodbye.
+fn lost(connections: &[ConnectionView]) -> Option<Finding> {
+    let lost: Vec<_> = connections
+        .iter()
+        .filter(|connection| connection.lost && connection.level == ConnectionLevel::Applied)
+        .collect();
+    let named: Vec<_> = lost.iter().take(NAMED).map(|connection| connection.instance.name.as_str()).collect();
+    (!lost.is_empty()).then(|| {
+        let lost = count(lost.len(), "application was lost", "applications were lost");
+        Finding::warning(
+            "lost",
+            format!("{lost} without a goodbye in the last 15 minutes: {}", named.join(", ")),
+            "They may serve what they last had until they are back, stopped, or their leases expire.",
+        )
+    })
 }
 
 /// Clients that cannot confirm, and the flags that flagd's clients do not get.
@@ -278,34 +345,46 @@ fn others(connections: &[ConnectionView]) -> String {
     text
 }
 
-/// The connected applications, and those that are behind.
-async fn applications(call: &Context) -> Option<Finding> {
+/// The readers that split users differently.
+async fn splitting(call: &Context) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
-    let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
+    let told = bucketing::told(&connections.value)?;
+    Some(Finding::warning("bucketing", told, bucketing::ADVICE))
+}
+
+/// The connected applications, and those that are behind.
+async fn applications(call: &Context) -> Vec<Finding> {
+    let connections: Result<Answer<Vec<ConnectionView>>, _> = call.client.list(&call.path(&["connections"]), usize::MAX).await;
+    let view: Result<Answer<EnvironmentView>, _> = call.client.call(Call::get(call.path(&[]))).await;
+    let (Ok(connections), Ok(view)) = (connections, view) else {
+        return Vec::new();
+    };
+    std::iter::once(connected(&connections.value, view.value.revision))
+        .chain(lost(&connections.value))
+        .collect()
+}
+
+fn connected(connections: &[ConnectionView], newest: Revision) -> Finding {
     let acknowledging: Vec<_> = connections
-        .value
         .iter()
-        .filter(|connection| connection.level == ConnectionLevel::Applied)
+        .filter(|connection| connection.level == ConnectionLevel::Applied && !connection.lost)
         .collect();
     let behind: Vec<_> = acknowledging
         .iter()
-        .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))
+        .filter(|connection| connection.revision.is_none_or(|revision| revision < newest))
         .map(|connection| connection.instance.name.clone())
         .collect();
-    let others = others(&connections.value);
+    let others = others(connections);
     if acknowledging.is_empty() {
-        return Some(Finding::well("applications", format!("none connected to this node{others}")));
+        return Finding::well("applications", format!("none connected to this node{others}"));
     }
     let connected = count(acknowledging.len(), "application", "applications");
     if behind.is_empty() {
-        return Some(Finding::well(
-            "applications",
-            format!("{connected} connected to this node, none behind{others}"),
-        ));
+        return Finding::well("applications", format!("{connected} connected to this node, none behind{others}"));
     }
-    Some(Finding::warning(
+    Finding::warning(
         "applications",
         format!("{connected} connected to this node, {} behind: {}", behind.len(), behind.join(", ")),
         "They are connected but have not applied the newest revision; check their own logs.",
-    ))
+    )
 }

@@ -80,7 +80,7 @@ fn worse(scenario: &Scenario, fork: &Fork) -> Result<Vec<ChangeRequest>, Failure
     });
     let changes: Vec<_> = changes.collect();
     if changes.is_empty() {
-        return Err(Failure::Usage(format!(
+        return Err(Failure::Local(format!(
             "No flag of {} in the scenario's scope can serve a different variant, so there would be nothing to roll back. Check the scope.",
             fork.from
         )));
@@ -123,7 +123,7 @@ fn flags_of(changes: &[ChangeRequest], scenario: &Scenario) -> Result<BTreeSet<F
             }
             ChangeRequest::PutSegment { .. } | ChangeRequest::DeleteSegment(_) | ChangeRequest::PutSettings(_) => {}
             ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) | ChangeRequest::ApplySet(_) => {
-                return Err(Failure::Usage(format!(
+                return Err(Failure::Local(format!(
                     "The scenario {} changes a kill or applies a file set; a bad release changes flags, segments and settings.",
                     scenario.name
                 )));

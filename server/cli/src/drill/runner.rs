@@ -122,7 +122,7 @@ impl<'a> Runner<'a> {
         let release = BadRelease::of(&spec.scenario, &fork)?;
         let expected = Arc::new(Expected::new(&good, &release.after(&good)?));
         if expected.watched() == 0 {
-            return Err(Failure::Usage(
+            return Err(Failure::Local(
                 "The scenario's changes would not change what any user gets, so there would be nothing to roll back. Add other `changes:` to it.".to_owned(),
             ));
         }
@@ -240,7 +240,7 @@ fn door_flag(spec: &Spec, named: Option<&FlagKey>) -> Result<FlagKey, Failure> {
     let found = named.map_or_else(|| changed.first(), |named| changed.get(named));
     found.cloned().ok_or_else(|| {
         let named = named.map_or_else(String::new, |named| format!(" {named}"));
-        Failure::Usage(format!("The scenario has a one-way door, but its release does not change the flag{named}."))
+        Failure::Local(format!("The scenario has a one-way door, but its release does not change the flag{named}."))
     })
 }
 

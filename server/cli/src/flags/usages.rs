@@ -82,7 +82,7 @@ pub(super) async fn run(call: &Context, command: Usages) -> Result<Exit, Failure
 
 fn walk(directory: &Path, exclude: &[String]) -> Result<Walk, Failure> {
     if !directory.is_dir() {
-        return Err(Failure::Usage(format!("{} is not a folder.", directory.display())));
+        return Err(Failure::Local(format!("{} is not a folder.", directory.display())));
     }
     let mut overrides = OverrideBuilder::new(directory);
     for pattern in exclude {

@@ -22,6 +22,7 @@ fn answer(scope: KillScope, flags: &[(&str, Option<&str>)]) -> KillResponse {
             })
             .collect(),
         flags_total: flags.len(),
+        rollouts: Vec::new(),
         warnings: Vec::new(),
         confirmation: None,
     }

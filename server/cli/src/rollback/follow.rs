@@ -50,7 +50,7 @@ pub(crate) async fn follow(call: &Context, id: &RollbackId, until: Until, patien
         }
         let is_done = match until {
             Until::Settled => rollback.state != RollbackState::Committed,
-            Until::Commit => rollback.state != RollbackState::Committed || (is_running(&rollback) && rollback.phases.applied.is_some()),
+            Until::Commit => rollback.state != RollbackState::Committed || (is_running(&rollback) && rollback.phases.committed.is_some()),
         };
         if is_done || began.elapsed() >= patience {
             if let Some(bar) = bar {
@@ -85,7 +85,7 @@ pub(crate) fn describe(call: &Context, rollback: &Rollback) -> String {
 /// `place` is the environment and the server.
 fn shown(rollback: &Rollback, place: (&str, &str), undo: &str, paint: Paint) -> String {
     let (environment, server) = place;
-    let mut text = paint.strong(&format!("Rolled {environment} back to {}", target(rollback)));
+    let mut text = paint.strong(&format!("Rolled {environment} back to {}{}", target(rollback), limits(rollback)));
     // Writing to a String cannot fail.
     let flags = count(rollback.flags.len(), "flag", "flags");
     let _ = write!(text, " on {server}: {flags}, revision {}\nRollback id: {}", rollback.revision, rollback.id);
@@ -97,10 +97,12 @@ fn shown(rollback: &Rollback, place: (&str, &str), undo: &str, paint: Paint) -> 
         let _ = write!(text, "\n\n{}", checks(&rollback.checks, paint));
     }
     text.push_str("\n\n");
-    // Absent while it is not counted yet.
-    if let Some(bad) = &rollback.bad_exposure {
-        let _ = writeln!(text, "{}", served(bad));
-    }
+    let bad = match &rollback.bad_exposure {
+        Some(bad) => served(bad),
+        None if rollback.state.is_final() => "Bad evaluations were not counted.".to_owned(),
+        None => "Bad evaluations are not counted yet.".to_owned(),
+    };
+    let _ = writeln!(text, "{bad}");
     text.push_str(&state(rollback, paint));
     if rollback.state != RollbackState::Undone {
         let _ = write!(text, "\n\nUndo it with\n  {}", paint.strong(undo));
@@ -115,6 +117,22 @@ pub(crate) fn target(rollback: &Rollback) -> String {
         Some(checkpoint) => format!("{checkpoint} (revision {})", target.revision),
         None => format!("revision {}", target.revision),
     }
+}
+
+/// Whom it is limited to, and how far it is: ` for segment eu, step 1 of 4 (25 %)`. Empty for a rollback that is done for everyone.
+pub(crate) fn limits(rollback: &Rollback) -> String {
+    let segment = rollback
+        .segment
+        .as_ref()
+        .map(|segment| format!(" for segment {segment} only"))
+        .unwrap_or_default();
+    let stages = rollback.ladder.as_ref().filter(|stages| stages.is_running());
+    let step = stages.map(|stages| {
+        let percent = stages.steps.get((stages.done as usize).saturating_sub(1));
+        let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
+        format!(", step {} of {}{percent}", stages.done, stages.commits())
+    });
+    format!("{segment}{}", step.unwrap_or_default())
 }
 
 /// Its state, and what it says. The message of some states begins with the state.

@@ -144,7 +144,7 @@ fn overview(rollbacks: &[Rollback], now: Timestamp) -> Table {
         [
             id.to_owned(),
             rollback.state.as_str().to_owned(),
-            scope(&rollback.scope),
+            format!("{}{}", scope(&rollback.scope), follow::limits(rollback)),
             follow::target(rollback),
             rollback.revision.to_string(),
             rollback.phases.decided.map(|at| short_moment(at, now)).unwrap_or_default(),

@@ -82,7 +82,7 @@ fn sample(file: &Path) -> Result<Vec<Map<String, Value>>, Failure> {
 }
 
 fn wrong(file: &Path, error: &serde_json::Error) -> Failure {
-    Failure::Usage(format!(
+    Failure::Local(format!(
         "{} contains no contexts: {error}. Write a JSON list of objects, or one object per line: {{\"targetingKey\": \"user-1\", \"plan\": \"beta\"}}.",
         input::name(file)
     ))

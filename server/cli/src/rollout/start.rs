@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::messages;
 use crate::answer::Answer;
+use crate::bucketing;
 use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -60,6 +61,8 @@ pub(crate) struct Start {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
+
+const NO_GATE: &str = "The steps have no gate. Add --errors-worse-by, --probe or --gate, or pass --no-gates to advance on time alone.";
 
 /// A plan by options.
 #[derive(Debug, Args)]
@@ -123,6 +126,9 @@ impl Options {
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text).to_string());
         let steps: Vec<Value> = self.steps.iter().map(|text| step(text)).collect();
         let gates = self.gates();
+        if gates.is_empty() && !self.no_gates {
+            return Err(Failure::Usage(NO_GATE.to_owned()));
+        }
         let members = [
             ("flag", text(&self.flag)),
             ("variant", text(&self.variant)),
@@ -199,6 +205,7 @@ pub(super) async fn run(call: &Context, command: Start) -> Result<Exit, Failure>
             messages::line(rollout, call.output.paint())
         )
     });
+    bucketing::warn(call, call.environment()).await;
     Ok(Exit::Done)
 }
 
@@ -268,6 +275,7 @@ mod tests {
         assert!(refused.contains("is not a time window"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "mon-xyz 09:00-10:00 UTC"]).unwrap_err();
         assert!(refused.contains("\"mon-xyz\" is not a day"), "{refused}");
+        assert_eq!(plan(&["--step", "10%:1h"]).unwrap_err(), NO_GATE);
         let refused = plan(&["--step", "10%:1h", "--gate", "{name: slow, outcome: latency"]).unwrap_err();
         assert!(refused.contains("not valid"), "{refused}");
     }

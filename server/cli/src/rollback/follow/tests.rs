@@ -23,7 +23,12 @@ fn rollback(state: &str, says: &str) -> Rollback {
 
 #[test]
 fn what_came_of_it_is_shown_with_the_proof_and_the_way_forward_again() {
-    let text = shown(&rollback("confirmed", "All is well."), ("production", "http://a.example"), "ripcord rollback undo rb_x", Paint::Plain);
+    let text = shown(
+        &rollback("confirmed", "All is well."),
+        ("production", "http://a.example"),
+        "ripcord rollback undo rb_x",
+        Paint::Plain,
+    );
     for part in [
         "Rolled production back to before-web (revision 41) on http://a.example: 1 flag, revision 57",
         "Confirmed by 12 of 12 applications",
@@ -47,4 +52,19 @@ fn the_exit_code_tells_how_it_ended() {
     assert_eq!(code("committed", Duration::ZERO), Exit::Done);
     assert_eq!(code("failed", wait), Exit::Failed);
     assert_eq!(code("stopped", wait), Exit::Done);
+}
+
+#[test]
+fn a_segment_a_step_and_counts_that_are_not_known_are_named() {
+    let mut one = rollback("committed", "At step 1.");
+    one.segment = Some(ripcord_proto::SegmentKey::new("eu").unwrap());
+    one.ladder = serde_json::from_value(json!({"steps": [25.0, 10.0, 5.0], "every_seconds": 60, "done": 1})).unwrap();
+    one.bad_exposure = None;
+    let text = shown(&one, ("production", "http://a.example"), "", Paint::Plain);
+    for part in ["before-web (revision 41) for segment eu only, step 1 of 4 (25 %) on", "not counted yet"] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    one.ladder = None;
+    one.segment = None;
+    assert_eq!(limits(&one), "");
 }
