@@ -9,12 +9,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(feature = "grpc")]
 fn compile() -> Result<(), Box<dyn std::error::Error>> {
-    let files = [
-        "grpc/flagd/sync/v1/sync.proto",
-        "grpc/flagd/evaluation/v1/evaluation.proto",
-        "grpc/flagd/evaluation/v2/evaluation.proto",
-    ];
-    let descriptors = protox::compile(files, ["grpc"])?;
-    tonic_prost_build::configure().build_transport(false).compile_fds(descriptors)?;
+    let mut compiler = protox::Compiler::new(["grpc"])?;
+    compiler.include_imports(true).open_files([
+        "flagd/sync/v1/sync.proto",
+        "flagd/evaluation/v1/evaluation.proto",
+        "flagd/evaluation/v2/evaluation.proto",
+    ])?;
+    // What reflection answers with.
+    let descriptors = std::path::PathBuf::from(std::env::var("OUT_DIR")?).join("flagd.bin");
+    std::fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ripcord_server::{FlagdConfig, LogFormat, Secret, ServeConfig, Started, StoreChoice};
+use ripcord_server::{FlagdConfig, LogFormat, PublicUrl, Secret, ServeConfig, Started, StoreChoice};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,7 @@ impl InProcessServer {
 fn config(folder: &TempDir) -> ServeConfig {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     ServeConfig {
+        public_url: PublicUrl::default(),
         listen: free,
         data_dir: folder.path().to_owned(),
         store: StoreChoice::Embedded,
@@ -65,13 +66,14 @@ fn config(folder: &TempDir) -> ServeConfig {
         stale_after: Duration::from_secs(600),
         tls: None,
         restore_backup: None,
+        restore_backup_over: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
         flagd: FlagdConfig {
             sync: free,
             evaluation: free,
             key: None,
-            tls: None,
+            origins: Vec::new(),
         },
         otlp_endpoint: None,
         log_format: LogFormat::Pretty,

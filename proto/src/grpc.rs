@@ -29,3 +29,6 @@ generated! {
     /// Remote evaluation in which an answer may hold no value.
     evaluation_v2 = "flagd.evaluation.v2"
 }
+
+/// The compiled files, with what they import, as a `FileDescriptorSet`.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/flagd.bin"));

@@ -1,37 +1,41 @@
-//! flagd's gRPC protocols, for flagd's own clients.
+//! flagd's protocols, for flagd's own clients.
 //!
 //! ```text
 //! flagd.sync.v1.FlagSyncService      sync        the flags, for clients with an engine of their own
-//! flagd.evaluation.v1.Service        v1          remote evaluation for older clients
-//! flagd.evaluation.v2.Service        v2          remote evaluation; an answer may have no value
+//! flagd.evaluation.v1.Service        evaluation  remote evaluation for older clients
+//! flagd.evaluation.v2.Service        evaluation  remote evaluation; an answer may have no value
 //! ```
 //!
+//! Each is served by gRPC, gRPC-Web and Connect: some clients speak Connect alone.
 //! Sync and evaluation have a listener each. If a port is taken, that listener is skipped with a warning, since HTTP works without it.
 //! Everything is read from the board. A change, a kill or a rollback reaches a sync client as one payload of one revision.
 
+mod caller;
 mod context;
+mod cors;
 mod environments;
+mod error;
 mod evaluation;
 mod events;
 mod export;
-mod grpc_caller;
+mod http;
 mod listener;
+mod message;
+mod method;
+mod pace;
+mod service;
 mod state;
 mod sync;
-mod v1;
-mod v2;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use ripcord_proto::grpc::evaluation_v1::service_server::ServiceServer as EvaluationV1Server;
-use ripcord_proto::grpc::evaluation_v2::service_server::ServiceServer as EvaluationV2Server;
-use ripcord_proto::grpc::sync_v1::flag_sync_service_server::FlagSyncServiceServer;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
+use self::cors::AllowedOrigins;
 use self::environments::WatchedEnvironments;
+use self::http::FlagdHttp;
+use self::method::FlagdPort;
 use self::state::FlagdState;
 use crate::access::Access;
 use crate::environment::Environments;
@@ -48,16 +52,17 @@ pub struct FlagdConfig {
     pub evaluation: SocketAddr,
     /// The key for clients that cannot send one.
     pub key: Option<Secret>,
-    /// Certificate and key files.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The origins of pages that may call the evaluation service; `*` is any.
+    pub origins: Vec<String>,
 }
 
-/// Starts both listeners and returns those that listen. Streams end when `stop` fires.
+/// Starts both listeners, under `tls` if there is one, and returns those that listen. Streams end when `stop` fires.
 ///
 /// # Errors
-/// The certificate or its key cannot be read.
+/// A listener's address cannot be read, or the descriptions of the services.
 pub async fn start(
     config: &FlagdConfig,
+    tls: Option<Arc<rustls::ServerConfig>>,
     environments: &Environments,
     access: Access,
     fleet: Fleet,
@@ -70,22 +75,24 @@ pub async fn start(
         access,
         key: config.key.clone(),
         environments: watched,
+        system: environments.watch_system(),
         clock: Arc::clone(environments.clock()),
         fleet,
         stop: stop.clone(),
     });
-    let sync = Routes::new(FlagSyncServiceServer::new(sync::Sync(Arc::clone(&state))));
-    let evaluation = Routes::new(EvaluationV1Server::new(v1::EvaluationV1(Arc::clone(&state)))).add_service(EvaluationV2Server::new(v2::EvaluationV2(state)));
+    let closed = Arc::new(AllowedOrigins::default());
+    let open = Arc::new(AllowedOrigins::new(config.origins.clone()));
     let mut listening = Vec::new();
-    for (name, option, address, routes) in [
-        ("flagd sync", "--grpc-sync-listen", config.sync, sync),
-        ("flagd evaluation", "--grpc-eval-listen", config.evaluation, evaluation),
+    for (name, option, address, port, origins) in [
+        ("flagd sync", "--grpc-sync-listen", config.sync, FlagdPort::Sync, closed),
+        ("flagd evaluation", "--grpc-eval-listen", config.evaluation, FlagdPort::Evaluation, open),
     ] {
         let Some(listener) = listener::bind(name, option, address).await else {
             continue;
         };
         listening.push((name, listener.local_addr()?));
-        listener::serve(name, listener, config.tls.as_ref(), routes, tasks, stop.clone())?;
+        let service = FlagdHttp::new(Arc::clone(&state), port, origins).await.map_err(std::io::Error::other)?;
+        listener::serve(name, listener, tls.clone(), service, tasks, stop.clone());
     }
     Ok(listening)
 }

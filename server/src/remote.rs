@@ -3,9 +3,11 @@
 //! Clients cache `STATIC` answers until they hear of a change, and know few reasons. Killed flags, flags with an expired lease and flags
 //! with unmet prerequisites therefore have the reason `DEFAULT`; the metadata name the kill.
 
+mod changes;
 mod evaluation;
 mod selection;
 pub mod trace;
 
+pub use self::changes::{ChangeMemo, FlagChange, FlagChanges};
 pub use self::evaluation::{FlagMetadata, RemoteEvaluation};
 pub use self::selection::Selection;

@@ -124,7 +124,10 @@ async fn paths() -> Result<()> {
         "a key of several environments: {got:?}"
     );
     let got = ask(Method::POST, "/ofrep/v1/evaluate/flags").await?;
-    ensure!(got.status == 400 && got.body["errorCode"] == "GENERAL" && got.body.get("key").is_none(), "{got:?}");
+    ensure!(
+        got.status == 400 && got.body["errorCode"] == "GENERAL" && got.body.get("key").is_none(),
+        "{got:?}"
+    );
     let request = node
         .api
         .request(Method::POST, "/ofrep/v1/evaluate/flags/plain")

@@ -180,7 +180,11 @@ async fn metadata() -> Result<()> {
 async fn revoked() -> Result<()> {
     let node = Node::start().await?;
     let (holder, id) = node.api.role_with_id("sdk").await?;
-    let mut stream = connect(&node).await?.sync_flags(request(asking(""), Some(holder.key()), None)).await?.into_inner();
+    let mut stream = connect(&node)
+        .await?
+        .sync_flags(request(asking(""), Some(holder.key()), None))
+        .await?
+        .into_inner();
     next(&mut stream).await?;
     node.api
         .request(reqwest::Method::DELETE, &format!("/v1/keys/{id}"))

@@ -7,21 +7,19 @@ use serde_json::{Map, Number, Value};
 /// The largest integer that a double holds exactly.
 const WHOLE: f64 = 9_007_199_254_740_991.0;
 
-/// A context as JSON.
-pub(super) fn read(context: Option<Struct>) -> Map<String, Value> {
-    context
-        .map(|context| context.fields.into_iter().map(|(name, value)| (name, read_value(value))).collect())
-        .unwrap_or_default()
+/// A message as JSON.
+pub(super) fn read(message: &Struct) -> Map<String, Value> {
+    message.fields.iter().map(|(name, value)| (name.clone(), read_value(value))).collect()
 }
 
-fn read_value(value: Wire) -> Value {
-    match value.kind {
+fn read_value(value: &Wire) -> Value {
+    match &value.kind {
         None | Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::BoolValue(boolean)) => Value::Bool(boolean),
-        Some(Kind::StringValue(text)) => Value::String(text),
-        Some(Kind::NumberValue(number)) => read_number(number),
-        Some(Kind::ListValue(list)) => Value::Array(list.values.into_iter().map(read_value).collect()),
-        Some(Kind::StructValue(members)) => Value::Object(read(Some(members))),
+        Some(Kind::BoolValue(boolean)) => Value::Bool(*boolean),
+        Some(Kind::StringValue(text)) => Value::String(text.clone()),
+        Some(Kind::NumberValue(number)) => read_number(*number),
+        Some(Kind::ListValue(list)) => Value::Array(list.values.iter().map(read_value).collect()),
+        Some(Kind::StructValue(members)) => Value::Object(read(members)),
     }
 }
 

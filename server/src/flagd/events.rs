@@ -1,34 +1,33 @@
 //! The event stream of both versions: `provider_ready` at once, then the flags whose value may have changed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::Stream;
+use connectrpc::{CodecFormat, ConnectError, EncodedBody, EncodedStream};
 use prost_types::Struct;
-use ripcord_proto::{Kill, KillId};
-use serde_json::{Value, json};
+use ripcord_proto::grpc::evaluation_v2::EventStreamResponse;
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::codegen::http::HeaderMap;
 
+use super::caller::{FlagdCaller, KeyWatch};
 use super::context;
-use super::grpc_caller::GrpcCaller;
-use crate::remote::Selection;
+use super::error::{deleted, shutting_down};
+use super::message::encode;
+use super::state::FlagdState;
+use crate::fleet::{Membership, Transport};
+use crate::remote::{FlagChange, FlagChanges};
 use crate::snapshot::publication::Served;
 
 /// Interval of keep-alive events on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// An event: its type, and its data if it has any.
-pub(super) type Event = (&'static str, Option<Struct>);
-/// A stream of what a version makes of events.
-pub(super) type Events<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
-
 struct ChangeEvents {
-    caller: GrpcCaller,
+    caller: FlagdCaller,
+    member: Membership,
+    key: KeyWatch,
     served: watch::Receiver<Arc<Served>>,
     /// What was served at the last event.
     told: Arc<Served>,
@@ -40,116 +39,98 @@ struct ChangeEvents {
 enum EventPhase {
     New,
     Ready,
+    Following,
+    Ending,
     Over,
 }
 
-/// Follows what the caller sees; `write` makes the version's message of an event.
-pub(super) fn follow<M: 'static>(caller: GrpcCaller, stop: CancellationToken, write: fn(Event) -> M) -> Events<M> {
+/// Follows what the caller sees.
+pub(super) fn follow(state: &FlagdState, headers: &HeaderMap, format: CodecFormat) -> Result<EncodedStream, ConnectError> {
+    let caller = state.caller(headers, "")?;
     let mut served = caller.state.follow();
     let told = Arc::clone(&served.borrow_and_update());
     let listening = ChangeEvents {
+        key: state.watch_key(headers, &caller)?,
+        member: state.fleet.join(&caller.environment, caller.member(headers, "", Transport::FlagdRpc)),
         caller,
         served,
         told,
-        stop,
+        stop: state.stop.clone(),
         phase: EventPhase::New,
     };
-    Box::pin(futures_util::stream::unfold(listening, move |mut listening| async move {
+    Ok(Box::pin(futures_util::stream::unfold(listening, move |mut listening| async move {
         let step = listening.next().await?;
-        Some((step.map(write), listening))
-    }))
+        Some((step.map(|event| EncodedBody::from(encode(&event, format))), listening))
+    })))
 }
 
 impl ChangeEvents {
-    async fn next(&mut self) -> Option<Result<Event, Status>> {
+    /// The next event. A stream always ends with an error: clients take an orderly end as final and never open it again.
+    async fn next(&mut self) -> Option<Result<EventStreamResponse, ConnectError>> {
         match self.phase {
             EventPhase::New => {
                 self.phase = EventPhase::Ready;
-                return Some(Ok(("provider_ready", None)));
+                Some(Ok(event("provider_ready", None)))
             }
-            EventPhase::Over => return None,
-            EventPhase::Ready => {}
+            EventPhase::Ready => {
+                self.phase = EventPhase::Following;
+                self.member.sent(self.told.snapshot.position);
+                Some(Ok(event("configuration_change", Some(change_data(self.everything())))))
+            }
+            EventPhase::Following => Some(self.following().await),
+            EventPhase::Ending => {
+                self.phase = EventPhase::Over;
+                Some(Err(shutting_down()))
+            }
+            EventPhase::Over => None,
         }
+    }
+
+    async fn following(&mut self) -> Result<EventStreamResponse, ConnectError> {
         let quiet = Instant::now() + KEEP_ALIVE;
         loop {
             tokio::select! {
                 changed = self.served.changed() => if changed.is_err() {
                     self.phase = EventPhase::Over;
-                    return Some(Err(Status::not_found("the environment was deleted")));
+                    return Err(deleted());
                 },
-                () = tokio::time::sleep_until(quiet) => return Some(Ok(("keep_alive", None))),
-                () = self.stop.cancelled() => {
+                () = tokio::time::sleep_until(quiet) => return Ok(event("keep_alive", None)),
+                error = self.key.refused() => {
                     self.phase = EventPhase::Over;
-                    return Some(Ok(("provider_shutdown", None)));
+                    return Err(error);
+                }
+                () = self.stop.cancelled() => {
+                    self.phase = EventPhase::Ending;
+                    return Ok(event("provider_shutdown", None));
                 }
             }
             let now = Arc::clone(&self.served.borrow_and_update());
-            let changes = changes(&self.told, &now, &self.caller.selection);
+            let changes = self.caller.state.changes.between(&self.told, &now, &self.caller.selection);
             self.told = now;
+            self.member.sent(self.told.snapshot.position);
             if !changes.is_empty() {
-                let flags: serde_json::Map<String, Value> = changes.into_iter().map(|(key, kind)| (key, json!({ "type": kind }))).collect();
-                return Some(Ok(("configuration_change", Some(context::write([("flags", Value::Object(flags))])))));
+                return Ok(event("configuration_change", Some(change_data(changes))));
             }
         }
     }
-}
 
-/// Every flag whose answer may have changed, and how.
-fn changes(before: &Served, after: &Served, selection: &Selection) -> BTreeMap<String, &'static str> {
-    let (old, new) = (&before.snapshot, &after.snapshot);
-    let seen = |served: &Served, key: &str| served.snapshot.flags.value(key).is_none_or(|flag| selection.shows(flag));
-    let everywhere = old.settings != new.settings || !same_segments(before, after);
-    let mut changed: BTreeSet<&str> = killed_on_one_side(before, after);
-    for entry in &new.flags {
-        let key = entry.key().as_str();
-        if everywhere || old.flags.get(key).is_none_or(|was| was.digest() != entry.digest()) {
-            changed.insert(key);
-        }
+    /// Every flag that the caller sees, and those that were deleted lately: a client that had lost its stream may hold an old answer of any
+    /// of them, and nobody can tell which.
+    fn everything(&self) -> FlagChanges {
+        let selection = &self.caller.selection;
+        let flags = self.told.snapshot.flags.iter();
+        let shown = flags.filter(|entry| selection.is_everything() || entry.value().is_ok_and(|flag| selection.shows(flag)));
+        let shown = shown.map(|entry| (entry.key().to_string(), FlagChange::Update));
+        let deleted = self.caller.state.deleted().into_iter().map(|key| (key, FlagChange::Delete));
+        deleted.chain(shown).collect()
     }
-    changed.extend(old.flags.iter().map(|entry| entry.key().as_str()).filter(|key| new.flags.get(key).is_none()));
-    add_dependents(&mut changed, after);
-    let kind = |key: &str| match (old.flags.get(key).is_some(), new.flags.get(key).is_some()) {
-        (false, _) => "write",
-        (true, true) => "update",
-        (true, false) => "delete",
-    };
-    let told = changed.into_iter().filter(|key| seen(before, key) || seen(after, key));
-    told.map(|key| (key.to_owned(), kind(key))).collect()
 }
 
-fn same_segments(before: &Served, after: &Served) -> bool {
-    let digests = |served: &Served| served.snapshot.segments.iter().map(|entry| *entry.digest()).collect::<Vec<_>>();
-    digests(before) == digests(after)
+fn event(kind: &str, data: Option<Struct>) -> EventStreamResponse {
+    EventStreamResponse { r#type: kind.to_owned(), data }
 }
 
-/// The flags of kills that are in force on one side only.
-fn killed_on_one_side<'s>(before: &'s Served, after: &'s Served) -> BTreeSet<&'s str> {
-    let (was, is) = (kills(before), kills(after));
-    let differing = was
-        .iter()
-        .filter(|(id, _)| !is.contains_key(*id))
-        .chain(is.iter().filter(|(id, _)| !was.contains_key(*id)));
-    let differing: Vec<&Kill> = differing.map(|(_, kill)| *kill).collect();
-    let keys = before.snapshot.flags.iter().chain(&after.snapshot.flags).map(|entry| entry.key().as_str());
-    keys.filter(|key| differing.iter().any(|kill| kill.covers(key))).collect()
-}
-
-fn kills(served: &Served) -> BTreeMap<&KillId, &Kill> {
-    let committed = served.snapshot.kills.iter().filter_map(|entry| entry.value().ok());
-    committed.chain(served.overlay.kills.values()).map(|kill| (&kill.id, kill)).collect()
-}
-
-/// The flags that require one of `changed`, and those that require these.
-fn add_dependents<'s>(changed: &mut BTreeSet<&'s str>, served: &'s Served) {
-    loop {
-        let requiring = served.snapshot.flags.iter().filter(|entry| {
-            let required = |flag: &ripcord_proto::Flag| flag.requires.iter().any(|requirement| changed.contains(requirement.flag.as_str()));
-            !changed.contains(entry.key().as_str()) && entry.value().is_ok_and(required)
-        });
-        let found: Vec<&str> = requiring.map(|entry| entry.key().as_str()).collect();
-        if found.is_empty() {
-            return;
-        }
-        changed.extend(found);
-    }
+fn change_data(changes: FlagChanges) -> Struct {
+    let flags: Map<String, Value> = changes.into_iter().map(|(key, change)| (key, json!({ "type": change.as_str() }))).collect();
+    context::write([("flags", Value::Object(flags))])
 }

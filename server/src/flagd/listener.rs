@@ -1,22 +1,29 @@
-//! A gRPC listener.
+//! A listener: HTTP/1.1 and HTTP/2, plain or under TLS.
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use futures_util::StreamExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
 
+use super::http::{FlagdHealth, FlagdHttp};
 use crate::tasks::TaskSet;
 
 /// Interval and timeout of HTTP/2 keepalive pings.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 /// Most concurrent streams and calls of one connection.
 const STREAMS: u32 = 1_000;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Handshakes at a time; further connections wait.
+const HANDSHAKES: usize = 256;
 
 /// Binds the address; logs a warning and returns `None` if that fails.
 pub(super) async fn bind(name: &'static str, option: &'static str, address: SocketAddr) -> Option<TcpListener> {
@@ -33,25 +40,30 @@ pub(super) async fn bind(name: &'static str, option: &'static str, address: Sock
 pub(super) fn serve(
     name: &'static str,
     listener: TcpListener,
-    tls: Option<&(PathBuf, PathBuf)>,
-    routes: Routes,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    (service, health): (FlagdHttp, FlagdHealth),
     tasks: &TaskSet,
     stop: CancellationToken,
-) -> io::Result<()> {
+) {
     let (interval, patience) = KEEPALIVE;
-    let mut server = Server::builder()
+    let server = Server::builder()
+        .accept_http1(true)
         .http2_keepalive_interval(Some(interval))
         .http2_keepalive_timeout(Some(patience))
         .max_concurrent_streams(Some(STREAMS));
-    if let Some((certificate, key)) = tls {
-        let identity = Identity::from_pem(std::fs::read(certificate)?, std::fs::read(key)?);
-        server = server.tls_config(ServerTlsConfig::new().identity(identity)).map_err(io::Error::other)?;
-    }
-    let served = server
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop.cancelled_owned());
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let ending = tasks.stop_token();
     tasks.long_lived(name, async move {
+        let stopped = async {
+            stop.cancelled().await;
+            health.stopping().await;
+        };
+        let served = async {
+            match tls {
+                None => server.serve_with_incoming_shutdown(service, incoming, stopped).await,
+                Some(tls) => server.serve_with_incoming_shutdown(service, secured(incoming, tls), stopped).await,
+            }
+        };
         tokio::select! {
             ended = served => {
                 if let Err(error) = ended {
@@ -64,5 +76,14 @@ pub(super) fn serve(
             () = ending.cancelled() => {}
         }
     });
-    Ok(())
+}
+
+/// Connections after their handshakes, which do not wait for each other.
+fn secured(incoming: TcpIncoming, tls: Arc<rustls::ServerConfig>) -> impl futures_util::Stream<Item = io::Result<TlsStream<TcpStream>>> {
+    let acceptor = TlsAcceptor::from(tls);
+    let handshakes = incoming.map(move |connection| {
+        let acceptor = acceptor.clone();
+        async move { tokio::time::timeout(HANDSHAKE, acceptor.accept(connection?)).await? }
+    });
+    handshakes.buffer_unordered(HANDSHAKES)
 }

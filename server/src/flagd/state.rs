@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::environments::WatchedEnvironments;
@@ -9,6 +10,7 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
 use crate::secret::Secret;
+use crate::system::SystemState;
 
 /// Shared by all services.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct FlagdState {
     pub(super) access: Access,
     pub(super) key: Option<Secret>,
     pub(super) environments: Arc<WatchedEnvironments>,
+    /// Keys and environments.
+    pub(super) system: watch::Receiver<Arc<SystemState>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) fleet: Fleet,
     pub(super) stop: CancellationToken,

@@ -1,120 +1,137 @@
 //! `FlagSyncService`: the flags, for clients with an engine of their own.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::Stream;
-use ripcord_proto::grpc::sync_v1::flag_sync_service_server::FlagSyncService;
-use ripcord_proto::grpc::sync_v1::{FetchAllFlagsRequest, FetchAllFlagsResponse, GetMetadataRequest, GetMetadataResponse, SyncFlagsRequest, SyncFlagsResponse};
+use bytes::Bytes;
+use connectrpc::{CodecFormat, ConnectError, EncodedBody, EncodedStream};
+use prost_types::Struct;
+use ripcord_proto::grpc::sync_v1::{GetMetadataResponse, SyncFlagsRequest};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::codegen::http::HeaderMap;
 
-use super::grpc_caller::GrpcCaller;
+use super::caller::{FlagdCaller, KeyWatch};
+use super::error::{deleted, shutting_down};
+use super::export::{RenderedFlags, SyncMessage};
+use super::message::{decode, encode};
+use super::pace::{Due, Pace};
 use super::state::FlagdState;
-use crate::fleet::{Membership, NewMember, Transport};
+use crate::fleet::{Membership, Transport};
 use crate::snapshot::publication::Served;
 
-/// Longest name of a client, in characters.
-const NAME: usize = 80;
-
-/// The service.
-pub(super) struct Sync(pub(super) Arc<FlagdState>);
-
-#[tonic::async_trait]
-impl FlagSyncService for Sync {
-    type SyncFlagsStream = Pin<Box<dyn Stream<Item = Result<SyncFlagsResponse, Status>> + Send>>;
-
-    async fn sync_flags(&self, request: Request<SyncFlagsRequest>) -> Result<Response<Self::SyncFlagsStream>, Status> {
-        let caller = self.0.caller(request.metadata(), &request.get_ref().selector)?;
-        let member = self.0.fleet.join(&caller.environment, joining(&request));
-        let mut served = caller.state.follow();
-        served.mark_changed();
-        let stream = SyncStream {
-            caller,
-            served,
-            member,
-            last: None,
-            stop: self.0.stop.clone(),
-        };
-        Ok(Response::new(Box::pin(futures_util::stream::unfold(Some(stream), next))))
-    }
-
-    async fn fetch_all_flags(&self, request: Request<FetchAllFlagsRequest>) -> Result<Response<FetchAllFlagsResponse>, Status> {
-        let caller = self.0.caller(request.metadata(), &request.get_ref().selector)?;
-        let text = caller.state.rendered.text(&caller.state.served(), caller.selection.set.as_deref()).await?;
-        Ok(Response::new(FetchAllFlagsResponse {
-            flag_configuration: text.to_string(),
-        }))
-    }
-
-    async fn get_metadata(&self, request: Request<GetMetadataRequest>) -> Result<Response<GetMetadataResponse>, Status> {
-        self.0.caller(request.metadata(), "")?;
-        Ok(Response::new(GetMetadataResponse {
-            metadata: Some(prost_types::Struct::default()),
-        }))
-    }
+/// Opens a stream: the flags at once, and whenever they change.
+pub(super) fn follow(state: &FlagdState, headers: &HeaderMap, request: &SyncFlagsRequest, format: CodecFormat) -> Result<EncodedStream, ConnectError> {
+    let caller = state.caller(headers, &request.selector)?;
+    let member = state
+        .fleet
+        .join(&caller.environment, caller.member(headers, &request.provider_id, Transport::Flagd));
+    let mut served = caller.state.follow();
+    let seen = Arc::clone(&served.borrow_and_update());
+    let mut pace = Pace::default();
+    pace.changed(true, Instant::now());
+    let stream = SyncStream {
+        key: state.watch_key(headers, &caller)?,
+        caller,
+        served,
+        seen,
+        member,
+        last: None,
+        pace,
+        stop: state.stop.clone(),
+        format,
+    };
+    Ok(Box::pin(futures_util::stream::unfold(Some(stream), next)))
 }
 
-fn joining(request: &Request<SyncFlagsRequest>) -> NewMember {
-    let agent = request.metadata().get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or("flagd");
-    let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(NAME).collect::<String>();
-    let provider = shown(&request.get_ref().provider_id);
-    NewMember {
-        name: if provider.is_empty() { shown(agent) } else { provider },
-        id: format!("flagd-{:016x}", rand::random::<u64>()),
-        sdk: shown(agent),
-        position: None,
-        acknowledges: false,
-        transport: Transport::Flagd,
-    }
+/// The flags once.
+pub(super) async fn fetch(state: &FlagdState, headers: &HeaderMap, request: &[u8], format: CodecFormat) -> Result<EncodedBody, ConnectError> {
+    let request: SyncFlagsRequest = decode(request, format)?;
+    let caller = state.caller(headers, &request.selector)?;
+    let flags = caller.state.rendered.flags(&caller.state.served(), caller.selection.set.as_deref()).await?;
+    Ok(flags.written(SyncMessage::FetchAllFlags, format))
 }
 
-/// A client that gets the configuration, and again whenever it changes. Nothing is queued: a slow reader gets the newest
-/// configuration once it has read the last one.
+/// What every client lays over its contexts. A key of several environments needs no selector here: clients that send none would not start.
+pub(super) fn metadata(state: &FlagdState, headers: &HeaderMap, format: CodecFormat) -> Result<Bytes, ConnectError> {
+    state.authenticated(headers)?;
+    let response = GetMetadataResponse {
+        metadata: Some(Struct::default()),
+    };
+    Ok(encode(&response, format))
+}
+
+/// A client that gets the flags, and again whenever they change. Nothing is queued: a slow reader gets the newest flags once it has read
+/// the last ones.
 struct SyncStream {
-    caller: GrpcCaller,
+    caller: FlagdCaller,
+    key: KeyWatch,
     served: watch::Receiver<Arc<Served>>,
+    /// The newest state that the stream knows of.
+    seen: Arc<Served>,
     member: Membership,
-    /// The last configuration sent.
-    last: Option<Arc<str>>,
+    /// What was sent last.
+    last: Option<Arc<RenderedFlags>>,
+    pace: Pace,
     stop: CancellationToken,
+    format: CodecFormat,
 }
 
-type SyncItem = Option<(Result<SyncFlagsResponse, Status>, Option<SyncStream>)>;
+type SyncItem = Option<(Result<EncodedBody, ConnectError>, Option<SyncStream>)>;
 
 /// A stream always ends with an error: clients take an orderly end as final and do not reconnect.
 async fn next(following: Option<SyncStream>) -> SyncItem {
     let mut following = following?;
-    match following.next_text().await {
-        Ok(text) => {
-            let message = SyncFlagsResponse {
-                flag_configuration: text.to_string(),
-                sync_context: Some(prost_types::Struct::default()),
-            };
-            Some((Ok(message), Some(following)))
-        }
-        Err(status) => Some((Err(status), None)),
+    match following.next_flags().await {
+        Ok(flags) => Some((Ok(flags.written(SyncMessage::SyncFlags, following.format)), Some(following))),
+        Err(error) => Some((Err(error), None)),
     }
 }
 
 impl SyncStream {
-    async fn next_text(&mut self) -> Result<Arc<str>, Status> {
+    async fn next_flags(&mut self) -> Result<Arc<RenderedFlags>, ConnectError> {
         loop {
+            let due = self.pace.due();
+            let at = due.map_or_else(Instant::now, |(_, at)| at);
             tokio::select! {
                 changed = self.served.changed() => {
-                    changed.map_err(|_| Status::not_found("the environment was deleted"))?;
+                    changed.map_err(|_| deleted())?;
+                    let now = Arc::clone(&self.served.borrow_and_update());
+                    self.pace.changed(is_urgent(&self.seen, &now), Instant::now());
+                    self.seen = now;
                 }
-                () = self.stop.cancelled() => return Err(Status::unavailable("this node is shutting down; reconnect in a moment")),
-            }
-            let served = Arc::clone(&self.served.borrow_and_update());
-            let text = self.caller.state.rendered.text(&served, self.caller.selection.set.as_deref()).await?;
-            let is_news = self.last.as_ref() != Some(&text);
-            self.last = Some(Arc::clone(&text));
-            self.member.sent(served.snapshot.position);
-            if is_news {
-                return Ok(text);
+                () = tokio::time::sleep_until(at), if due.is_some() => {
+                    if let Some((due, _)) = due
+                        && let Some(flags) = self.due(due).await?
+                    {
+                        return Ok(flags);
+                    }
+                }
+                error = self.key.refused() => return Err(error),
+                () = self.stop.cancelled() => return Err(shutting_down()),
             }
         }
     }
+
+    /// What goes out now; nothing if a change makes no difference to this reader.
+    async fn due(&mut self, due: Due) -> Result<Option<Arc<RenderedFlags>>, ConnectError> {
+        if let (Due::Repetition, Some(last)) = (due, &self.last) {
+            self.pace.repeated();
+            return Ok(Some(Arc::clone(last)));
+        }
+        let flags = self.caller.state.rendered.flags(&self.seen, self.caller.selection.set.as_deref()).await?;
+        self.member.sent(self.seen.snapshot.position);
+        if self.last.as_ref().is_some_and(|last| last.is_same(&flags)) {
+            self.pace.skipped();
+            return Ok(None);
+        }
+        self.pace.sent(Instant::now());
+        self.last = Some(Arc::clone(&flags));
+        Ok(Some(flags))
+    }
+}
+
+/// Whether a kill, a rollback or another urgent revision lies between the two.
+fn is_urgent(before: &Served, after: &Served) -> bool {
+    after.urgent > before.urgent || after.overlay.kills.keys().ne(before.overlay.kills.keys())
 }

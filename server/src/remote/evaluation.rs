@@ -62,20 +62,6 @@ impl<'c> RemoteEvaluation<'c> {
             kill: self.evaluation.kill(),
         }
     }
-
-    /// Appends what determines the answer to `decisions`: equal decisions over equal flags mean equal answers.
-    pub fn decisions(&self, decisions: &mut Vec<u8>) {
-        decisions.extend_from_slice(self.variant().unwrap_or_default().as_bytes());
-        decisions.push(0);
-        decisions.push(self.evaluation.reason().code());
-        if let Some(code) = self.error() {
-            decisions.extend_from_slice(code.as_str().as_bytes());
-        }
-        if let Some(kill) = self.evaluation.kill() {
-            decisions.extend_from_slice(kill.as_str().as_bytes());
-        }
-        decisions.push(1);
-    }
 }
 
 /// The flag's own metadata of types that clients accept (strings, numbers, booleans), and the kill, if any.

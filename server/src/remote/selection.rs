@@ -7,9 +7,9 @@ use ripcord_sdk::engine::{Compiled, CompiledFlag, Context, Evaluation, SinceCont
 
 use super::RemoteEvaluation;
 
-/// An unknown selector.
+/// A selector that selects nothing sensible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown selector {0:?}; use flagSetId=SET or source=ENVIRONMENT")]
+#[error("unknown selector {0:?}; use flagSetId=SET, source=ENVIRONMENT, or both with a comma between them")]
 pub struct SelectorError(String);
 
 /// A selector, restricted to what the caller's key may see.
@@ -23,22 +23,29 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Parses flagd's selector: one `key=value`. Text without a key is a source; empty text selects everything.
+    /// Parses flagd's selector: `key=value`, or several by comma. Text without a key is a source; empty text selects everything. A comma that
+    /// no further key follows belongs to the value.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let text = text.trim();
-        let (key, value) = text.split_once('=').unwrap_or(("source", text));
-        match (key.trim(), value.trim()) {
-            ("source", "") => Ok(Self::default()),
-            ("source", environment) => Ok(Self {
-                environment: Some(environment.to_owned()),
-                ..Self::default()
-            }),
-            ("flagSetId", set) => Ok(Self {
-                set: Some(set.to_owned()),
-                ..Self::default()
-            }),
-            _ => Err(SelectorError(text.to_owned())),
+        let unknown = || SelectorError(text.to_owned());
+        let mut selection = Self::default();
+        for part in parts(text.trim()) {
+            let (key, value) = part.split_once('=').unwrap_or(("source", part));
+            let (place, value) = match (key.trim(), value.trim()) {
+                ("source", "") => continue,
+                ("source", value) => (&mut selection.environment, value),
+                ("flagSetId", value) => (&mut selection.set, value),
+                _ => return Err(unknown()),
+            };
+            if place.replace(value.to_owned()).is_some() {
+                return Err(unknown());
+            }
         }
+        Ok(selection)
+    }
+
+    /// The flags of one set; `None` = all.
+    pub fn of_set(set: Option<String>) -> Self {
+        Self { set, ..Self::default() }
     }
 
     /// Restricted to what this role may see.
@@ -88,12 +95,28 @@ impl Selection {
     }
 }
 
+/// The parts of a selector, each with a key but perhaps the first.
+fn parts(text: &str) -> Vec<&str> {
+    let ends = text.match_indices(',').map(|(at, _)| at).filter(|at| {
+        let next = text.get(at + 1..).unwrap_or_default();
+        next.split_once('=').is_some_and(|(key, _)| !key.contains(','))
+    });
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for end in ends {
+        parts.extend(text.get(from..end));
+        from = end + 1;
+    }
+    parts.extend(text.get(from..));
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_selector_is_one_key_and_one_value() {
+    fn a_selector_is_one_key_and_its_value_or_both_keys() {
         let parsed = |text: &str| Selection::parse(text).map(|selection| (selection.environment, selection.set));
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(parsed(""), Ok((None, None)));
@@ -101,6 +124,11 @@ mod tests {
         assert_eq!(parsed("source=staging"), Ok((some("staging"), None)));
         assert_eq!(parsed("flagSetId=a=b"), Ok((None, some("a=b"))));
         assert_eq!(parsed("flagSetId="), Ok((None, some(""))));
-        assert!(parsed("colour=red").is_err());
+        assert_eq!(parsed("flagSetId=a,source=production"), Ok((some("production"), some("a"))));
+        assert_eq!(parsed("production, flagSetId=a"), Ok((some("production"), some("a"))));
+        assert_eq!(parsed("flagSetId=a,b"), Ok((None, some("a,b"))), "a name may hold a comma");
+        for wrong in ["colour=red", "flagSetId=a,colour=red", "flagSetId=a,flagSetId=b", "source=a,source=b"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
     }
 }
