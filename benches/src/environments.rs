@@ -16,6 +16,7 @@ pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
         clock: Arc::new(SystemClock),
         tasks: TaskSet::default(),
         orphans: Orphans::default(),
+        revoked: std::collections::BTreeSet::new(),
     };
     Ok(Environments::start(rooms, Arc::new(|_| ripcord_proto::frame::Overlay::default())).await?)
 }

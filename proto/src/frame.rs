@@ -131,6 +131,9 @@ pub enum KillEnd {
 pub enum ServerFrame {
     /// The complete state, and the overlay.
     Snapshot(Box<Snapshot>, ContentHash, Overlay),
+    /// The same, for a client that is ahead of every node, at the position that it named in its hello. A client that is still there takes
+    /// it although it is older.
+    Superseding(Box<Snapshot>, ContentHash, Overlay, Position),
     /// The changes since an earlier revision.
     Delta(Box<Delta>),
     /// All provisional kills in force, sent when they change.
@@ -178,6 +181,8 @@ struct RawSnapshot {
     kills: BTreeMap<KillId, Box<RawValue>>,
     #[serde(default)]
     overlay: Overlay,
+    #[serde(default)]
+    supersedes: Option<Position>,
 }
 
 #[derive(serde::Deserialize)]
@@ -243,7 +248,10 @@ impl RawSnapshot {
             segments: table::<Segment>(self.segments, position),
             kills: table::<Kill>(self.kills, position),
         };
-        ServerFrame::Snapshot(Box::new(snapshot), self.hash, self.overlay)
+        match self.supersedes {
+            Some(position) => ServerFrame::Superseding(Box::new(snapshot), self.hash, self.overlay, position),
+            None => ServerFrame::Snapshot(Box::new(snapshot), self.hash, self.overlay),
+        }
     }
 }
 
@@ -273,6 +281,15 @@ impl RawDelta {
 
 /// Encodes the snapshot frame.
 pub fn encode_snapshot(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overlay) -> Result<String, serde_json::Error> {
+    encode(snapshot, hash, overlay, None)
+}
+
+/// Encodes a snapshot frame for a client at `supersedes`, which no node knows: it takes the snapshot although it is older.
+pub fn encode_superseding(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overlay, supersedes: Position) -> Result<String, serde_json::Error> {
+    encode(snapshot, hash, overlay, Some(supersedes))
+}
+
+fn encode(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overlay, supersedes: Option<Position>) -> Result<String, serde_json::Error> {
     #[derive(serde::Serialize)]
     struct Encoded<'a> {
         r#type: &'static str,
@@ -285,6 +302,8 @@ pub fn encode_snapshot(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overla
         segments: &'a Table<Segment>,
         kills: &'a Table<Kill>,
         overlay: &'a Overlay,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        supersedes: Option<Position>,
     }
     serde_json::to_string(&Encoded {
         r#type: "snapshot",
@@ -297,6 +316,7 @@ pub fn encode_snapshot(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overla
         segments: &snapshot.segments,
         kills: &snapshot.kills,
         overlay,
+        supersedes,
     })
 }
 

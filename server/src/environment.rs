@@ -4,12 +4,14 @@
 mod feed;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod heads;
 mod history;
 mod orphans;
 mod per_environment;
 mod registry;
 mod start;
 
+pub use self::heads::NodeHeads;
 pub use self::orphans::Orphans;
 pub use self::per_environment::EnvironmentTask;
 pub use self::registry::Environments;

@@ -12,7 +12,8 @@
 //! A provisional kill has an id and no revision. The same id enters the log at most once, whoever merges it first: the writer
 //! that still had the order, this room, or a peer. The journal keeps the kills of this node across restarts.
 
-mod merge;
+pub(crate) mod exchange;
+pub(crate) mod merge;
 mod order;
 mod peers;
 mod provisional;
@@ -20,6 +21,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::order::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome};
+pub use self::order::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome, Withdrawal};
+pub use self::peers::PeersTold;
 pub use self::provisional::overlay_from;
 pub use self::service::Kills;

@@ -1,29 +1,27 @@
-//! Peers: the HTTP client for the other nodes, which learn of provisional kills directly because the store that would carry them
-//! is away. [`crate::kill`] runs the exchange (`POST /v1/peer/sync`, both ways in one call).
+//! Peers: the HTTP client for the other nodes, which tell each other directly where their logs end and which kills are in force,
+//! because the store that would carry it may be away. [`crate::kill`] runs the exchange (`POST /v1/peer/sync`, both ways in one call).
 //!
 //! Calls carry the shared `RIPCORD_PEER_SECRET`; without it, peers are refused at the start.
 
-use std::sync::Arc;
-use std::time::Duration;
+pub mod message;
+mod standing;
 
-use ripcord_proto::EnvironmentKey;
-use ripcord_proto::frame::Overlay;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, watch};
 
+pub use self::message::{PeerLog, PeerSync};
+#[cfg(test)]
+pub use self::standing::Behind;
+pub use self::standing::{Standing, StoreStanding, Verdict};
+use crate::environment::NodeHeads;
 use crate::secret::Secret;
 
 /// How long a peer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What one node tells another, and is answered.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct PeerSync {
-    /// The node that speaks.
-    pub node: String,
-    /// Its provisional kills, and those that ended lately.
-    pub overlays: Vec<(EnvironmentKey, Overlay)>,
-}
 
 /// The peers of this node. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,8 +34,9 @@ struct Inner {
     urls: Vec<String>,
     secret: Option<Secret>,
     http: Option<reqwest::Client>,
-    tell: Notify,
+    wake: Notify,
     reached: watch::Sender<PeerReachability>,
+    standing: Mutex<Standing>,
 }
 
 /// Which peers answered when last spoken to.
@@ -58,10 +57,11 @@ impl Peers {
         };
         Self {
             inner: Arc::new(Inner {
+                standing: Mutex::new(Standing::new(&urls)),
                 urls,
                 secret,
                 http,
-                tell: Notify::new(),
+                wake: Notify::new(),
                 reached: watch::Sender::new(reached),
             }),
         }
@@ -72,14 +72,19 @@ impl Peers {
         self.inner.urls.is_empty()
     }
 
+    /// Whether this node takes messages of peers.
+    pub fn is_configured(&self) -> bool {
+        self.inner.secret.is_some()
+    }
+
     /// Their addresses.
     pub fn urls(&self) -> &[String] {
         &self.inner.urls
     }
 
-    /// Has the peers told, now and not only in their turn.
-    pub(crate) fn tell(&self) {
-        self.inner.tell.notify_one();
+    /// Has the peers called now, and not only in their turn.
+    pub(crate) fn notify(&self) {
+        self.inner.wake.notify_one();
     }
 
     /// Which peers answer, now and from now on.
@@ -98,17 +103,44 @@ impl Peers {
         self.inner.http.as_ref().zip(self.inner.secret.as_ref())
     }
 
-    /// Waits until the peers are to be told at once.
-    pub(crate) async fn told(&self) {
-        self.inner.tell.notified().await;
+    /// Waits until the peers are to be called at once.
+    pub(crate) async fn notified(&self) {
+        self.inner.wake.notified().await;
     }
 
-    /// Notes which peers answered.
-    pub(crate) fn set_reached(&self, reached: &PeerReachability) {
-        self.inner.reached.send_if_modified(|was| std::mem::replace(was, reached.clone()) != *reached);
+    /// How current this node is, given the state of its store and where its logs end.
+    pub fn judge(&self, store: StoreStanding, own: &NodeHeads) -> Verdict {
+        self.inner.standing.lock().judge(store, own, Instant::now())
     }
 
-    /// Exchanges provisional kills with the peer at `url`; `None` if it does not answer.
+    /// Notes a message of a peer.
+    pub(crate) fn heard(&self, message: &PeerSync, own: &NodeHeads) {
+        self.inner.standing.lock().heard(message, own, Instant::now());
+    }
+
+    /// The last answer of the peer at `url`.
+    pub(crate) fn last(&self, url: &str) -> Option<Arc<PeerSync>> {
+        self.inner.standing.lock().last(url)
+    }
+
+    /// Notes which peers answered, and what.
+    pub(crate) fn answered(&self, answers: Vec<(String, Option<Arc<PeerSync>>)>) {
+        let mut reached = PeerReachability::default();
+        let mut standing = self.inner.standing.lock();
+        for (url, answer) in answers {
+            let side = if answer.is_some() { &mut reached.reached } else { &mut reached.not_reached };
+            side.push(url.clone());
+            standing.answered(&url, answer, Instant::now());
+        }
+        drop(standing);
+        self.inner.reached.send_if_modified(|was| {
+            let changed = *was != reached;
+            *was = reached;
+            changed
+        });
+    }
+
+    /// Exchanges messages with the peer at `url`; `None` if it does not answer.
     pub(crate) async fn exchange(&self, url: &str, sync: &PeerSync) -> Option<PeerSync> {
         let (http, secret) = self.http()?;
         let call = http

@@ -8,6 +8,7 @@ mod error;
 mod freshness;
 pub mod health;
 pub mod http_server;
+mod open_files;
 mod peers;
 mod shutdown;
 mod stores;
@@ -16,14 +17,17 @@ mod tls;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use ripcord_proto::rest::health::Readiness;
 use tokio_util::sync::CancellationToken;
 
 use self::bootstrap::AdminKey;
 use self::config::ServeConfig;
 use self::data_dir::DataDir;
 pub use self::error::ServeError;
+use self::freshness::Freshness;
 use self::health::Health;
 use self::http_server::HttpServerSettings;
+use self::open_files::ConnectionBudget;
 use self::stores::OpenedStore;
 use crate::access::{Access, RateLimits};
 use crate::api;
@@ -55,8 +59,8 @@ pub struct Started {
     /// The node's name.
     pub node: String,
     pub data_dir: std::path::PathBuf,
-    /// Settings of the store that can lose data.
-    pub warnings: Vec<String>,
+    /// Whether it is ready, why not, and settings of the store that can lose data.
+    pub readiness: Readiness,
     /// The gRPC protocols and their addresses.
     pub grpc: Vec<(&'static str, SocketAddr)>,
 }
@@ -72,8 +76,8 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     let node = data_dir.node(config.node.as_deref())?;
     let listener = listen(config.listen)?;
     let tls = config.tls.as_ref().map(|(cert, key)| tls::load(cert, key)).transpose()?;
-    let opened = stores::open(&config, &data_dir, &node).await?;
     let journal = Journal::open(&data_dir.journal())?;
+    let opened = stores::open(&config, &data_dir, &node, &journal).await?;
     let tasks = TaskSet::default();
     tasks.long_lived("metrics-rollup", metrics.clone().run_upkeep(tasks.stop_token()));
     let board = Arc::new(Board::default());
@@ -83,6 +87,8 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
 
     let peers = Peers::new(config.peers.clone(), config.peer_secret.clone(), peers::http_client(&config));
     let kills = Kills::start(environments.clone(), journal, peers.clone(), node.clone());
+    // Before anything is served: a peer may know kills that this node missed while it was away.
+    kills.ask_peers().await;
     kills.keep_peers_told();
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let (fleet, outcomes) = open_fleet(&board, &node, &others);
@@ -90,12 +96,14 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     let background = background::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), RateLimits::default());
-    let fresh = freshness::watch(opened.store.health(), peers.clone(), &tasks);
-    let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
+    let fresh = Freshness::new(environments.clone(), peers.clone()).watch();
+    let http = http_settings(&config, tls.clone(), &stop);
+    let streams = Streams::new(&board, stream_settings(&config, &http.connections), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let (ofrep, grpc) = open_protocols(&config, &environments, &access, &fleet, &tasks, &stop).await?;
+    let (ofrep, grpc) = open_protocols(&config, tls.clone(), &environments, &access, &fleet, &tasks, &stop).await?;
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
+    let readiness = health.clone();
     let parts = api::Services {
         environments,
         kills,
@@ -111,7 +119,7 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     };
     let api = api::Api::new(parts, access);
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let server = http_server::start(vec![listener], &http_settings(&config, tls.clone()), &streams, move |worker| {
+    let server = http_server::start(vec![listener], &http, &streams, move |worker| {
         ofrep.before(api.app(&worker).configure(|config| health.routes(config)))
     })
     .map_err(ServeError::Http)?;
@@ -121,7 +129,7 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
         admin_key,
         node,
         data_dir: data_dir.path().to_owned(),
-        warnings: opened.store.health().borrow().warnings.clone(),
+        readiness: readiness.readiness(),
         grpc,
     });
     shutdown::serve_until(stop, server, &streams, &tasks, &opened).await
@@ -142,14 +150,15 @@ fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -
 /// OpenFeature's protocols, and the addresses of the gRPC ones.
 async fn open_protocols(
     config: &ServeConfig,
+    tls: Option<Arc<rustls::ServerConfig>>,
     environments: &Environments,
     access: &Access,
     fleet: &Fleet,
     tasks: &TaskSet,
     stop: &CancellationToken,
 ) -> Result<(Ofrep, Vec<(&'static str, SocketAddr)>), ServeError> {
-    let ofrep = Ofrep::new(environments, access.clone(), fleet.clone(), stop.clone());
-    let grpc = flagd::start(&config.flagd, environments, access.clone(), fleet.clone(), tasks, stop.clone()).await;
+    let ofrep = Ofrep::new(environments, access.clone(), fleet.clone(), config.public_url.clone(), stop.clone());
+    let grpc = flagd::start(&config.flagd, tls, environments, access.clone(), fleet.clone(), tasks, stop.clone()).await;
     Ok((ofrep, grpc.map_err(ServeError::Grpc)?))
 }
 
@@ -167,25 +176,30 @@ async fn open_environments(
         clock: Arc::new(SystemClock),
         tasks: tasks.clone(),
         orphans: Orphans::kept_in(data_dir.orphans()),
+        revoked: journal.revoked(),
     };
     let journal = journal.clone();
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
 }
 
-fn http_settings(config: &ServeConfig, tls: Option<Arc<rustls::ServerConfig>>) -> HttpServerSettings {
+fn http_settings(config: &ServeConfig, tls: Option<Arc<rustls::ServerConfig>>, stop: &CancellationToken) -> HttpServerSettings {
     HttpServerSettings {
         workers: config.workers,
         tls,
         shutdown: shutdown::DRAIN,
+        stop: stop.clone(),
         ..HttpServerSettings::default()
     }
 }
 
-fn stream_settings(config: &ServeConfig) -> stream::StreamSettings {
+fn stream_settings(config: &ServeConfig, connections: &ConnectionBudget) -> stream::StreamSettings {
+    let limits = stream::StreamSettings::default();
     stream::StreamSettings {
         workers: config.workers,
         heartbeat: config.heartbeat,
-        ..stream::StreamSettings::default()
+        // Streams stay; a quarter of the places is left for requests.
+        connections: limits.connections.min(connections.ordinary() / 4 * 3),
+        ..limits
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod board;
 pub mod frames;
 pub mod history;
+pub(crate) mod overlay;
 pub mod publication;
 pub(crate) mod publisher;
 

@@ -11,12 +11,15 @@ pub mod backup;
 #[cfg(test)]
 mod contract;
 pub mod embedded;
-mod epoch;
+pub(crate) mod epoch;
 #[cfg(test)]
 pub(crate) mod fault_injection;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod head;
 pub mod journal;
 pub mod memory;
+pub mod orphans;
 pub mod redis;
 pub mod state;
 
@@ -26,6 +29,7 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
+use ripcord_proto::rest::health::HealthCode;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, watch};
 
@@ -86,6 +90,15 @@ impl Contents {
     }
 }
 
+/// How a log in the store compares with a node's own copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyReport {
+    /// The first entry that is missing in the store, or differs there.
+    pub damaged: Option<Sequence>,
+    /// Whether the store was mended from the copy.
+    pub mended: bool,
+}
+
 /// The outcome of an append whose answer never came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
@@ -119,12 +132,34 @@ pub struct StoreHealth {
     pub state: StoreState,
     /// When it entered this state.
     pub since: jiff::Timestamp,
+    /// What is wrong with it; `None` if it is available.
+    pub code: Option<HealthCode>,
     /// Why, for people; empty if it is available.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// Whether the store is known to have entries that this node lacks.
+    pub behind: bool,
+    /// Why this node's own copy cannot be written, if it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
     /// Settings of the store that can lose acknowledged data, each with how to fix it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+impl StoreHealth {
+    /// Of a store that works.
+    pub const fn available(since: jiff::Timestamp) -> Self {
+        Self {
+            state: StoreState::Available,
+            since,
+            code: None,
+            why: String::new(),
+            behind: false,
+            mirror: None,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Whether appends can succeed.
@@ -134,6 +169,8 @@ pub enum StoreState {
     Available,
     /// It cannot be reached; flags are served from memory.
     Unreachable,
+    /// It answers, but takes no writes.
+    RefusesWrites,
     /// It came back empty, older or diverged, and nodes are re-seeding it.
     Reseeding,
 }
@@ -169,6 +206,17 @@ pub enum StoreError {
     /// What is stored is not what was written. It is refused; nothing is repaired or skipped silently.
     #[error("{0}")]
     Corrupt(String),
+    /// A backup is older than what the store holds.
+    #[error(
+        "the store holds commits that the backup {} does not hold (in {logs}); nothing was restored. Take a backup of it first; to lose \
+         them on purpose, add --restore-backup-over {token}", file.display()
+    )]
+    Newer {
+        file: PathBuf,
+        logs: String,
+        /// Names exactly what would be overwritten.
+        token: String,
+    },
     /// The hash chain is broken.
     #[error("{log}: {source}")]
     Chain { log: LogName, source: ChainError },
@@ -195,6 +243,12 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Whether an append that returned `AppendError::Unknown` was written.
     fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>>;
+
+    /// Compares a log in the store with this node's own copy, entry by entry, and mends the store from the copy. `None` if there is
+    /// no copy.
+    fn compare<'a>(&'a self, _log: &'a LogName) -> BoxFuture<'a, Result<Option<CopyReport>, StoreError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// All logs, including the system log once it has an entry.
     fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>>;

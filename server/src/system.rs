@@ -1,6 +1,6 @@
 //! The system log: which environments there are, and which keys.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
@@ -20,6 +20,12 @@ pub struct SystemState {
     pub environments: BTreeMap<EnvironmentKey, EnvironmentRecord>,
     /// All valid keys, by id.
     pub keys: BTreeMap<String, KeyRecord>,
+    /// The digest of the first entry, by which nodes know that they share their logs.
+    pub history: Option<Digest>,
+    /// Ids of keys that were revoked.
+    revoked: BTreeSet<String>,
+    /// Ids of keys that the log still has, but that were revoked by entries that it lost. They are not valid.
+    withheld: BTreeSet<String>,
     by_hash: HashMap<Digest, String>,
 }
 
@@ -29,6 +35,9 @@ impl Default for SystemState {
             head: Head::START,
             environments: BTreeMap::new(),
             keys: BTreeMap::new(),
+            history: None,
+            revoked: BTreeSet::new(),
+            withheld: BTreeSet::new(),
             by_hash: HashMap::new(),
         }
     }
@@ -45,11 +54,32 @@ impl SystemState {
         self.by_hash.get(hash).and_then(|id| self.keys.get(id))
     }
 
+    /// The keys whose revocation the log has to record again.
+    pub fn withheld(&self) -> &BTreeSet<String> {
+        &self.withheld
+    }
+
+    /// The state in which these keys are not valid, whatever the log says, until it says so itself.
+    #[must_use]
+    pub fn withholding(mut self, keys: impl IntoIterator<Item = String>) -> Self {
+        for id in keys {
+            if self.revoked.contains(&id) {
+                continue;
+            }
+            if let Some(record) = self.keys.remove(&id) {
+                self.by_hash.remove(&record.hash);
+            }
+            self.withheld.insert(id);
+        }
+        self
+    }
+
     fn change(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::PutEnvironment(record) => drop(self.environments.insert(record.key.clone(), record.clone())),
                 Change::DeleteEnvironment(key) => drop(self.environments.remove(key.as_str())),
+                Change::PutKey(record) if self.withheld.contains(&record.id) => {}
                 Change::PutKey(record) => {
                     self.by_hash.insert(record.hash, record.id.clone());
                     self.keys.insert(record.id.clone(), record.clone());
@@ -58,6 +88,8 @@ impl SystemState {
                     if let Some(record) = self.keys.remove(id) {
                         self.by_hash.remove(&record.hash);
                     }
+                    self.withheld.remove(id);
+                    self.revoked.insert(id.clone());
                 }
                 Change::PutFlag(_)
                 | Change::DeleteFlag(_)
@@ -101,6 +133,8 @@ pub enum SystemOperation {
     CreateKey(KeyRecord),
     /// Revoke a key.
     RevokeKey(String),
+    /// Record again that a key is revoked, unless the log says so already.
+    MergeRevocation(String),
 }
 
 impl LogDraft for SystemDraft {
@@ -132,6 +166,11 @@ impl LogState for SystemState {
         let mut candidate = self.clone();
         let mut changes = Vec::with_capacity(draft.operations.len());
         for operation in &draft.operations {
+            if let SystemOperation::MergeRevocation(id) = operation
+                && candidate.revoked.contains(id)
+            {
+                continue;
+            }
             let change = candidate.decide(operation)?;
             candidate.change(std::slice::from_ref(&change));
             changes.push(change);
@@ -155,14 +194,22 @@ impl LogState for SystemState {
     fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
         let sealed = Sealed::seal(commit, &self.head.chain)?;
         let head = self.head.after(&sealed);
-        Ok((sealed, Self { head, ..candidate }))
+        let history = self.history.or(Some(sealed.digest));
+        Ok((sealed, Self { head, history, ..candidate }))
     }
 
     fn after(&self, entry: &Sealed) -> Self {
         let mut next = self.clone();
         next.change(&entry.commit.changes);
         next.head = self.head.after(entry);
+        next.history = self.history.or(Some(entry.digest));
         next
+    }
+
+    fn replacing(self, before: &Self) -> Self {
+        let revoked = before.revoked.iter().chain(&before.withheld).filter(|id| self.keys.contains_key(*id));
+        let revoked: Vec<String> = revoked.cloned().collect();
+        self.withholding(revoked)
     }
 
     fn agrees(&self, _: &Sealed) -> Result<(), Digest> {
@@ -199,6 +246,7 @@ impl SystemState {
             },
             SystemOperation::RevokeKey(id) if self.keys.contains_key(id) => Ok(Change::RevokeKey(id.clone())),
             SystemOperation::RevokeKey(id) => Err(CommitError::NoKey(id.clone())),
+            SystemOperation::MergeRevocation(id) => Ok(Change::RevokeKey(id.clone())),
         }
     }
 }

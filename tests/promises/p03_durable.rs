@@ -85,6 +85,8 @@ async fn a_backup_brings_everything_back_in_a_new_epoch(mut world: World) -> Out
     let before = admin.snapshot().await?;
     world.stop()?;
     let setup = world.setup().argument("--restore-backup").argument(file.display().to_string());
+    let state = newer_data_is_not_overwritten(&mut world, &setup)?;
+    let setup = setup.argument("--restore-backup-over").argument(state);
     world.restart_as(setup).await?;
     let after = admin.snapshot().await?;
     ensure!(after["epoch"].as_u64() > before["epoch"].as_u64(), "the epoch stayed {}", after["epoch"]);
@@ -93,7 +95,21 @@ async fn a_backup_brings_everything_back_in_a_new_epoch(mut world: World) -> Out
     ensure!(admin.kills().await? == [kill], "the kill is gone");
     viewer.get("flags").await?.ok()?;
     chain_is_whole(&admin).await?;
+    // The same command line once more: it is restored once.
+    admin.put_flag("since", &flags::boolean("on")).await?.ok()?;
+    world.stop()?;
+    world.restart().await?;
+    let again = admin.snapshot().await?;
+    ensure!(again["epoch"] == after["epoch"] && again["flags"]["since"].is_object(), "it was restored again: {again}");
     Ok(())
+}
+
+/// A start that would lose commits is refused, and names the state that it would lose.
+fn newer_data_is_not_overwritten(world: &mut World, setup: &Setup) -> anyhow::Result<String> {
+    world.refuses_as(setup.clone())?;
+    let output = world.output();
+    let state = output.rsplit("--restore-backup-over ").next().context("the refusal names no way out")?;
+    Ok(state.chars().take_while(char::is_ascii_hexdigit).collect())
 }
 
 on_both_stores!(

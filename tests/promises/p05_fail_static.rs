@@ -1,7 +1,10 @@
 //! Promise 5: reads come from memory alone, and a store that comes back different from what it was empties nothing.
 
+mod ahead;
 mod applications;
+mod cut_off;
 mod emptied;
+mod refusing;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Promise 6: a kill takes effect without the store, and is merged whole, once, in any order.
 
+mod full_disk;
 mod merge;
 mod unknown;
 

@@ -3,6 +3,7 @@
 use anyhow::ensure;
 
 use crate::ports;
+use crate::proxy::Proxy;
 use crate::redis::{Durability, Redis};
 use crate::server::{Server, Setup};
 use crate::waiting::{SOON, eventually};
@@ -35,6 +36,16 @@ impl Cluster {
         let a = Server::start(Setup::on(&redis).port(one).peer(other)).await?;
         let b = Server::start(Setup::on(&redis).port(other).peer(one)).await?;
         Ok(Self { a, b, redis })
+    }
+
+    /// Two nodes, of which `a` reaches its Redis through the proxy.
+    pub async fn behind_proxy(redis: Redis) -> anyhow::Result<(Self, Proxy)> {
+        let (one, other) = (ports::free(), ports::free());
+        let proxy = Proxy::to(redis.port()).await?;
+        let through = Setup::at(&format!("redis://127.0.0.1:{}", proxy.port()));
+        let a = Server::start(through.port(one).peer(other).argument("--heartbeat").argument("1s")).await?;
+        let b = Server::start(Setup::on(&redis).port(other).peer(one)).await?;
+        Ok((Self { a, b, redis }, proxy))
     }
 
     /// Two nodes that know nothing of each other but the store.

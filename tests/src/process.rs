@@ -91,8 +91,19 @@ impl Process {
 
     /// From now on it can write nothing into files, as on a full disk.
     pub fn fill_its_disk(&self) -> anyhow::Result<()> {
-        let status = Command::new("prlimit").args(["--fsize=0", "--pid", &self.id().to_string()]).status()?;
-        ensure!(status.success(), "prlimit --fsize=0 --pid {} failed", self.id());
+        self.limit_files("0:")
+    }
+
+    /// From now on its disk takes writes again.
+    pub fn free_its_disk(&self) -> anyhow::Result<()> {
+        self.limit_files("unlimited:")
+    }
+
+    fn limit_files(&self, limit: &str) -> anyhow::Result<()> {
+        let status = Command::new("prlimit")
+            .args([&format!("--fsize={limit}"), "--pid", &self.id().to_string()])
+            .status()?;
+        ensure!(status.success(), "prlimit --fsize={limit} --pid {} failed", self.id());
         Ok(())
     }
 

@@ -25,6 +25,16 @@ impl Proxy {
         })
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Cuts every connection, and takes no others until it points at a server again.
+    pub fn cut(&self) {
+        self.point_to(0);
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -66,6 +66,11 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where it keeps its files.
     pub fn directory(&self) -> &Path {
         self.directory.path()

@@ -77,7 +77,12 @@ impl Setup {
 
     /// On this Redis.
     pub fn on(redis: &Redis) -> Self {
-        Self::default().argument("--store").argument(redis.url())
+        Self::at(&redis.url())
+    }
+
+    /// On the store of this address.
+    pub fn at(store: &str) -> Self {
+        Self::default().argument("--store").argument(store)
     }
 
     /// With a further argument of `ripcord serve`.
@@ -223,6 +228,12 @@ impl Server {
         let status = self.process.as_mut().context("just launched")?.wait(SOON)?;
         self.process = None;
         self.is_refusal(status)
+    }
+
+    /// Starts it with other settings from now on, with which it must refuse to start.
+    pub fn refuses_as(&mut self, setup: Setup) -> anyhow::Result<()> {
+        self.setup = setup;
+        self.refuses()
     }
 
     /// Starts it on a directory that may be damaged; whether it refused to start.

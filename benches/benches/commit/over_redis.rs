@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::Row;
 use ripcord_proto::{EnvironmentKey, Position};
-use ripcord_server::bench::{Environments, Listener, Publication, RedisConfig, RedisStore, SystemClock};
+use ripcord_server::bench::{Environments, Journal, Listener, Publication, RedisConfig, RedisStore, SystemClock};
 use tokio::sync::mpsc;
 
 use ripcord_benches::environments::attach;
@@ -26,12 +26,17 @@ pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Ve
     };
     let open = |node: &str| {
         let (url, directory, node) = (redis.url(), directory.join(node), node.to_owned());
-        RedisStore::open(RedisConfig {
-            url,
-            directory,
-            node,
-            clock: Arc::new(SystemClock),
-        })
+        async move {
+            std::fs::create_dir_all(&directory)?;
+            let config = RedisConfig {
+                journal: Journal::open(&directory.join("kills.journal"))?,
+                url,
+                directory,
+                node,
+                clock: Arc::new(SystemClock),
+            };
+            anyhow::Ok(RedisStore::open(config).await?)
+        }
     };
     let environments = start(Arc::new(open("one").await?), 100).await?;
     let mut scripts = redis.bare_scripts("handed-over").await?;

@@ -6,18 +6,23 @@ use super::Members;
 use crate::confirmation::Confirmation;
 use crate::key::{FlagKey, VariantName};
 use crate::kill::{AllFlags, Kill, KillId, KillScope};
+use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
+use crate::rollout::RolloutId;
 
 /// The body of `POST kills`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KillRequest {
-    /// The flags that are to serve their safe variant.
+    /// The flags to kill.
     pub scope: KillScope,
-    /// Why; may be said afterwards.
+    /// The reason, recorded in the audit log; it can be added later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is wrong with the words beside the scope. A kill is never refused for them; its answer has them as warnings.
+    #[serde(skip)]
+    pub ignored: Vec<String>,
 }
 
 /// `DELETE kills/{id}` and `PATCH kills/{id}`.
@@ -28,7 +33,7 @@ pub struct ReasonRequest {
     pub reason: String,
 }
 
-/// The answer to `POST kills`: 201, or 200 where the scope was killed already.
+/// The response to `POST kills`: status 201, or 200 if the scope was already killed.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KillResponse {
@@ -36,12 +41,12 @@ pub struct KillResponse {
     pub id: KillId,
     /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
-    /// The revision that it made; `null` while it is provisional.
+    /// The revision of the kill; `null` while it is provisional.
     pub revision: Option<Revision>,
-    /// Whether it is in force without being in the log yet; it is merged when the store is back.
+    /// Whether it is in force but not in the log yet, because the store is unavailable. It is written to the log when the store returns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
-    /// Whether it would be lost by a restart of the node, its journal being unwritable too.
+    /// Whether a restart of the node would lose it, because the node's disk cannot be written either.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost_on_restart: bool,
     /// The flags that it covers.
@@ -49,17 +54,20 @@ pub struct KillResponse {
     /// The reason; absent until one is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether no reason was given yet; `PATCH kills/{id}` adds one.
+    /// Whether the reason is missing; `PATCH kills/{id}` adds one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reason_missing: bool,
     /// The flags that it covers now and what each serves; at most the first 1,000.
     pub flags: Vec<ServedFlag>,
     /// How many flags it covers now.
     pub flags_total: usize,
-    /// What the caller should know although all went well.
+    /// Live rollouts of these flags, which the kill ends. A warning tells of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<RolloutId>,
+    /// Warnings: things to know although the request succeeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Who has confirmed it: after the time of `?wait=`, or else at once.
+    /// Confirmations, as of the end of `?wait=`, or as of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
 }
@@ -74,10 +82,10 @@ pub struct ServedFlag {
     pub serves: Option<VariantName>,
 }
 
-/// Flags that an answer names, at most.
+/// Maximum number of flags that a response names.
 pub const NAMED_FLAGS: usize = 1_000;
 
-/// The answer to `DELETE kills/{id}`.
+/// The response to `DELETE kills/{id}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RestoreResponse {
@@ -85,15 +93,30 @@ pub struct RestoreResponse {
     pub id: KillId,
     /// The epoch of the revision; revisions of different epochs cannot be compared.
     pub epoch: Epoch,
-    /// The revision that lifted it; `null` where a provisional kill was withdrawn, or the restore itself is provisional.
+    /// The revision that lifted it; `null` if a provisional kill was withdrawn, or if the restore itself is provisional.
     pub revision: Option<Revision>,
-    /// Whether a kill that was not in the log yet was withdrawn by the node that had taken it.
+    /// Whether the kill was not in the log yet and was withdrawn by the node that took it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
+    /// What the kill covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<KillScope>,
+    /// Flags that it covered and that no kill covers now; at most the first 1,000.
+    #[serde(default)]
+    pub restored: Vec<FlagKey>,
     /// Flags that it covered and that other kills still cover; at most the first 1,000.
     #[serde(default)]
     pub still_killed: Vec<FlagKey>,
-    /// Who has confirmed it: after the time of `?wait=`, or else at once.
+    /// Nodes that have learned of a withdrawal; absent if it was committed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes_told: Vec<String>,
+    /// Addresses of nodes that could not be told of a withdrawal: the kill stays in force there until they learn of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes_not_reached: Vec<String>,
+    /// Warnings: things to know although the request succeeded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Confirmations, as of the end of `?wait=`, or as of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
 }
@@ -109,10 +132,10 @@ pub struct KillView {
     pub epoch: Epoch,
     /// The revision of its last change; `null` while it is provisional.
     pub revision: Option<Revision>,
-    /// Whether it is in force without being in the log yet.
+    /// Whether it is in force but not in the log yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
-    /// Whether no reason was given yet.
+    /// Whether the reason is missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reason_missing: bool,
     /// The flags that it covers now and what each serves; at most the first 1,000.
@@ -123,7 +146,7 @@ pub struct KillView {
 
 pub(super) const SCOPE: &str = "{\"flag\": key}, {\"tag\": tag} or {\"all\": true}";
 
-/// Reads a scope.
+/// Reads the scope of a kill.
 pub(super) fn scope(reader: &mut Reader, value: &Value) -> Read<KillScope> {
     const NAMES: [&str; 3] = ["flag", "tag", "all"];
     let map = reader.object(value)?;
@@ -147,8 +170,42 @@ impl Members for KillRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let scope = reader.required(map, "scope", SCOPE, scope);
-        let reason = super::reason(reader, map);
-        Ok(Self { scope: scope?, reason })
+        let mut ignored: Vec<String> = map
+            .keys()
+            .filter(|name| !Self::KNOWN.contains(&name.as_str()))
+            .map(|name| format!("Member {name:?} is unknown and was ignored."))
+            .collect();
+        let reason = match map.get("reason") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => kill_reason(text, &mut ignored),
+            Some(_) => {
+                ignored.push("The reason is not a string and was ignored.".to_owned());
+                None
+            }
+        };
+        Ok(Self {
+            scope: scope?,
+            reason,
+            ignored,
+        })
+    }
+
+    // Without the check for unknown members.
+    fn read_object(reader: &mut Reader, value: &Value) -> Read<Self> {
+        let map = reader.object(value)?;
+        Self::read(reader, map)
+    }
+}
+
+/// The reason of a kill: a blank one counts as missing, and one that is too long is cut, which `ignored` then tells.
+pub fn kill_reason(text: &str, ignored: &mut Vec<String>) -> Option<String> {
+    let text = text.trim();
+    match text.char_indices().nth(limits::TEXT_CHARACTERS) {
+        Some((end, _)) => {
+            ignored.push(format!("The reason was cut after {} characters.", limits::TEXT_CHARACTERS));
+            text.get(..end).map(ToOwned::to_owned)
+        }
+        None => Some(text.to_owned()).filter(|text| !text.is_empty()),
     }
 }
 

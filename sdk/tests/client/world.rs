@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ripcord_proto::actor::Actor;
 use ripcord_proto::delta::{Delta, Urgency};
-use ripcord_proto::frame::{Heartbeat, Overlay, encode_delta, encode_heartbeat, encode_overlay, encode_snapshot};
+use ripcord_proto::frame::{Heartbeat, Overlay, encode_delta, encode_heartbeat, encode_overlay, encode_snapshot, encode_superseding};
 use ripcord_proto::settings::Bucketing;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::table::Entry;
@@ -95,6 +95,11 @@ impl World {
 
     pub fn frame(&self) -> String {
         encode_snapshot(&self.snapshot, &self.hash(), &self.overlay).unwrap()
+    }
+
+    /// A snapshot for a client that is ahead of every node.
+    pub fn superseding(&self, position: Position) -> String {
+        encode_superseding(&self.snapshot, &self.hash(), &self.overlay, position).unwrap()
     }
 
     pub fn heartbeat(&self, fresh: bool) -> String {

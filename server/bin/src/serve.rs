@@ -3,12 +3,17 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, indented, note, print};
-use ripcord_server::{Exporter, FlagdConfig, LogConfig, LogFormat, Secret, ServeConfig, ServeSettings, Started, StoreChoice, TelemetryError, start_logs};
+use ripcord_server::{
+    Exporter, FlagdConfig, LogConfig, LogFormat, PublicUrl, Readiness, ReadyState, Secret, ServeConfig, ServeSettings, Started, StoreChoice, TelemetryError, start_logs,
+};
 use tokio_util::sync::CancellationToken;
+
+/// A second Ctrl-C within this time is the same one, sent to the process and to its group.
+const SECOND_THOUGHT: Duration = Duration::from_millis(500);
 
 /// First commands to try.
 const TRY: &str = "
@@ -63,6 +68,7 @@ fn own_config(settings: OwnServer) -> ServeConfig {
     let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
     ServeConfig {
         listen: settings.listen,
+        public_url: PublicUrl::default(),
         data_dir: settings.data_dir,
         store: StoreChoice::Embedded,
         node: Some(settings.node),
@@ -72,13 +78,14 @@ fn own_config(settings: OwnServer) -> ServeConfig {
         stale_after: Duration::from_mins(10),
         tls: None,
         restore_backup: None,
+        restore_backup_over: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
         flagd: FlagdConfig {
             sync: free_port,
             evaluation: free_port,
             key: None,
-            tls: None,
+            origins: Vec::new(),
         },
         otlp_endpoint: None,
         log_format: LogFormat::Pretty,
@@ -105,7 +112,7 @@ fn run(output: Output, command: Serve) -> Result<(), ServerError> {
         .as_deref()
         .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
     let exporter = exporter.transpose().map_err(told)?;
-    start_logs(&logs, exporter.as_ref()).map_err(told)?;
+    let _log = start_logs(&logs, exporter.as_ref()).map_err(told)?;
     let ended = runtime.block_on(until_stopped(output, config));
     exporter.iter().for_each(Exporter::finish);
     ended
@@ -141,10 +148,15 @@ async fn until_stopped(output: Output, config: ServeConfig) -> Result<(), Server
         () = signals.next() => {
             note("Shutting down (closing streams, finishing requests). Press Ctrl-C again to force.");
             stop.cancel();
-            tokio::select! {
-                ended = serving => ended,
-                () = signals.next() => {
-                    return Err(ServerError::Failed("Forced to stop by a second signal; requests in progress were cut off.".to_owned()));
+            let since = Instant::now();
+            loop {
+                tokio::select! {
+                    ended = &mut serving => break ended,
+                    () = signals.interrupted() => {
+                        if since.elapsed() >= SECOND_THOUGHT {
+                            return Err(ServerError::Failed("Forced to stop by a second Ctrl-C; requests in progress were cut off.".to_owned()));
+                        }
+                    }
                 }
             }
         }
@@ -176,13 +188,17 @@ fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
         ("node", started.node.clone()),
     ];
     members.extend(started.grpc.iter().map(|(name, address)| (*name, address.to_string())));
-    let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
+    let mut text = format!("{}\n{}\n", headline(&started.readiness, paint), indented(&facts(&members)));
+    for (part, health) in started.readiness.parts.iter().filter(|(_, health)| health.state != ReadyState::Ready) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{}", paint.warn(&format!("{part}: {}", health.why)));
+    }
     if let Some(key) = &started.admin_key {
         let key = paint.strong(key.expose());
         // Writing to a String cannot fail.
         let _ = writeln!(text, "\nAdmin key (shown only now; keep it safe):\n  {key}");
     }
-    for warning in &started.warnings {
+    for warning in &started.readiness.warnings {
         let _ = writeln!(text, "\n{}", paint.warn(warning));
     }
     text.push_str(match announced {
@@ -195,10 +211,20 @@ fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
     text
 }
 
+/// Says ready only if it is so.
+fn headline(readiness: &Readiness, paint: Paint) -> String {
+    match readiness.status {
+        ReadyState::Ready => paint.strong("Ripcord is ready."),
+        ReadyState::Degraded => paint.warn("Ripcord is running, but not everything works."),
+        ReadyState::NotReady => paint.bad("Ripcord is running, but is not ready."),
+    }
+}
+
 fn greeting_json(started: &Started) -> String {
     let key = started.admin_key.as_ref().map(Secret::expose);
     serde_json::json!({
-        "address": to_cli(started).url(), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
+        "address": to_cli(started).url(), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.readiness.warnings,
+        "status": started.readiness.status, "parts": started.readiness.parts,
         "grpc": started.grpc.iter().map(|(name, address)| (*name, address.to_string())).collect::<std::collections::BTreeMap<_, _>>(),
     })
     .to_string()

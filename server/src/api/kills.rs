@@ -5,10 +5,12 @@ mod view;
 use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::Records;
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, NAMED_FLAGS, ReasonRequest, RestoreResponse};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
-use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
+use ripcord_proto::text::{counted_len, listed};
+use ripcord_proto::{EnvironmentKey, FlagKey, KillId, RolloutId};
 
 use super::confirm::Subject;
 use super::page;
@@ -20,8 +22,11 @@ use crate::access::permit::{Kill, Read, Restore};
 use crate::commit::{KillStatus, Operation, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
-use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
+use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, PeersTold, RestoreOutcome, Withdrawal};
 use crate::snapshot::publication::Served;
+
+/// Most rollouts that a warning names.
+const NAMED: usize = 5;
 
 /// The kills in force, newest first, including provisional ones.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
@@ -53,8 +58,9 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
     responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
-    let served = EnvironmentReader::open(&app, &write.permit).served()?;
-    let renderer = renderer(move |killed| kill_answer(killed, &served));
+    let reader = EnvironmentReader::open(&app, &write.permit);
+    let (served, records) = (reader.served()?, reader.records().unwrap_or_default());
+    let renderer = renderer(move |killed| kill_answer(killed, &served, &records));
     let order = KillOrder {
         id: None,
         environment: environment.clone(),
@@ -91,7 +97,7 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
     reply(&answer, is_replayed, confirmation)
 }
 
-fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, ApiError> {
+fn kill_answer(killed: &KillInForce, served: &Served, records: &Records) -> Result<RenderedAnswer, ApiError> {
     let (epoch, revision) = match killed.durability {
         KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
         KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
@@ -104,6 +110,9 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, 
             keys.filter(|key| killed.kill.covers(key.as_str())).collect()
         }
     };
+    let live = records.rollouts.values().filter(|rollout| !rollout.state.is_final());
+    let ended = live.filter(|rollout| killed.kill.covers(rollout.plan.flag.as_str()));
+    let rollouts: Vec<RolloutId> = ended.map(|rollout| rollout.id.clone()).collect();
     let body = KillResponse {
         id: killed.kill.id.clone(),
         epoch,
@@ -115,7 +124,8 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, 
         reason_missing: killed.kill.reason.is_none(),
         flags: view::serving(served, covered.iter().copied()),
         flags_total: covered.len(),
-        warnings: warnings(killed, &covered),
+        warnings: warnings(killed, &covered, &rollouts),
+        rollouts,
         confirmation: None,
     };
     let status = match killed.status {
@@ -125,20 +135,24 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, 
     answer(status, &body)
 }
 
-fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
+fn warnings(killed: &KillInForce, covered: &[&FlagKey], rollouts: &[RolloutId]) -> Vec<String> {
     let durability = match killed.durability {
         KillDurability::Committed(_) => None,
         KillDurability::Journaled => Some(
             "The store cannot be reached. The kill is in force on this node and on the peers that could be reached; it will be written to the log when the store is back.",
         ),
         KillDurability::Memory => Some(
-            "Neither the store nor this node's journal could be written. The kill is in force, but a restart of this node would lose it. Leave the node running, and kill again when the store is back.",
+            "Neither the store nor this node's journal could be written. The kill is in force, but a restart of this node would lose it now. Leave the node running: as soon as the disk or the store takes the kill, it is written.",
         ),
     };
     let empty = covered
         .is_empty()
         .then_some("The kill covers no flags now. It will cover flags that match its scope later.");
-    durability.into_iter().chain(empty).map(ToOwned::to_owned).collect()
+    let ended = (!rollouts.is_empty()).then(|| {
+        let (count, ids) = (counted_len(rollouts.len(), "live rollout", "live rollouts"), listed(rollouts, NAMED));
+        format!("It ends {count} ({ids}), with exposure as it is; lifting the kill does not continue them.")
+    });
+    durability.into_iter().chain(empty).map(ToOwned::to_owned).chain(ended).collect()
 }
 
 /// Lifts one kill, and only that one. Requires a reason, in the body or as `?reason=`.
@@ -162,6 +176,7 @@ pub(super) async fn restore(
         epoch: served.snapshot.position.epoch,
         ..lifted.clone()
     };
+    let withdrawn = |withdrawal: Withdrawal| withdrawal_answer(withdrawn, withdrawal);
     let prepared = write.prepare(asked, &body.digest, move |made| {
         let body = RestoreResponse {
             epoch: made.position.epoch,
@@ -178,33 +193,52 @@ pub(super) async fn restore(
             let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }
-        RestoreOutcome::Withdrawn(id) => {
-            let confirmation = app.confirmed(&environment, Subject::Kill(id), wait).await;
-            reply(&answer(StatusCode::OK, &withdrawn)?, false, confirmation)
+        RestoreOutcome::Withdrawn(withdrawal) => {
+            let subject = Subject::Kill(withdrawal.id.clone());
+            let answer = answer(StatusCode::OK, &withdrawn(withdrawal))?;
+            let confirmation = app.confirmed(&environment, subject, wait).await;
+            reply(&answer, false, confirmation)
         }
+    }
+}
+
+/// What is known of a withdrawal: the store may hold the kill all the same, and nodes that were not reached keep it in force.
+fn withdrawal_answer(withdrawn: RestoreResponse, withdrawal: Withdrawal) -> RestoreResponse {
+    let PeersTold { told, not_reached } = withdrawal.nodes;
+    let mut warnings = vec!["The store cannot be reached, so the log does not know yet that the kill has ended; it will when the store is back.".to_owned()];
+    if !not_reached.is_empty() {
+        warnings.push(format!(
+            "Not reached: {}. The kill stays in force there, and in the log if one of them has written it, until they learn of it.",
+            not_reached.join(", ")
+        ));
+    }
+    RestoreResponse {
+        nodes_told: told,
+        nodes_not_reached: not_reached,
+        warnings,
+        ..withdrawn
     }
 }
 
 /// The answer to a restore, without its position.
 fn restored(id: &KillId, served: &Served) -> RestoreResponse {
-    let kills = || {
-        served
-            .snapshot
-            .kills
-            .iter()
-            .filter_map(|entry| entry.value().ok())
-            .chain(served.overlay.kills.values())
-    };
+    let kills = || served.snapshot.kills.values().chain(served.overlay.kills.values());
     let lifted = kills().find(|kill| kill.id == *id);
     let others = |key: &str| kills().any(|kill| kill.id != *id && kill.covers(key));
     let flags = served.snapshot.flags.iter().map(|entry| entry.key());
-    let still = flags.filter(|key| lifted.is_some_and(|kill| kill.covers(key.as_str())) && others(key.as_str()));
+    let covered = flags.filter(|key| lifted.is_some_and(|kill| kill.covers(key.as_str())));
+    let (still, free): (Vec<&FlagKey>, Vec<&FlagKey>) = covered.partition(|key| others(key.as_str()));
     RestoreResponse {
         id: id.clone(),
         epoch: served.snapshot.position.epoch,
         revision: None,
         withdrawn: false,
-        still_killed: still.take(NAMED_FLAGS).cloned().collect(),
+        scope: lifted.map(|kill| kill.scope.clone()),
+        restored: free.into_iter().take(NAMED_FLAGS).cloned().collect(),
+        still_killed: still.into_iter().take(NAMED_FLAGS).cloned().collect(),
+        nodes_told: Vec::new(),
+        nodes_not_reached: Vec::new(),
+        warnings: Vec::new(),
         confirmation: None,
     }
 }

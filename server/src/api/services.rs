@@ -23,6 +23,7 @@ use crate::commit::{CommitError, Draft, IdempotentCall, RenderedAnswer};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
+use crate::impact::SampleUsers;
 use crate::kill::{self, Kills, RestoreOutcome};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
@@ -88,7 +89,7 @@ impl AppState {
         let health = self.health.borrow();
         match health.state {
             StoreState::Available => None,
-            StoreState::Unreachable | StoreState::Reseeding => Some(health.since),
+            StoreState::Unreachable | StoreState::RefusesWrites | StoreState::Reseeding => Some(health.since),
         }
     }
 
@@ -103,13 +104,13 @@ impl AppState {
     }
 
     /// Prepares a rollback.
-    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, spec: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
-            return Err(RollbackError::store_away(away, &order.scope, None).into());
+            return Err(RollbackError::store_away(away, &spec.scope, None).into());
         }
-        Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
+        Ok(rollback::prepare(environments, environment, &permit.author(), spec).await?)
     }
 
     /// The rollback that a call made before.
@@ -122,15 +123,15 @@ impl AppState {
         &self,
         draft: PreparedWrite<RollBack>,
         prepared: &rollback::PreparedRollback,
-        order: &RollbackSpec,
+        spec: &RollbackSpec,
     ) -> Result<rollback::CommittedRollback, ApiError> {
-        Ok(rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await?)
+        Ok(rollback::commit(&self.parts.environments, &self.parts.checks, prepared, spec, draft.into_draft()).await?)
     }
 
     /// What a rollback would do. Requires only the permission to read.
-    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &RollbackSpec, users: rollback::SampleUsers) -> Result<RollbackPlan, ApiError> {
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, spec: &RollbackSpec, users: SampleUsers) -> Result<RollbackPlan, ApiError> {
         let environments = &self.parts.environments;
-        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
+        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), spec).await?;
         Ok(rollback::plan(environments, &prepared, users).await?)
     }
 
@@ -183,10 +184,10 @@ impl AppState {
     pub(super) async fn undo_rollback(
         &self,
         prepared: &PreparedWrite<RollBack>,
-        order: &RollbackSpec,
+        spec: &RollbackSpec,
         id: &RollbackId,
     ) -> Result<rollback::CommittedRollback, ApiError> {
-        Ok(undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await?)
+        Ok(undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), spec, id).await?)
     }
 
     /// Waits for the outcome of a rollback, for `patience` at most, and returns its state.

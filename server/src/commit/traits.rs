@@ -64,6 +64,11 @@ pub(crate) trait LogState: Clone + Send + Sync + 'static {
     fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;
     /// The state that a sealed entry makes.
     fn after(&self, entry: &Sealed) -> Self;
+    /// This state, as it replaces `before` because the log was replaced.
+    #[must_use]
+    fn replacing(self, _before: &Self) -> Self {
+        self
+    }
     /// Whether the state is what the entry that made it says; else its own hash.
     fn agrees(&self, entry: &Sealed) -> Result<(), Digest>;
 }

@@ -246,6 +246,7 @@ impl<S: LogState> LogWriter<S> {
     }
 
     fn replace(&mut self, state: S, orphaned: Vec<Sealed>) {
+        let state = state.replacing(&self.state);
         self.sink.replaced(&state, orphaned);
         self.state = Arc::new(state);
         self.publish.send_replace(Arc::clone(&self.state));

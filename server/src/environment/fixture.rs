@@ -1,4 +1,4 @@
-//! For tests: a node's environments, with `production` made, over a store of the test's choice.
+//! For tests: environments with `production` among them, over parts of the test's choice.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::role::Role;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, ReleaseName};
 
+use super::registry::Overlays;
 use super::{EnvironmentDeps, Environments, Orphans};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::commit::{Applied, Author, CommitError, Draft, Operation, Renderer};
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
@@ -20,11 +21,16 @@ pub(crate) fn production() -> EnvironmentKey {
     EnvironmentKey::new("production").unwrap()
 }
 
+/// An editor.
 pub(crate) fn author(name: &str) -> Author {
+    author_as(name, Role::Editor)
+}
+
+pub(crate) fn author_as(name: &str, role: Role) -> Author {
     Author {
         actor: Actor {
             name: name.to_owned(),
-            role: Role::Editor,
+            role,
             key: None,
         },
         origin: Origin {
@@ -42,6 +48,83 @@ pub(crate) fn percent(key: &str, percent: u32) -> Operation {
     Operation::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::from_value(&flag).unwrap()))
 }
 
+/// The creation of an environment.
+pub(crate) fn new_environment(key: &str, clock: &dyn Clock) -> SystemOperation {
+    SystemOperation::CreateEnvironment(EnvironmentRecord {
+        key: EnvironmentKey::new(key).unwrap(),
+        description: None,
+        created: clock.now(),
+    })
+}
+
+/// Starts environments: over a store in memory and with the clock of the system, if the test chooses no others.
+pub(crate) struct EnvironmentsBuilder {
+    deps: EnvironmentDeps,
+    overlays: Overlays,
+    also: Vec<SystemOperation>,
+}
+
+impl EnvironmentsBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            deps: EnvironmentDeps {
+                store: Arc::new(MemoryStore::new()),
+                board: Arc::default(),
+                clock: Arc::new(SystemClock),
+                tasks: TaskSet::default(),
+                orphans: Orphans::default(),
+                revoked: std::collections::BTreeSet::new(),
+            },
+            overlays: Arc::new(|_| Overlay::default()),
+            also: Vec::new(),
+        }
+    }
+
+    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.deps.store = store;
+        self
+    }
+
+    pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.deps.clock = clock;
+        self
+    }
+
+    pub(crate) fn orphans(mut self, orphans: Orphans) -> Self {
+        self.deps.orphans = orphans;
+        self
+    }
+
+    pub(crate) fn overlays(mut self, overlays: Overlays) -> Self {
+        self.overlays = overlays;
+        self
+    }
+
+    /// What else the system log begins with.
+    pub(crate) fn also(mut self, operations: impl IntoIterator<Item = SystemOperation>) -> Self {
+        self.also.extend(operations);
+        self
+    }
+
+    /// Starts them, and creates `production` and what else was asked for, unless the store has it.
+    pub(crate) async fn start(self) -> Environments {
+        let environments = Environments::start(self.deps, self.overlays).await.unwrap();
+        if environments.system().environments.contains_key("production") {
+            return environments;
+        }
+        let production = new_environment("production", &**environments.clock());
+        let draft = SystemDraft {
+            author: author_as("admin", Role::Admin),
+            reason: None,
+            operations: std::iter::once(production).chain(self.also).collect(),
+            call: None,
+            renderer: Renderer::default(),
+        };
+        environments.submit_system(draft).await.unwrap();
+        environments
+    }
+}
+
 pub(crate) struct TestNode {
     pub(crate) environments: Environments,
 }
@@ -49,35 +132,16 @@ pub(crate) struct TestNode {
 impl TestNode {
     /// Over a store in memory.
     pub(crate) async fn start() -> Self {
-        Self::over(Arc::new(MemoryStore::new())).await
+        Self {
+            environments: EnvironmentsBuilder::new().start().await,
+        }
     }
 
     /// Over this store; creates its environment `production` if it is missing.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
-        let rooms = EnvironmentDeps {
-            store,
-            board: Arc::default(),
-            clock: Arc::new(SystemClock),
-            tasks: TaskSet::default(),
-            orphans: Orphans::default(),
-        };
-        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
-        if !environments.system().environments.contains_key("production") {
-            let record = EnvironmentRecord {
-                key: production(),
-                description: None,
-                created: jiff::Timestamp::now(),
-            };
-            let draft = SystemDraft {
-                author: author("ana"),
-                reason: None,
-                operations: vec![SystemOperation::CreateEnvironment(record)],
-                call: None,
-                renderer: Renderer::default(),
-            };
-            environments.submit_system(draft).await.unwrap();
+        Self {
+            environments: EnvironmentsBuilder::new().store(store).start().await,
         }
-        Self { environments }
     }
 
     /// Commits, as somebody.

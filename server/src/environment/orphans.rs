@@ -1,27 +1,23 @@
-//! Orphans: entries that a node had but a re-seeded log lacks. Their kills are merged; all others are saved and reported, never
-//! dropped silently and never applied automatically.
+//! Orphans: entries that a node had but a re-seeded log lacks. Their kills and revocations are merged ([`crate::kill`]); all of them
+//! are saved and reported, never dropped silently and never applied automatically.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
-use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Environments;
-use crate::commit::{Author, Draft, Operation};
 use crate::snapshot::publisher::Orphaned;
+use crate::store::LogName;
 
 /// An entry that is no longer part of its log.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Orphan {
-    /// The environment of the log.
-    pub environment: EnvironmentKey,
+    /// The log: an environment, or `system`.
+    pub log: String,
     /// The entry's commit, as it was.
     pub commit: Arc<ripcord_proto::commit::Commit>,
 }
@@ -48,27 +44,16 @@ impl Orphans {
     }
 
     /// Takes orphans until `stop`.
-    pub(super) async fn take(self, environments: Environments, mut orphaned: mpsc::UnboundedReceiver<Orphaned>, stop: CancellationToken) {
-        loop {
-            let found = tokio::select! {
-                found = orphaned.recv() => found,
-                () = stop.cancelled() => return,
-            };
-            let Some(Orphaned { environment, entries }) = found else { return };
-            self.write_down(&environment, &entries);
-            let restored: BTreeSet<&KillId> = entries.iter().flat_map(|entry| &entry.commit.changes).filter_map(Change::restored).collect();
-            for entry in &entries {
-                for kill in entry.commit.changes.iter().filter_map(Change::kill).filter(|kill| !restored.contains(&kill.id)) {
-                    merge(&environments, &environment, kill, entry).await;
-                }
-            }
+    pub(super) async fn take(self, mut orphaned: mpsc::UnboundedReceiver<Orphaned>, stop: CancellationToken) {
+        while let Some(Some(Orphaned { log, entries })) = stop.run_until_cancelled(orphaned.recv()).await {
+            self.write_down(&log, &entries);
         }
     }
 
-    fn write_down(&self, environment: &EnvironmentKey, entries: &[Sealed]) {
-        tracing::warn!(env = %environment, entries = entries.len(), "the log was re-seeded without these entries; they are listed as orphaned");
+    fn write_down(&self, log: &LogName, entries: &[Sealed]) {
+        tracing::warn!(%log, entries = entries.len(), "the log was re-seeded without these entries; they are listed as orphaned");
         let orphans = entries.iter().map(|entry| Orphan {
-            environment: environment.clone(),
+            log: log.to_string(),
             commit: Arc::clone(&entry.commit),
         });
         let orphans: Vec<Orphan> = orphans.collect();
@@ -87,25 +72,5 @@ impl Orphans {
             }
         }
         self.known.lock().extend(orphans);
-    }
-}
-
-async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) {
-    if let Err(error) = environments.commit(merge_draft(environment, kill, entry)).await {
-        tracing::error!(env = %environment, kill = %kill.id, %error, "a kill from an orphaned entry could not be merged into the log");
-    }
-}
-
-fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
-    Draft {
-        reason: Some("a kill that was missing from the re-seeded log".to_owned()),
-        ..Draft::new(
-            environment.clone(),
-            Author {
-                actor: entry.commit.actor.clone(),
-                origin: entry.commit.origin.clone(),
-            },
-            vec![Operation::Merge(Box::new(kill.clone()))],
-        )
     }
 }

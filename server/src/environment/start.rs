@@ -1,5 +1,6 @@
 //! Starting everything: the writer of the system log, every environment, and the tasks that keep them up to date.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,7 +15,7 @@ use crate::commit::idempotency::AnsweredCalls;
 use crate::commit::traits::Sink;
 use crate::commit::writer::{LogWriter, WriterDeps};
 use crate::snapshot::board::Board;
-use crate::snapshot::publisher;
+use crate::snapshot::publisher::{self, Orphaned};
 use crate::store::{LogName, Store, StoreError};
 use crate::system::SystemState;
 use crate::tasks::TaskSet;
@@ -31,6 +32,8 @@ pub struct EnvironmentDeps {
     pub tasks: TaskSet,
     /// Takes the entries that a re-seeded log lacks.
     pub orphans: Orphans,
+    /// Ids of keys that are not valid, although the log does not say yet that they were revoked.
+    pub revoked: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for EnvironmentDeps {
@@ -40,14 +43,22 @@ impl std::fmt::Debug for EnvironmentDeps {
 }
 
 /// The system log is published only through its watch.
-struct SystemSink;
+struct SystemSink {
+    orphaned: mpsc::UnboundedSender<Orphaned>,
+}
 
 impl Sink<SystemState> for SystemSink {
     fn prepare(&self, _: &SystemState, _: &SystemState, _: &[Sealed]) {}
 
     fn advance(&self, _: &SystemState, _: &SystemState, _: &[Sealed]) {}
 
-    fn replaced(&self, _: &SystemState, _: Vec<Sealed>) {}
+    fn replaced(&self, _: &SystemState, orphaned: Vec<Sealed>) {
+        if !orphaned.is_empty() {
+            let (log, entries) = (LogName::System, orphaned);
+            // The receiver lives as long as the server.
+            let _ = self.orphaned.send(Orphaned { log, entries });
+        }
+    }
 }
 
 impl Environments {
@@ -59,19 +70,20 @@ impl Environments {
             clock,
             tasks,
             orphans,
+            revoked,
         } = deps;
         let loaded = store.load(&LogName::System).await?;
         let answered = Arc::new(AnsweredCalls::default());
         answered.follow(&loaded.tail);
+        let (orphaned, orphaned_rx) = mpsc::unbounded_channel();
         let around = WriterDeps {
             store: Arc::clone(&store),
-            sink: Arc::new(SystemSink) as Arc<dyn Sink<SystemState>>,
+            sink: Arc::new(SystemSink { orphaned: orphaned.clone() }) as Arc<dyn Sink<SystemState>>,
             clock: Arc::clone(&clock),
             restore: |_, loaded| Some(SystemState::restore(loaded)),
         };
-        let (writer, system) = LogWriter::new(LogName::System, SystemState::restore(&loaded), answered, around);
+        let (writer, system) = LogWriter::new(LogName::System, SystemState::restore(&loaded).withholding(revoked), answered, around);
         tasks.long_lived("system-log-writer", writer.run(tasks.stop_token()));
-        let (orphaned, orphaned_rx) = mpsc::unbounded_channel();
         let (keeper, states) = mpsc::channel(4);
         tasks.long_lived("state-snapshots", publisher::keep_states(Arc::clone(&store), states, tasks.stop_token()));
         let inner = Inner {
@@ -90,7 +102,7 @@ impl Environments {
         environments.reconcile().await?;
         let (tasks, stop) = (&environments.inner.tasks, environments.inner.tasks.stop_token());
         tasks.long_lived("environments", environments.clone().keep_reconciled(stop.clone()));
-        tasks.long_lived("orphans", orphans.take(environments.clone(), orphaned_rx, stop.clone()));
+        tasks.long_lived("orphans", orphans.take(orphaned_rx, stop.clone()));
         if let Some(events) = environments.inner.store.feed() {
             tasks.long_lived("feed", feed::follow(environments.clone(), events, stop));
         }

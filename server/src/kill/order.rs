@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 
+use super::peers::PeersTold;
 use crate::commit::{Author, Draft, IdempotentCall, KillStatus, Operation, Outcome, Renderer};
 
 /// A kill that is asked for.
@@ -73,7 +74,15 @@ pub enum RestoreOutcome {
     /// By a commit.
     Committed(Outcome),
     /// It was provisional and was withdrawn; the log learns of it when the store is back.
-    Withdrawn(KillId),
+    Withdrawn(Withdrawal),
+}
+
+/// A provisional kill that was withdrawn without the store.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    pub id: KillId,
+    /// The nodes that have learned of it; on the others the kill stays in force until they do.
+    pub nodes: PeersTold,
 }
 
 impl KillOrder {

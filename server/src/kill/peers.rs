@@ -1,19 +1,34 @@
-//! The exchange of provisional kills with peers: at once when a kill is made without the store, and every two seconds,
-//! so that a peer that was unreachable gets what it missed. The exchange is idempotent.
+//! The exchange with peers: at once when a kill is made or lifted, and every second, so that a peer that was unreachable gets what
+//! it missed. The exchange is idempotent. What it changes is decided in [`super::exchange`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use ripcord_proto::frame::KillEnd;
+use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use tokio_util::sync::CancellationToken;
 
+use super::exchange::{PeerNews, TakeCommitted};
 use super::service::Kills;
-use crate::peer::{PeerReachability, PeerSync};
+use crate::peer::{PeerLog, PeerSync, StoreStanding};
+use crate::store::LogName;
+use crate::store::journal::{JournalRecord, PendingKill};
 
 /// How often peers are called if nothing happens.
-const EVERY: Duration = Duration::from_secs(2);
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Which peers were told of something.
+#[derive(Debug, Clone, Default)]
+pub struct PeersTold {
+    /// The names of those that were.
+    pub told: Vec<String>,
+    /// The addresses of those that could not be reached.
+    pub not_reached: Vec<String>,
+}
 
 impl Kills {
-    /// Exchanges provisional kills with the peers, if there are any, for as long as the server runs.
+    /// Exchanges messages with the peers, if there are any, for as long as the server runs.
     pub fn keep_peers_told(&self) {
         let tasks = self.inner.environments.tasks();
         if !self.inner.peers.is_empty() {
@@ -22,44 +37,129 @@ impl Kills {
     }
 
     async fn exchange_until(self, stop: CancellationToken) {
-        let peers = &self.inner.peers;
         loop {
-            let own = self.peer_sync();
-            let answers = join_all(peers.urls().iter().map(|url| peers.exchange(url, &own))).await;
-            let mut reached = PeerReachability::default();
-            for (url, answer) in peers.urls().iter().zip(answers) {
-                if let Some(theirs) = answer {
-                    reached.reached.push(url.clone());
-                    self.accept_all(theirs);
-                } else {
-                    reached.not_reached.push(url.clone());
-                }
-            }
-            peers.set_reached(&reached);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = peers.told() => {}
+                () = self.inner.peers.notified() => {}
                 () = tokio::time::sleep(EVERY) => {}
             }
+            self.ask_peers().await;
         }
     }
 
-    /// Answers a peer's call: takes in its provisional kills, and returns this node's.
-    pub fn answer_peer(&self, theirs: PeerSync) -> PeerSync {
-        self.accept_all(theirs);
-        self.peer_sync()
-    }
-
-    fn accept_all(&self, theirs: PeerSync) {
-        for (environment, overlay) in theirs.overlays {
-            self.accept(&theirs.node, &environment, overlay);
+    /// Exchanges messages with every peer once, and takes in what they know. A start does this before it serves.
+    pub async fn ask_peers(&self) -> PeersTold {
+        let peers = &self.inner.peers;
+        let answers = join_all(peers.urls().iter().map(|url| async {
+            let own = self.message(peers.last(url).as_deref());
+            let answer = peers.exchange(url, &own).await.map(Arc::new);
+            (url.clone(), answer)
+        }));
+        let answers = answers.await;
+        let mut told = PeersTold::default();
+        for (url, answer) in &answers {
+            if let Some(theirs) = answer {
+                told.told.push(theirs.node.clone());
+                self.take_in(theirs);
+            } else {
+                told.not_reached.push(url.clone());
+            }
         }
+        peers.answered(answers);
+        told
     }
 
-    fn peer_sync(&self) -> PeerSync {
+    /// Answers a peer's call: takes in what it knows, and returns what this node knows.
+    pub fn answer_peer(&self, theirs: &PeerSync) -> PeerSync {
+        self.take_in(theirs);
+        self.message(Some(theirs))
+    }
+
+    fn message(&self, theirs: Option<&PeerSync>) -> PeerSync {
+        let environments = &self.inner.environments;
+        let heads = environments.heads();
+        let logs = environments.board().environments().into_iter().filter_map(|key| {
+            let running = environments.running(&key).ok()?;
+            let last = theirs.and_then(|theirs| theirs.log(&key));
+            Some(PeerLog::of(key, &running.committer.state(), &running.publisher.served().overlay, last))
+        });
         PeerSync {
             node: self.inner.node.clone(),
-            overlays: self.overlays(),
+            history: heads.history,
+            store_current: self.store_standing() == StoreStanding::Current,
+            system: heads.head(&LogName::System),
+            environments: logs.collect(),
         }
     }
+
+    fn store_standing(&self) -> StoreStanding {
+        StoreStanding::of(&self.inner.environments.store().health().borrow())
+    }
+
+    pub(super) fn take_in(&self, theirs: &PeerSync) {
+        let own = self.inner.environments.heads();
+        self.inner.peers.heard(theirs, &own);
+        let store = self.store_standing();
+        let is_cut_off = store == StoreStanding::Away || self.inner.peers.judge(store, &own).behind.is_some();
+        for log in &theirs.environments {
+            let end = own.head(&LogName::Environment(log.environment.clone()));
+            let take = TakeCommitted::decide(theirs, log, own.history, end, is_cut_off);
+            self.take_in_log(&theirs.node, log, take);
+        }
+    }
+
+    /// What has ended stays ended; what is new takes effect at once and is journaled, so that it is merged even if the peer never
+    /// comes back.
+    fn take_in_log(&self, peer: &str, theirs: &PeerLog, take: TakeCommitted) {
+        let environment = &theirs.environment;
+        let Ok(running) = self.inner.environments.running(environment) else { return };
+        let mut news = PeerNews::default();
+        running.publisher.overlay(|overlay| {
+            news = PeerNews::of(theirs, &running.committer.state(), overlay, take);
+            news.put.iter().for_each(|kill| self.inner.journal.hold(&held(environment, peer, kill)));
+            news.apply(overlay);
+        });
+        if !news.is_pending() {
+            return;
+        }
+        for kill in &news.put {
+            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer knows a kill that this node did not know");
+        }
+        news.withdrawn.iter().for_each(|kill| self.inner.journal.hold(&held(environment, peer, kill)));
+        let records = ends(environment, &news);
+        let (journal, pending) = (self.inner.journal.clone(), self.clone());
+        // The disk may hang; the kills are in force already.
+        self.inner.environments.tasks().short_lived(async move {
+            let written = crate::tasks::blocking(move || {
+                let written = journal.write_rest().and_then(|()| records.iter().try_for_each(|record| journal.append(record)));
+                if let Err(error) = written {
+                    tracing::error!(%error, "cannot write the journal of kills; it is written when the disk takes it");
+                }
+            });
+            let _ = written.await;
+            pending.inner.pending.notify_one();
+        });
+    }
+}
+
+/// A kill that a peer knows, for the journal.
+fn held(environment: &EnvironmentKey, peer: &str, kill: &Kill) -> PendingKill {
+    PendingKill {
+        environment: environment.clone(),
+        kill: kill.clone(),
+        node: peer.to_owned(),
+        withdrawn: false,
+        answered: None,
+    }
+}
+
+/// What the journal has to record of the ends that a peer knows.
+fn ends(environment: &EnvironmentKey, news: &PeerNews) -> Vec<JournalRecord> {
+    let ended = news.ended.iter().filter(|(_, how)| *how != KillEnd::Merged).map(|(id, _)| id);
+    let ids = ended.chain(news.withdrawn.iter().map(|kill| &kill.id));
+    let withdrawn = |id: &KillId| JournalRecord::Withdrawn {
+        environment: environment.clone(),
+        id: id.clone(),
+    };
+    ids.map(withdrawn).collect()
 }

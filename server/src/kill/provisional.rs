@@ -7,10 +7,12 @@ use ripcord_proto::commit::Recorded;
 use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 
-use super::order::{KillDurability, KillInForce, KillOrder};
+use super::exchange::{WithdrawalDecision, has_ended};
+use super::order::{KillDurability, KillInForce, KillOrder, Withdrawal};
 use super::service::Kills;
 use crate::commit::state::flags_with_tag;
 use crate::commit::{CommitError, KillStatus};
+use crate::snapshot::overlay;
 use crate::snapshot::publication::Served;
 use crate::store::journal::{Journal, JournalRecord};
 use crate::telemetry::names;
@@ -28,8 +30,10 @@ impl Kills {
     /// An id that has ended never comes back, with the store or without it.
     pub(super) fn check_not_ended(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
         let running = self.inner.environments.running(environment)?;
-        let ended = running.committer.state().ended_kills.contains(id) || running.publisher.served().overlay.ended.contains_key(id);
-        if ended { Err(CommitError::NoKill(id.clone())) } else { Ok(()) }
+        match has_ended(id, &running.committer.state(), &running.publisher.served().overlay) {
+            Some(_) => Err(CommitError::NoKill(id.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The answer for a scope that is provisionally killed already.
@@ -74,15 +78,16 @@ impl Kills {
         if let Some(recorded) = recorded(durability) {
             running.committer.answered().remember(kill.at, recorded);
         }
-        running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
+        running.publisher.overlay(|overlay| overlay::put(overlay, kill.clone()));
         metrics::counter!(names::PROVISIONAL_KILLS, "env" => order.environment.to_string()).increment(1);
         tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?durability, "killed while the store was unavailable; the kill is provisional until it is back");
-        self.inner.peers.tell();
+        self.inner.peers.notify();
         self.inner.pending.notify_one();
         Ok(killed(durability))
     }
 
-    /// Journals a kill on another thread, so that a disk that hangs does not delay it.
+    /// Journals a kill on another thread, so that a disk that hangs does not delay it. What the disk does not take now is written
+    /// when it does.
     async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> KillDurability {
         let record = JournalRecord::Taken {
             environment: environment.clone(),
@@ -95,47 +100,60 @@ impl Kills {
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
             Ok(Ok(Ok(()))) => KillDurability::Journaled,
             Ok(Ok(Err(error))) => {
-                tracing::error!(kill = %kill.id, %error, "cannot write the journal: a restart of this node would lose this kill");
+                tracing::error!(kill = %kill.id, %error, "cannot write the journal: until it can be written, a restart of this node would lose this kill");
                 KillDurability::Memory
             }
             Ok(Err(_)) | Err(_) => {
-                tracing::error!(kill = %kill.id, "the journal does not respond: a restart of this node may lose this kill");
+                tracing::error!(kill = %kill.id, "the journal does not respond: until it does, a restart of this node may lose this kill");
                 KillDurability::Memory
             }
         }
     }
 
-    /// Withdraws a provisional kill that this node made, while the store is away.
-    pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
-        if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
-            return Err(CommitError::Unavailable(format!(
-                "kill {id} was made on another node: restore it there, or here when the store is back"
-            )));
+    /// Withdraws a provisional kill that this node took, while the store is away. Asks the peers first: one of them may have merged
+    /// the kill, or know that it has ended.
+    pub(super) async fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<Withdrawal, CommitError> {
+        let asked = self.ask_peers().await;
+        let answers: Vec<_> = self.inner.peers.urls().iter().filter_map(|url| self.inner.peers.last(url)).collect();
+        let served = self.inner.environments.running(environment)?.publisher.served();
+        let own = (self.inner.node.as_str(), self.inner.environments.heads().history);
+        let taker = self.inner.journal.taker(id);
+        let decision = WithdrawalDecision::decide((environment, id), own, taker, &served.overlay, answers.iter().map(|answer| &**answer));
+        match decision {
+            WithdrawalDecision::Withdraw => {}
+            WithdrawalDecision::Ended => {
+                return Ok(Withdrawal { id: id.clone(), nodes: asked });
+            }
+            WithdrawalDecision::TakenBy(node) => {
+                return Err(CommitError::Unavailable(format!(
+                    "kill {id} was made on node {node}: restore it there, or here when the store is back"
+                )));
+            }
+            WithdrawalDecision::LoggedBy(node) => {
+                return Err(CommitError::Unavailable(format!(
+                    "kill {id} is in the log by now, as node {node} says: restore it there, or here when the store is back"
+                )));
+            }
         }
         let record = JournalRecord::Withdrawn {
             environment: environment.clone(),
             id: id.clone(),
         };
-        let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be saved, so the kill stays in force: {error}"));
-        self.inner.journal.append(&record).map_err(unwritten)?;
-        self.end(environment, id, KillEnd::Withdrawn)?;
-        self.inner.peers.tell();
-        self.inner.pending.notify_one();
-        Ok(id.clone())
-    }
-
-    fn end(&self, environment: &EnvironmentKey, id: &KillId, how: KillEnd) -> Result<(), CommitError> {
+        let journal = self.inner.journal.clone();
+        let unwritten = |error: &dyn std::fmt::Display| CommitError::Internal(format!("the withdrawal cannot be saved, so the kill stays in force: {error}"));
+        let written = crate::tasks::blocking(move || journal.append(&record)).await;
+        written.map_err(|error| unwritten(&error))?.map_err(|error| unwritten(&error))?;
         let running = self.inner.environments.running(environment)?;
-        running.publisher.overlay(|overlay| {
-            if overlay.kills.remove(id).is_some() {
-                overlay.ended.insert(id.clone(), how);
-            }
-        });
-        Ok(())
+        running.publisher.overlay(|overlay| _ = overlay::end(overlay, id, KillEnd::Withdrawn));
+        self.inner.pending.notify_one();
+        Ok(Withdrawal {
+            id: id.clone(),
+            nodes: self.ask_peers().await,
+        })
     }
 
-    /// The provisional kills of every environment, for peers.
-    pub(crate) fn overlays(&self) -> Vec<(EnvironmentKey, Overlay)> {
+    /// The provisional kills of every environment.
+    pub(super) fn overlays(&self) -> Vec<(EnvironmentKey, Overlay)> {
         let board = self.inner.environments.board();
         let environments = board.environments().into_iter();
         environments
@@ -143,48 +161,11 @@ impl Kills {
             .collect()
     }
 
-    /// Takes in a peer's provisional kills. What has ended here stays ended; what is new takes effect at once and is journaled,
-    /// so that it is merged even if the peer never comes back.
-    pub(crate) fn accept(&self, peer: &str, environment: &EnvironmentKey, overlay: Overlay) {
-        let Ok(running) = self.inner.environments.running(environment) else { return };
-        let state = running.committer.state();
-        let served = running.publisher.served();
-        let known = |id: &KillId| {
-            let in_overlay = served.overlay.kills.contains_key(id) || served.overlay.ended.contains_key(id);
-            in_overlay || state.ended_kills.contains(id) || state.snapshot.kills.get(id.as_str()).is_some()
-        };
-        let news: Vec<Kill> = overlay.kills.into_values().filter(|kill| !known(&kill.id)).collect();
-        let ended = overlay
-            .ended
-            .into_iter()
-            .filter(|(id, how)| *how != KillEnd::Merged && served.overlay.kills.contains_key(id));
-        let ended: Vec<(KillId, KillEnd)> = ended.collect();
-        for kill in &news {
-            running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
-            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed while the store was unavailable");
-            self.journal(&JournalRecord::Taken {
-                environment: environment.clone(),
-                kill: kill.clone(),
-                node: peer.to_owned(),
-                answered: None,
-            });
-        }
-        for (id, how) in &ended {
-            self.journal(&JournalRecord::Withdrawn {
-                environment: environment.clone(),
-                id: id.clone(),
-            });
-            // The environment was there a moment ago; one that is gone has no overlay.
-            let _ = self.end(environment, id, *how);
-        }
-        if !news.is_empty() || !ended.is_empty() {
-            self.inner.pending.notify_one();
-        }
-    }
-
-    /// Writes a record whose loss would only make a restart do some work again.
-    pub(super) fn journal(&self, record: &JournalRecord) {
-        if let Err(error) = self.inner.journal.append(record) {
+    /// Writes a record whose loss would only make a restart do some work again. A disk that hangs is not waited for.
+    pub(super) async fn journal(&self, record: JournalRecord) {
+        let journal = self.inner.journal.clone();
+        let written = crate::tasks::blocking(move || journal.append(&record));
+        if let Ok(Ok(Err(error))) = tokio::time::timeout(JOURNAL_PATIENCE, written).await {
             tracing::error!(%error, "cannot write the journal of kills");
         }
     }

@@ -9,6 +9,7 @@ use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use tokio::sync::Notify;
 
 use super::order::{KillInForce, KillOrder, KillOutcome, RestoreOutcome};
+use crate::clock::new_id;
 use crate::commit::committer::{OnDisconnect, Queue};
 use crate::commit::{CommitError, Draft, Outcome};
 use crate::environment::Environments;
@@ -63,7 +64,10 @@ impl Kills {
         if let Some(existing) = self.provisional_of(&order.environment, &order.scope)? {
             return self.existing(&order, existing).map(KillOutcome::InForce);
         }
-        let id = order.id.clone().unwrap_or_else(|| self.new_id());
+        let id = order
+            .id
+            .clone()
+            .unwrap_or_else(|| new_id(self.inner.environments.clock().now(), KillId::from_parts));
         self.check_not_ended(&order.environment, &id)?;
         let kill = Kill {
             id,
@@ -76,7 +80,11 @@ impl Kills {
         let draft = order.draft(kill.clone());
         let submitted = running.committer.submit(draft, Queue::Urgent, OnDisconnect::Skip);
         match tokio::time::timeout(PATIENCE, submitted).await {
-            Ok(Ok(outcome)) => killed(outcome),
+            Ok(Ok(outcome)) => {
+                // A peer that is cut off from the store learns of it directly.
+                self.inner.peers.notify();
+                killed(outcome)
+            }
             Ok(Err(error)) if !error.is_store_away() => Err(error),
             Ok(Err(_)) | Err(_) => self.take_provisionally(&order, kill).await.map(KillOutcome::InForce),
         }
@@ -95,21 +103,18 @@ impl Kills {
                 if policy.second_person.contains(&GuardedOperation::Restore) {
                     return Err(CommitError::Unavailable(NEEDS_THE_STORE.to_owned()));
                 }
-                return self.withdraw(&environment, &id).map(RestoreOutcome::Withdrawn);
+                return self.withdraw(&environment, &id).await.map(RestoreOutcome::Withdrawn);
             }
         }
-        self.inner.environments.submit(draft).await.map(RestoreOutcome::Committed)
+        let lifted = self.inner.environments.submit(draft).await?;
+        self.inner.peers.notify();
+        Ok(RestoreOutcome::Committed(lifted))
     }
 
     /// Whether the kill is in force and not in the log yet.
     pub(crate) fn is_provisional(&self, environment: &EnvironmentKey, id: &KillId) -> Result<bool, CommitError> {
         let served = self.inner.environments.running(environment)?.publisher.served();
         Ok(served.overlay.kills.contains_key(id))
-    }
-
-    fn new_id(&self) -> KillId {
-        let now = self.inner.environments.clock().now().as_millisecond();
-        KillId::from_parts(u64::try_from(now).unwrap_or_default(), rand::random())
     }
 }
 

@@ -1,46 +1,29 @@
-use std::sync::Arc;
-use std::time::Duration;
-
-use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::key::Tag;
 use ripcord_proto::kill::AllFlags;
 use ripcord_proto::role::Role;
 use ripcord_proto::table::Entity;
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, KillScope, Position};
+use ripcord_proto::{Flag, FlagKey, KillId, KillScope, Position, Sequence};
 use serde_json::value::to_raw_value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::provisional::overlay_from;
 use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
-use crate::clock::SystemClock;
 use crate::commit::{Applied, Author, CommitError, Draft, ErrorKind, IdempotentCall, KilledEdit, Operation, RenderedAnswer, Renderer};
-use crate::environment::{EnvironmentDeps, Environments, Orphans};
-use crate::peer::Peers;
+use crate::environment::Environments;
+use crate::environment::fixture::{EnvironmentsBuilder, author_as, production};
+use crate::peer::{PeerLog, PeerSync, Peers};
 use crate::snapshot::publication::Served;
+use crate::store::Head;
 use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemDraft, SystemOperation};
-use crate::tasks::TaskSet;
-
-fn production() -> EnvironmentKey {
-    EnvironmentKey::new("production").unwrap()
-}
 
 fn author(role: Role) -> Author {
-    Author {
-        actor: Actor {
-            name: "ada".to_owned(),
-            role,
-            key: None,
-        },
-        origin: Origin {
-            node: "a".to_owned(),
-            address: None,
-            request: None,
-        },
-    }
+    author_as("ada", role)
 }
 
 /// A node: environments, kills and a store that fails on command.
@@ -53,34 +36,16 @@ struct Node {
 
 impl Node {
     async fn start() -> Self {
-        let store = FaultyStore::new(MemoryStore::new());
-        let node = Self::over(Arc::clone(&store), Journal::in_memory()).await;
-        let record = EnvironmentRecord {
-            key: production(),
-            description: None,
-            created: jiff::Timestamp::now(),
-        };
-        let draft = SystemDraft {
-            author: author(Role::Admin),
-            reason: None,
-            operations: vec![SystemOperation::CreateEnvironment(record)],
-            call: None,
-            renderer: Renderer::default(),
-        };
-        node.environments.submit_system(draft).await.unwrap();
-        node
+        Self::over(FaultyStore::new(MemoryStore::new()), Journal::in_memory()).await
     }
 
     async fn over(store: Arc<FaultyStore<MemoryStore>>, journal: Journal) -> Self {
-        let rooms = EnvironmentDeps {
-            store: store.clone(),
-            board: Arc::default(),
-            clock: Arc::new(SystemClock),
-            tasks: TaskSet::default(),
-            orphans: Orphans::default(),
-        };
         let overlays = journal.clone();
-        let environments = Environments::start(rooms, Arc::new(move |key| overlay_from(&overlays, key))).await.unwrap();
+        let environments = EnvironmentsBuilder::new()
+            .store(store.clone())
+            .overlays(Arc::new(move |key| overlay_from(&overlays, key)))
+            .start()
+            .await;
         let peers = Peers::new(Vec::new(), None, None);
         let kills = Kills::start(environments.clone(), journal.clone(), peers, "a".to_owned());
         Self {
@@ -112,6 +77,35 @@ impl Node {
 
     async fn kill(&self, scope: KillScope) -> KillOutcome {
         self.kills.kill(order(scope)).await.unwrap()
+    }
+
+    /// A message of the node `b`, whose log ends at `at`, with these kills in force in it.
+    fn hear(&self, at: Position, overlay: Overlay, committed: &[KillId]) {
+        let own = self.environments.heads();
+        let head = Head {
+            epoch: at.epoch,
+            revision: at.revision,
+            sequence: Sequence(at.revision.0),
+            chain: Digest::of(["b".as_bytes()]),
+        };
+        self.kills.take_in(&PeerSync {
+            node: "b".to_owned(),
+            history: own.history,
+            store_current: true,
+            system: Head::START,
+            environments: vec![PeerLog {
+                environment: production(),
+                head,
+                overlay,
+                committed: Some(committed.iter().map(ripcord_kill).collect()),
+                ended: BTreeSet::new(),
+            }],
+        });
+    }
+
+    fn hear_provisional(&self, id: &KillId) {
+        let kills = [(id.clone(), ripcord_kill(id))].into();
+        self.hear(Position::START, Overlay { kills, ..Overlay::default() }, &[]);
     }
 
     async fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
@@ -289,11 +283,8 @@ async fn a_withdrawn_kill_lifts_here_and_never_enters_the_log() {
         node.environments.state(&production()).unwrap().ended_kills.contains(&id)
     })
     .await;
-    let peers_view = Overlay {
-        kills: [(id.clone(), ripcord_kill(&id))].into(),
-        ..Overlay::default()
-    };
-    node.kills.accept("b", &production(), peers_view);
+    node.hear(Position::START, Overlay::default(), &[]);
+    node.hear_provisional(&id);
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "a peer cannot bring it back");
 }
 
@@ -315,14 +306,7 @@ async fn two_provisional_kills_of_one_scope_both_merge_and_a_restore_lifts_only_
     node.store.set(Fault::Away);
     let own = id_of(&node.kill(flag("checkout")).await);
     let theirs = KillId::from_parts(1, 7);
-    node.kills.accept(
-        "b",
-        &production(),
-        Overlay {
-            kills: [(theirs.clone(), ripcord_kill(&theirs))].into(),
-            ..Overlay::default()
-        },
-    );
+    node.hear_provisional(&theirs);
     node.store.set(Fault::None);
     node.eventually("both merges", |node| node.served().snapshot.kills.len() == 2).await;
     node.kills.restore(own.clone(), restore(&own)).await.unwrap();
@@ -406,4 +390,44 @@ async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
         let failed = node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::StoreAway, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_kill_that_is_committed_elsewhere_takes_effect_on_a_node_that_is_cut_off() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    let theirs = KillId::from_parts(1, 7);
+    node.hear(Position::new(1, 9), Overlay::default(), &[theirs.clone()]);
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"), "while the store is there, the feed brings it");
+    node.store.set(Fault::Away);
+    node.hear(Position::new(1, 9), Overlay::default(), &[theirs.clone()]);
+    assert_eq!(node.variant("checkout").as_deref(), Some("off"));
+    let own = id_of(&node.kill(KillScope::All(AllFlags)).await);
+    node.kills.restore(own.clone(), restore(&own)).await.unwrap();
+    assert_eq!(
+        node.variant("checkout").as_deref(),
+        Some("off"),
+        "a withdrawal lifts only the kill that it names"
+    );
+    let refused = node.kills.restore(theirs.clone(), restore(&theirs)).await;
+    assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_kill_that_only_memory_held_is_journaled_when_the_disk_takes_it() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    node.store.set(Fault::Away);
+    node.journal.fill_disk(true);
+    let KillOutcome::InForce(killed) = node.kill(flag("checkout")).await else {
+        panic!("a kill that was made before")
+    };
+    assert_eq!(killed.durability, KillDurability::Memory);
+    assert_eq!(node.variant("checkout").as_deref(), Some("off"));
+    node.journal.fill_disk(false);
+    node.eventually("the journal", |node| node.journal.holds(&killed.kill.id)).await;
+    let KillOutcome::InForce(again) = node.kill(flag("checkout")).await else {
+        panic!("a kill that was made before")
+    };
+    assert_eq!(again.durability, KillDurability::Journaled, "the answer says so");
 }

@@ -9,6 +9,7 @@ use ripcord_proto::validation::{ValidationError, ValidationErrors};
 
 use crate::access::keys;
 use crate::flagd::FlagdConfig;
+use crate::http::public_url::PublicUrl;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -21,6 +22,10 @@ pub struct ServeSettings {
     /// Address to listen on. 127.0.0.1 accepts only this machine; 0.0.0.0:8016 accepts every network
     #[arg(long, env = "RIPCORD_LISTEN", default_value = "127.0.0.1:8016", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+
+    /// URL at which callers reach this server if a proxy is before it, with the proxy's path: `https://flags.example.com/ripcord`
+    #[arg(long, env = "RIPCORD_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
 
     /// Folder for the log, the mirror of Redis and the journal of kills [default: ~/.local/share/ripcord]
     #[arg(long, env = "RIPCORD_DATA_DIR", value_name = "FOLDER")]
@@ -58,9 +63,13 @@ pub struct ServeSettings {
     #[arg(long, env = "RIPCORD_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Replace everything in the store with this backup, in a new epoch, before serving
+    /// Replace everything in the store with this backup, in a new epoch, before serving. Happens once; newer data is not overwritten
     #[arg(long, env = "RIPCORD_RESTORE_BACKUP", value_name = "FILE")]
     pub restore_backup: Option<PathBuf>,
+
+    /// Overwrite newer data with the backup: the value that the refusal names, which stands for exactly that data
+    #[arg(long, env = "RIPCORD_RESTORE_BACKUP_OVER", value_name = "STATE")]
+    pub restore_backup_over: Option<String>,
 
     /// Threads that serve HTTP and streams [default: one per processor]
     #[arg(long, env = "RIPCORD_WORKERS", value_name = "NUMBER")]
@@ -86,6 +95,10 @@ pub struct ServeSettings {
     #[arg(long, env = "RIPCORD_GRPC_KEY_BEYOND_LOOPBACK", value_parser = clap::builder::BoolishValueParser::new())]
     pub grpc_key_beyond_loopback: bool,
 
+    /// Origins of web pages that may call flagd's evaluation protocol, by comma; `*` is any [default: none]
+    #[arg(long, env = "RIPCORD_GRPC_EVAL_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub grpc_eval_origins: Vec<String>,
+
     /// OpenTelemetry collector for spans (OTLP over HTTP), for example `http://127.0.0.1:4318` [default: none]
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
@@ -108,6 +121,8 @@ pub enum StoreChoice {
 #[derive(Debug, Clone)]
 pub struct ServeConfig {
     pub listen: SocketAddr,
+    /// Where callers find this server.
+    pub public_url: PublicUrl,
     pub data_dir: PathBuf,
     pub store: StoreChoice,
     /// The node's name, if the settings give one.
@@ -122,6 +137,8 @@ pub struct ServeConfig {
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
     pub restore_backup: Option<PathBuf>,
+    /// The state of the store that the backup may overwrite although it is newer.
+    pub restore_backup_over: Option<String>,
     /// Worker threads.
     pub workers: usize,
     pub heartbeat: Duration,
@@ -165,6 +182,11 @@ impl ServeSettings {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             found.push(ValidationError::new("--tls-cert", "--tls-cert and --tls-key are given together, or not at all"));
         }
+        let public_url = self.public_url.as_deref().filter(|url| !url.is_empty()).map(str::parse).transpose();
+        let public_url = public_url.unwrap_or_else(|faults: ValidationErrors| {
+            found.extend(faults.under("--public-url"));
+            None
+        });
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
             found.extend(faults);
@@ -172,6 +194,7 @@ impl ServeSettings {
         });
         let config = ServeConfig {
             listen: self.listen,
+            public_url: public_url.unwrap_or_default(),
             data_dir: data_dir.unwrap_or_default(),
             store,
             node: self.node,
@@ -181,6 +204,7 @@ impl ServeSettings {
             stale_after: self.stale_after,
             tls: self.tls_cert.zip(self.tls_key),
             restore_backup: self.restore_backup,
+            restore_backup_over: self.restore_backup_over,
             workers: self
                 .workers
                 .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
@@ -216,7 +240,7 @@ impl ServeSettings {
             sync: self.grpc_sync_listen,
             evaluation: self.grpc_eval_listen,
             key: self.grpc_key.clone().map(Secret::new),
-            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+            origins: self.grpc_eval_origins.clone(),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! `/healthz`: the process is alive. `/readyz`: whether to send callers here, and if not, why (promise 5 of the design).
 //!
-//! Ready means fresh. A node that cannot reach its store is `degraded` and answers 200, because kills and streams must continue;
-//! after `--stale-after` it is not ready. Nor is a node that has not loaded every environment yet, or that is shutting down.
+//! - *ready*: everything is loaded, and this node is not known to be behind.
+//! - *degraded*: the store cannot be reached or takes no writes. It answers 200, because kills and streams must go on, as long as no
+//!   fresher node is known.
+//! - *not ready*: something is not loaded; another node has commits that this one lacks; this node's own copy cannot be written; the
+//!   store has been away for `--stale-after` while another node reaches it; or the server is shutting down.
 
 #[cfg(test)]
 mod tests;
@@ -13,13 +16,14 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::rest::health::{PartHealth, Readiness, ReadyState};
+use ripcord_proto::rest::health::{HealthCode, PartHealth, Readiness, ReadyState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::freshness::Freshness;
 use crate::environment::Environments;
 use crate::http::{ApiError, ApiResponse};
-use crate::peer::{PeerReachability, Peers};
+use crate::peer::{PeerReachability, Peers, Verdict};
 use crate::store::{StoreHealth, StoreState};
 
 /// Everything that readiness depends on. Cheap to clone.
@@ -33,6 +37,7 @@ struct Inner {
     environments: Environments,
     store: watch::Receiver<StoreHealth>,
     peers: Option<watch::Receiver<PeerReachability>>,
+    freshness: Freshness,
     stopping: CancellationToken,
     stale_after: Duration,
     node: String,
@@ -41,10 +46,11 @@ struct Inner {
 
 impl Health {
     /// For a node that has just started. It stops being ready when `stopping` fires.
-    pub fn new(environments: Environments, peers: &Peers, stopping: CancellationToken, stale_after: Duration, node: String) -> Self {
+    pub(super) fn new(environments: Environments, peers: &Peers, stopping: CancellationToken, stale_after: Duration, node: String) -> Self {
         let inner = Inner {
             store: environments.store().health(),
             peers: (!peers.is_empty()).then(|| peers.reached()),
+            freshness: Freshness::new(environments.clone(), peers.clone()),
             started: environments.clock().now(),
             environments,
             stopping,
@@ -66,15 +72,25 @@ impl Health {
     pub fn readiness(&self) -> Readiness {
         let inner = &self.inner;
         let store = inner.store.borrow().clone();
+        let verdict = inner.freshness.verdict();
         let mut parts = BTreeMap::from([
             ("environments".to_owned(), inner.environments_part()),
-            ("store".to_owned(), store_part(&store, inner.environments.clock().now(), inner.stale_after)),
+            (
+                "store".to_owned(),
+                store_part(&store, verdict.fresher.as_deref(), inner.environments.clock().now(), inner.stale_after),
+            ),
         ]);
         if let Some(peers) = &inner.peers {
             parts.insert("peers".to_owned(), inner.part(peers_part(&peers.borrow())));
         }
+        if let Some(behind) = behind_part(&verdict, &store) {
+            parts.insert("commits".to_owned(), inner.part(behind));
+        }
+        if let Some(why) = &store.mirror {
+            parts.insert("mirror".to_owned(), inner.part(mirror_part(why)));
+        }
         if inner.stopping.is_cancelled() {
-            let state = (ReadyState::NotReady, "the server is shutting down".to_owned());
+            let state = PartState::not_ready(HealthCode::ShuttingDown, "the server is shutting down".to_owned());
             parts.insert("server".to_owned(), inner.part(state));
         }
         Readiness {
@@ -87,13 +103,49 @@ impl Health {
     }
 }
 
-impl Inner {
-    fn part(&self, (state, why): (ReadyState, String)) -> PartHealth {
-        PartHealth {
-            state,
-            since: self.started,
+/// The state of a part, and what is wrong with it.
+#[derive(Debug)]
+struct PartState {
+    state: ReadyState,
+    code: Option<HealthCode>,
+    why: String,
+}
+
+impl PartState {
+    const READY: Self = Self {
+        state: ReadyState::Ready,
+        code: None,
+        why: String::new(),
+    };
+
+    fn degraded(code: HealthCode, why: String) -> Self {
+        Self {
+            state: ReadyState::Degraded,
+            code: Some(code),
             why,
         }
+    }
+
+    fn not_ready(code: HealthCode, why: String) -> Self {
+        Self {
+            state: ReadyState::NotReady,
+            ..Self::degraded(code, why)
+        }
+    }
+
+    fn since(self, since: Timestamp) -> PartHealth {
+        PartHealth {
+            state: self.state,
+            since,
+            code: self.code,
+            why: self.why,
+        }
+    }
+}
+
+impl Inner {
+    fn part(&self, state: PartState) -> PartHealth {
+        state.since(self.started)
     }
 
     /// Whether every environment in the system log is served.
@@ -107,47 +159,79 @@ impl Inner {
             .filter(|key| board.served(key).is_none())
             .collect();
         self.part(if system.environments.is_empty() {
-            let why = "no environment is known yet: this node has no local copy and has not reached the store";
-            (ReadyState::NotReady, why.to_owned())
+            let store = self.store.borrow().why.clone();
+            let why = format!("no environment is known yet: this node has no local copy and has not reached the store ({store})");
+            PartState::not_ready(HealthCode::NotHydrated, why)
         } else if missing.is_empty() {
-            (ReadyState::Ready, String::new())
+            PartState::READY
         } else {
-            (ReadyState::NotReady, format!("not loaded yet: {}", missing.join(", ")))
+            PartState::not_ready(HealthCode::NotHydrated, format!("not loaded yet: {}", missing.join(", ")))
         })
     }
 }
 
-fn store_part(health: &StoreHealth, now: Timestamp, stale_after: Duration) -> PartHealth {
+/// A node without its store stays in service, with its kills, unless a fresher one is known and it has been so for long.
+fn store_part(health: &StoreHealth, fresher: Option<&str>, now: Timestamp, stale_after: Duration) -> PartHealth {
     let away = now.duration_since(health.since);
     let too_long = SignedDuration::try_from(stale_after).is_ok_and(|limit| away > limit);
-    let (state, why) = match health.state {
-        StoreState::Available => (ReadyState::Ready, String::new()),
-        StoreState::Unreachable | StoreState::Reseeding if too_long => (
-            ReadyState::NotReady,
-            format!("{}; this has lasted longer than --stale-after ({} s)", health.why, stale_after.as_secs()),
-        ),
+    let (code, why) = match health.state {
+        StoreState::Available => return PartState::READY.since(health.since),
         StoreState::Unreachable => (
-            ReadyState::Degraded,
+            HealthCode::StoreUnreachable,
             format!("{}. Flags are served from memory and kills work; other writes fail", health.why),
         ),
-        StoreState::Reseeding => (ReadyState::Degraded, format!("the store lost its data and is being re-seeded: {}", health.why)),
+        StoreState::RefusesWrites => (
+            HealthCode::StoreRefusesWrites,
+            format!("{}. Flags are served and kills work; other writes fail", health.why),
+        ),
+        StoreState::Reseeding => (
+            HealthCode::StoreReseeding,
+            format!("the store lost its data and is being re-seeded: {}", health.why),
+        ),
     };
-    PartHealth {
-        state,
-        since: health.since,
-        why,
-    }
+    let code = health.code.unwrap_or(code);
+    let state = match fresher.filter(|_| too_long) {
+        Some(node) => PartState::not_ready(
+            code,
+            format!(
+                "{why}. This has lasted longer than --stale-after ({} s), and node {node} reaches the store",
+                stale_after.as_secs()
+            ),
+        ),
+        None => PartState::degraded(code, why),
+    };
+    state.since(health.since)
 }
 
-fn peers_part(reached: &PeerReachability) -> (ReadyState, String) {
+fn behind_part(verdict: &Verdict, store: &StoreHealth) -> Option<PartState> {
+    if let Some(behind) = &verdict.behind {
+        let why = format!(
+            "the log {} is at {} here and at {} on node {}; kills that this node has not seen may be in force",
+            behind.log,
+            behind.own.position(),
+            behind.theirs.position(),
+            behind.node
+        );
+        return Some(PartState::not_ready(HealthCode::Behind, why));
+    }
+    let why = "the store has commits that this node is still fetching";
+    store.behind.then(|| PartState::not_ready(HealthCode::Behind, why.to_owned()))
+}
+
+fn mirror_part(why: &str) -> PartState {
+    let why = format!("this node's copy of the store cannot be written ({why}); it could neither start without the store nor fill it again");
+    PartState::not_ready(HealthCode::MirrorUnwritable, why)
+}
+
+fn peers_part(reached: &PeerReachability) -> PartState {
     if reached.not_reached.is_empty() {
-        return (ReadyState::Ready, String::new());
+        return PartState::READY;
     }
     let why = format!(
         "cannot reach: {}; they would miss a kill made while the store is down",
         reached.not_reached.join(", ")
     );
-    (ReadyState::Degraded, why)
+    PartState::degraded(HealthCode::PeerUnreachable, why)
 }
 
 async fn alive() -> Result<ApiResponse, ApiError> {

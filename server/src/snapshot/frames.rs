@@ -234,6 +234,13 @@ impl FrameSet {
         self.snapshot.get_or_init(encode).clone()
     }
 
+    /// The whole state for a reader at `position`, which no node knows.
+    pub fn superseding(&self, position: Position) -> Option<Frame> {
+        let Served { snapshot, hash, overlay, .. } = &*self.served;
+        let json = encoded(FrameKind::Snapshot, frame::encode_superseding(snapshot, hash, overlay, position))?;
+        Some(Frame::new(FrameKind::Snapshot, Some(self.position()), &json))
+    }
+
     /// The current overlay, even if it is empty.
     pub fn overlay(&self) -> Option<Frame> {
         let encode = || {

@@ -9,14 +9,15 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
-use ripcord_proto::frame::{KillEnd, Overlay};
+use ripcord_proto::frame::Overlay;
 use ripcord_proto::references::TouchedKeys;
-use ripcord_proto::{EnvironmentKey, Kill, KillId};
+use ripcord_proto::Kill;
 use ripcord_sdk::engine::Compiled;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
+use super::overlay;
 use super::publication::{Publication, PublishedChange, Served};
 use crate::commit::state::EnvironmentState;
 use crate::commit::traits::Sink;
@@ -35,7 +36,7 @@ const RETRY: u64 = 64;
 /// Entries that a re-seeded log no longer contains.
 #[derive(Debug)]
 pub(crate) struct Orphaned {
-    pub(crate) environment: EnvironmentKey,
+    pub(crate) log: LogName,
     pub(crate) entries: Vec<Sealed>,
 }
 
@@ -82,7 +83,7 @@ impl Publisher {
         keeper: mpsc::Sender<(LogName, StoredState)>,
     ) -> Self {
         // The log may already contain kills that the journal of an earlier process still lists.
-        settle(&mut overlay, state);
+        overlay::settle(&mut overlay, state);
         let served = Arc::new(serve_from_scratch(state, Arc::new(overlay)));
         board.publish(&Publication {
             served: Arc::clone(&served),
@@ -151,7 +152,7 @@ impl Publisher {
     /// Removes provisional kills that `state` has settled from the overlay.
     fn settle_overlay(&self, inner: &mut Inner, state: &EnvironmentState) {
         let mut overlay = Overlay::clone(&inner.served.overlay);
-        if settle(&mut overlay, state) {
+        if overlay::settle(&mut overlay, state) {
             self.swap_overlay(inner, overlay);
         }
     }
@@ -174,25 +175,6 @@ impl Publisher {
             }
         }
     }
-}
-
-/// Removes provisional kills from the overlay that are committed or restored in `state`. Returns whether there were any.
-fn settle(overlay: &mut Overlay, state: &EnvironmentState) -> bool {
-    let how = |id: &KillId| {
-        if state.snapshot.kills.get(id.as_str()).is_some() {
-            Some(KillEnd::Merged)
-        } else if state.ended_kills.contains(id) {
-            Some(KillEnd::Restored)
-        } else {
-            None
-        }
-    };
-    let ended: Vec<(KillId, KillEnd)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
-    for (id, how) in &ended {
-        overlay.kills.remove(id);
-        overlay.ended.insert(id.clone(), *how);
-    }
-    !ended.is_empty()
 }
 
 /// Stores states, one after the other, off the commit path, until `stop`.
@@ -230,16 +212,14 @@ impl Sink<EnvironmentState> for Publisher {
 
     fn replaced(&self, after: &EnvironmentState, orphaned: Vec<Sealed>) {
         let mut inner = self.lock();
-        let served = Arc::new(serve_from_scratch(after, Arc::clone(&inner.served.overlay)));
+        // In one swap: between the old log and the merge into the new one, no reader sees a kill lifted that only this node knows.
+        let overlay = overlay::replaced(&inner.served.overlay, &inner.served.snapshot, after);
+        let served = Arc::new(serve_from_scratch(after, Arc::new(overlay)));
         self.show(&mut inner, served, PublishedChange::Replaced);
-        self.settle_overlay(&mut inner, after);
         if !orphaned.is_empty() {
-            let environment = after.snapshot.environment.clone();
+            let log = LogName::Environment(after.snapshot.environment.clone());
             // The receiver lives as long as the server.
-            let _ = self.orphaned.send(Orphaned {
-                environment,
-                entries: orphaned,
-            });
+            let _ = self.orphaned.send(Orphaned { log, entries: orphaned });
         }
     }
 }

@@ -9,15 +9,18 @@
 //! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
 //! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`commit_marker`)
 //! records after every commit which entry was the last. If the newest commit is damaged, redb silently falls back to the one
-//! before; the marker detects that.
+//! before; the marker detects that. After a write that failed, the file is opened again as soon as the disk takes writes (`reopen`).
 
 mod commit_marker;
 mod directory;
+mod job;
 mod open;
 mod read;
+mod reopen;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod write_batch;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -35,10 +38,11 @@ use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::directory::DirectoryLock;
+use self::job::{JobAnswer, WriteJob};
 pub use self::writer::Flush;
-use self::writer::{JobAnswer, WriteJob};
+use self::writer::WriterParts;
 use super::state::StoredState;
-use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth};
 use crate::clock::Clock;
 use crate::tasks;
 
@@ -49,7 +53,7 @@ const QUEUE: usize = 1024;
 pub struct EmbeddedStore {
     jobs: Mutex<Option<mpsc::Sender<WriteJob>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    database: ArcSwapOption<Database>,
+    database: Arc<ArcSwapOption<Database>>,
     health: watch::Receiver<StoreHealth>,
     // Last, so that the file is closed before another process may open it.
     lock: Mutex<Option<DirectoryLock>>,
@@ -67,15 +71,17 @@ impl EmbeddedStore {
     pub fn open(directory: &Path, flush: Flush, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let lock = DirectoryLock::take(directory)?;
         let opened = open::open(directory)?;
-        let database = Arc::new(opened.database);
+        let database = Arc::<ArcSwapOption<Database>>::default();
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let (health, healthy) = watch::channel(StoreHealth {
-            state: StoreState::Available,
-            since: clock.now(),
-            why: String::new(),
-            warnings: Vec::new(),
-        });
-        let writer = writer::StoreWriter::new(Arc::clone(&database), opened.logs, opened.marker, flush, health, clock);
+        let (health, healthy) = watch::channel(StoreHealth::available(clock.now()));
+        let parts = WriterParts {
+            directory: directory.to_owned(),
+            shared: Arc::clone(&database),
+            jobs: jobs.downgrade(),
+            health,
+            clock,
+        };
+        let writer = writer::StoreWriter::new(opened, flush, parts);
         let thread = tasks::thread("ripcord-store", move || writer.run(queue)).map_err(|source| StoreError::File {
             path: directory.to_owned(),
             source,
@@ -83,7 +89,7 @@ impl EmbeddedStore {
         Ok(Self {
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(thread)),
-            database: ArcSwapOption::from(Some(database)),
+            database,
             health: healthy,
             lock: Mutex::new(Some(lock)),
         })
@@ -114,7 +120,10 @@ impl EmbeddedStore {
 
     /// Runs `read` on a thread that may wait for the disk.
     async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
-        let database = self.database.load_full().ok_or_else(|| StoreError::Unavailable("it is closed".to_owned()))?;
+        let database = self
+            .database
+            .load_full()
+            .ok_or_else(|| StoreError::Unavailable("its file is closed".to_owned()))?;
         tasks::blocking(move || read(&database))
             .await
             .map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?

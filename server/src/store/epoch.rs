@@ -9,18 +9,18 @@ use super::Head;
 
 /// The circumstances of a new epoch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct EpochStart<'a> {
+pub(crate) struct EpochStart<'a> {
     /// When it begins.
-    pub(super) at: jiff::Timestamp,
+    pub(crate) at: jiff::Timestamp,
     /// The node that begins it.
-    pub(super) node: &'a str,
-    pub(super) cause: EpochCause,
+    pub(crate) node: &'a str,
+    pub(crate) cause: EpochCause,
     /// Why, for people.
-    pub(super) reason: &'a str,
+    pub(crate) reason: &'a str,
 }
 
 /// The entry that begins `epoch` after `head`. It has no revision, because flags evaluate as before.
-pub(super) fn begin(head: Head, epoch: Epoch, beginning: EpochStart<'_>) -> Result<Sealed, serde_json::Error> {
+pub(crate) fn begin(head: Head, epoch: Epoch, beginning: EpochStart<'_>) -> Result<Sealed, serde_json::Error> {
     let commit = Commit {
         sequence: head.sequence.next(),
         epoch,

@@ -3,17 +3,20 @@
 //! A text file of lines, each `checksum json`, where the checksum is the first 16 hexadecimal digits of the JSON's SHA-256.
 //! Every line is synced before the kill is answered. A torn last line was never answered and is cut off; damage before it is
 //! refused, because a kill could be lost in it. When nothing is pending the file is emptied.
+//!
+//! A kill that the disk does not take is kept in memory and written as soon as the disk takes it again. Readers never wait for the
+//! disk.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
@@ -40,6 +43,10 @@ pub enum JournalRecord {
     Withdrawn { environment: EnvironmentKey, id: KillId },
     /// The log has these kills or their ends: nothing is left to do.
     Merged { ids: Vec<KillId> },
+    /// A key was revoked by an entry that the re-seeded system log lacks; the log has yet to record it again.
+    KeyRevoked { key: String },
+    /// The log has these revocations.
+    RevocationsMerged { keys: Vec<String> },
 }
 
 /// A kill that is not settled in the log yet.
@@ -82,14 +89,27 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    state: Mutex<JournalState>,
+    /// Held while the disk is written.
+    disk: Mutex<Disk>,
+    /// Held for moments only.
+    pending: Mutex<Pending>,
 }
 
-#[derive(Debug)]
-struct JournalState {
+#[derive(Debug, Default)]
+struct Disk {
     /// `None` for a journal in memory.
     file: Option<File>,
-    pending: BTreeMap<KillId, PendingKill>,
+    #[cfg(test)]
+    is_full: bool,
+}
+
+/// What the log has not settled yet.
+#[derive(Debug, Clone, Default)]
+struct Pending {
+    kills: BTreeMap<KillId, PendingKill>,
+    revoked: BTreeSet<String>,
+    /// Kills that are only in memory.
+    unwritten: BTreeSet<KillId>,
 }
 
 impl Journal {
@@ -105,37 +125,101 @@ impl Journal {
             file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(io)?;
         }
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        let state = Mutex::new(JournalState { file: Some(file), pending });
-        Ok(Self {
-            inner: Arc::new(Inner { path: path.to_owned(), state }),
-        })
+        let disk = Disk {
+            file: Some(file),
+            ..Disk::default()
+        };
+        Ok(Self::over(path.to_owned(), disk, pending))
     }
 
     /// A journal in memory.
     #[cfg(test)]
     pub fn in_memory() -> Self {
-        let state = Mutex::new(JournalState {
-            file: None,
-            pending: BTreeMap::new(),
-        });
+        Self::over(PathBuf::new(), Disk::default(), Pending::default())
+    }
+
+    fn over(path: PathBuf, disk: Disk, pending: Pending) -> Self {
         Self {
-            inner: Arc::new(Inner { path: PathBuf::new(), state }),
+            inner: Arc::new(Inner {
+                path,
+                disk: Mutex::new(disk),
+                pending: Mutex::new(pending),
+            }),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, JournalState> {
-        self.inner.state.lock()
+    /// Keeps a kill in memory, to be written by the next call that writes. Never waits for the disk.
+    pub fn hold(&self, kill: &PendingKill) {
+        let mut pending = self.inner.pending.lock();
+        if !pending.kills.contains_key(&kill.kill.id) {
+            pending.unwritten.insert(kill.kill.id.clone());
+            pending.kills.insert(kill.kill.id.clone(), kill.clone());
+        }
     }
 
-    /// Writes a record and syncs it. [`pending`](Self::pending) reflects it only if this succeeds. Blocks on the disk.
+    /// Writes a record and syncs it, behind the kills that could not be written before. Blocks on the disk.
+    ///
+    /// [`pending`](Self::pending) reflects it only if this succeeds; a kill is pending all the same.
     pub fn append(&self, record: &JournalRecord) -> Result<(), JournalError> {
+        if let JournalRecord::Taken {
+            environment,
+            kill,
+            node,
+            answered,
+        } = record
+        {
+            self.hold(&PendingKill {
+                environment: environment.clone(),
+                kill: kill.clone(),
+                node: node.clone(),
+                withdrawn: false,
+                answered: answered.clone(),
+            });
+            return self.write_rest();
+        }
+        let mut disk = self.inner.disk.lock();
+        self.write_unwritten(&mut disk)?;
+        self.write(&mut disk, record)
+    }
+
+    /// Writes the kills that are only in memory. Blocks on the disk.
+    pub fn write_rest(&self) -> Result<(), JournalError> {
+        let mut disk = self.inner.disk.lock();
+        self.write_unwritten(&mut disk)
+    }
+
+    fn write_unwritten(&self, disk: &mut Disk) -> Result<(), JournalError> {
+        while let Some(kill) = self.first_unwritten() {
+            let id = kill.kill.id.clone();
+            let record = JournalRecord::Taken {
+                environment: kill.environment,
+                kill: kill.kill,
+                node: kill.node,
+                answered: kill.answered,
+            };
+            self.write(disk, &record)?;
+            self.inner.pending.lock().unwritten.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn first_unwritten(&self) -> Option<PendingKill> {
+        let pending = self.inner.pending.lock();
+        let id = pending.unwritten.first()?;
+        pending.kills.get(id).cloned()
+    }
+
+    fn write(&self, disk: &mut Disk, record: &JournalRecord) -> Result<(), JournalError> {
         let io = |source| JournalError::Io {
             path: self.inner.path.clone(),
             source,
         };
+        #[cfg(test)]
+        if disk.is_full {
+            return Err(io(io::ErrorKind::StorageFull.into()));
+        }
         let json = serde_json::to_string(record)?;
-        let mut state = self.lock();
-        if let Some(file) = &mut state.file {
+        if let Some(file) = &mut disk.file {
             let end = file.stream_position().map_err(io)?;
             let line = format!("{} {json}\n", checksum(&json));
             if let Err(error) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
@@ -144,10 +228,12 @@ impl Journal {
                 return Err(io(error));
             }
         }
-        follow(&mut state.pending, record.clone());
-        if state.pending.is_empty()
-            && let Some(file) = &mut state.file
-        {
+        let is_empty = {
+            let mut pending = self.inner.pending.lock();
+            follow(&mut pending, record.clone());
+            pending.kills.is_empty() && pending.revoked.is_empty()
+        };
+        if is_empty && let Some(file) = &mut disk.file {
             file.set_len(0)
                 .and_then(|()| file.seek(SeekFrom::Start(0)))
                 .and_then(|_| file.sync_data())
@@ -158,23 +244,50 @@ impl Journal {
 
     /// Kills that the log has not settled yet, by id.
     pub fn pending(&self) -> Vec<PendingKill> {
-        self.lock().pending.values().cloned().collect()
+        self.inner.pending.lock().kills.values().cloned().collect()
     }
 
-    /// Whether the kill is pending here.
+    /// Keys whose revocation the system log has to record again.
+    pub fn revoked(&self) -> BTreeSet<String> {
+        self.inner.pending.lock().revoked.clone()
+    }
+
+    /// Whether the kill is pending here and on the disk.
     pub fn holds(&self, id: &KillId) -> bool {
-        self.lock().pending.contains_key(id)
+        let pending = self.inner.pending.lock();
+        pending.kills.contains_key(id) && !pending.unwritten.contains(id)
     }
 
-    /// Whether the kill is pending here and `node` accepted it.
-    pub fn taken_by(&self, id: &KillId, node: &str) -> bool {
-        self.lock().pending.get(id).is_some_and(|pending| pending.node == node)
+    /// Whether there are kills that only memory holds.
+    pub fn has_unwritten(&self) -> bool {
+        !self.inner.pending.lock().unwritten.is_empty()
+    }
+
+    /// The node that accepted the kill, if it is pending here.
+    pub fn taker(&self, id: &KillId) -> Option<String> {
+        self.inner.pending.lock().kills.get(id).map(|pending| pending.node.clone())
+    }
+
+    /// From now on the disk takes nothing, or everything again.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, is_full: bool) {
+        self.inner.disk.lock().is_full = is_full;
+    }
+
+    /// What a restart would find: what only memory held is gone.
+    #[cfg(test)]
+    pub(crate) fn crashed(&self) -> Self {
+        let mut pending = self.inner.pending.lock().clone();
+        for id in std::mem::take(&mut pending.unwritten) {
+            pending.kills.remove(&id);
+        }
+        Self::over(self.inner.path.clone(), Disk::default(), pending)
     }
 }
 
 /// The kills that are pending after these lines, and how many bytes of them are whole.
-fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, PendingKill>, usize), JournalError> {
-    let (mut pending, mut whole) = (BTreeMap::new(), 0);
+fn replay(path: &Path, bytes: &[u8]) -> Result<(Pending, usize), JournalError> {
+    let (mut pending, mut whole) = (Pending::default(), 0);
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         match read(line) {
             Some(record) => follow(&mut pending, record),
@@ -204,7 +317,7 @@ fn checksum(json: &str) -> String {
     digits
 }
 
-fn follow(pending: &mut BTreeMap<KillId, PendingKill>, record: JournalRecord) {
+fn follow(pending: &mut Pending, record: JournalRecord) {
     match record {
         JournalRecord::Taken {
             environment,
@@ -213,7 +326,7 @@ fn follow(pending: &mut BTreeMap<KillId, PendingKill>, record: JournalRecord) {
             answered,
         } => {
             let id = kill.id.clone();
-            pending.entry(id).or_insert(PendingKill {
+            pending.kills.entry(id).or_insert(PendingKill {
                 environment,
                 kill,
                 node,
@@ -222,10 +335,17 @@ fn follow(pending: &mut BTreeMap<KillId, PendingKill>, record: JournalRecord) {
             });
         }
         JournalRecord::Withdrawn { id, .. } => {
-            if let Some(pending) = pending.get_mut(&id) {
+            if let Some(pending) = pending.kills.get_mut(&id) {
                 pending.withdrawn = true;
             }
         }
-        JournalRecord::Merged { ids } => ids.iter().for_each(|id| drop(pending.remove(id))),
+        JournalRecord::Merged { ids } => {
+            for id in &ids {
+                pending.kills.remove(id);
+                pending.unwritten.remove(id);
+            }
+        }
+        JournalRecord::KeyRevoked { key } => _ = pending.revoked.insert(key),
+        JournalRecord::RevocationsMerged { keys } => pending.revoked.retain(|key| !keys.contains(key)),
     }
 }

@@ -11,7 +11,7 @@ use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, watch};
 
 use super::state::StoredState;
-use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth};
 use crate::clock::{Clock as _, SystemClock};
 
 /// The store.
@@ -54,10 +54,8 @@ impl Log {
 impl Default for MemoryStore {
     fn default() -> Self {
         let health = StoreHealth {
-            state: StoreState::Available,
-            since: SystemClock.now(),
-            why: String::new(),
             warnings: vec!["commits are kept only in memory and are lost when the server stops; use --data-dir to keep them".to_owned()],
+            ..StoreHealth::available(SystemClock.now())
         };
         Self {
             logs: Mutex::default(),

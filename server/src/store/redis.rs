@@ -15,11 +15,14 @@ mod backfill;
 mod cluster_query;
 mod connection;
 mod durability;
+mod fault;
 mod feed;
 mod health_watch;
 mod keys;
+mod lag;
 mod log_heads;
 mod log_status;
+mod mend;
 mod mirror;
 mod node;
 mod query;
@@ -36,18 +39,26 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use rand::RngExt as _;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::rest::health::HealthCode;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::cluster_query::{ClusterQuery, QueryHandler};
 use self::connection::RedisConnector;
+#[cfg(test)]
+pub(crate) use self::keys::{RESEEDING, head_text};
+#[cfg(test)]
+pub(crate) use self::lag::Lag;
 use self::log_heads::LogHeads;
+#[cfg(test)]
+pub(crate) use self::log_status::{LogStatus, ReseedStep, rank};
 use self::mirror::Mirror;
 use self::node::{RedisNode, Scripts};
 use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
+use super::journal::Journal;
 use super::state::{StoredState, keep_along};
-use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use super::{Append, AppendError, Contents, CopyReport, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
 use crate::clock::Clock;
 use crate::tasks::{self, TaskSet};
 
@@ -68,6 +79,8 @@ pub struct RedisConfig {
     pub node: String,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where the kills and revocations go that a replaced log lacks.
+    pub journal: Journal,
 }
 
 impl std::fmt::Debug for RedisConfig {
@@ -109,14 +122,15 @@ impl RedisStore {
             scripts: Scripts::new(),
             health: watch::Sender::new(StoreHealth {
                 state: StoreState::Unreachable,
-                since: config.clock.now(),
+                code: Some(HealthCode::StoreUnreachable),
                 why: "not connected to Redis yet".to_owned(),
-                warnings: Vec::new(),
+                ..StoreHealth::available(config.clock.now())
             }),
             feed,
             suspicion: tokio::sync::Notify::new(),
             closing: tasks.stop_token(),
             clock: config.clock,
+            journal: config.journal,
         });
         for (log, head) in node.mirror.heads().clone() {
             node.log_heads.set(&log, head);
@@ -147,6 +161,8 @@ impl RedisStore {
         let node = Arc::clone(&self.node);
         let mirroring = async move { node.mirror.run(batches, &node.connector, node.closing.clone()).await };
         self.tasks.long_lived("redis-mirror", mirroring);
+        let node = Arc::clone(&self.node);
+        self.tasks.long_lived("redis-mirror-health", async move { node.watch_mirror().await });
         self.tasks.long_lived("redis-health", health_watch::run(Arc::clone(&self.node)));
         let mut health = self.node.health.subscribe();
         let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
@@ -284,6 +300,10 @@ impl Store for RedisStore {
             Ok(Settled::Written)
         }
         .boxed()
+    }
+
+    fn compare<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Option<CopyReport>, StoreError>> {
+        mend::compare(&self.node, log).map(|report| report.map(Some)).boxed()
     }
 
     fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use ripcord_proto::Position;
@@ -21,6 +21,9 @@ use super::settings::Timeouts;
 use super::socket::Socket;
 use crate::fleet::{Fleet, Membership, NewMember, Transport};
 use crate::snapshot::frames::Frame;
+
+/// How long a client may be ahead of this node before it gets a snapshot.
+const AHEAD: Duration = Duration::from_secs(3);
 
 /// One open stream.
 pub(super) struct Connection {
@@ -162,6 +165,7 @@ impl Connection {
             acknowledges: hello.acknowledges,
             name: hello.instance,
             id: hello.instance_id,
+            key: self.key_id.to_string(),
             sdk: hello.sdk,
             transport: self.transport(),
         };
@@ -182,6 +186,18 @@ impl Connection {
                 self.feed.metrics.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
             }
         }
+    }
+
+    /// Gives the client a snapshot if it has been ahead of this node for long enough: the node has compared its logs with the store's
+    /// and the peers' since then, and nobody has the client's position.
+    pub(super) fn supersede_if_ahead(&self, now: Instant) -> bool {
+        let mut session = self.session.borrow_mut();
+        let is_due = now.saturating_duration_since(self.opened) > AHEAD && session.is_ahead(&self.feed.head());
+        if is_due {
+            tracing::warn!(env = %self.feed.environment, position = ?session.position(), "a client has a position that no node knows; it gets a snapshot");
+            session.supersede();
+        }
+        is_due
     }
 
     /// The next frame to write; updates the metrics.

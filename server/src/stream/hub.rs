@@ -234,11 +234,16 @@ impl Hub {
         self.round.set((round + 1) % ROUNDS);
         let now = Instant::now();
         let timeouts = self.shared.settings.timeouts();
+        let is_fresh = *self.shared.fresh.borrow();
         for list in self.lists.borrow().values() {
             let heartbeat = list.first().and_then(|connection| self.heartbeat(connection));
             let rounds = list.first().map_or(ROUNDS, |connection| self.rounds_of(&connection.feed));
             for connection in list {
                 connection.check(&timeouts, now);
+                // A node that may be behind itself cannot tell.
+                if is_fresh && connection.supersede_if_ahead(now) {
+                    connection.push();
+                }
                 if connection.phase % rounds == round % rounds
                     && let Some(heartbeat) = &heartbeat
                 {

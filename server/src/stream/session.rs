@@ -43,6 +43,8 @@ pub(super) struct Session {
     heartbeat: Option<Frame>,
     /// The position at which the client's hash differed. It gets a snapshot there once, not repeatedly.
     healed: Option<Position>,
+    /// Whether the client is to get a snapshot although it is ahead.
+    superseded: bool,
     /// Whether it has got a payload.
     fed: bool,
     collapses: u32,
@@ -81,6 +83,7 @@ impl Session {
             overlay: None,
             heartbeat: None,
             healed: None,
+            superseded: false,
             fed: false,
             collapses: 0,
         }
@@ -177,6 +180,16 @@ impl Session {
         matches!(self.state, SessionState::Greeting)
     }
 
+    /// Whether the client has a later position than this node.
+    pub(super) fn is_ahead(&self, head: &FrameSet) -> bool {
+        matches!(self.state, SessionState::Live) && self.position.is_some_and(|position| position > head.position())
+    }
+
+    /// Gives a client that is ahead a snapshot: nobody knows its position.
+    pub(super) fn supersede(&mut self) {
+        self.superseded = true;
+    }
+
     /// The position of the reader once it has read everything written.
     pub(super) fn position(&self) -> Option<Position> {
         self.position
@@ -206,6 +219,14 @@ impl Session {
 
     fn news(&mut self, head: &FrameSet) -> Option<Frame> {
         let to = head.position();
+        if std::mem::take(&mut self.superseded)
+            && let Some(position) = self.position.filter(|position| *position > to)
+        {
+            let frame = head.superseding(position)?;
+            self.position = Some(to);
+            self.overlay = Some(head.overlay_number);
+            return Some(frame);
+        }
         if self.position.is_none_or(|position| position < to) {
             let Some(frame) = head.frame_from(self.position) else {
                 self.state = SessionState::Ended;

@@ -39,11 +39,27 @@ impl Protocol {
             self.enter(self.state_without_server(), Some(error), now);
             return;
         }
-        let (own, server) = (self.position(), snapshot.position);
-        if let Some(own) = own.filter(|own| server < *own) {
+        let server = snapshot.position;
+        if let Some(own) = self.position().filter(|own| server < *own) {
             self.behind(own, server, origin, now);
             return;
         }
+        self.take(snapshot, hash, overlay, origin, now);
+    }
+
+    /// A snapshot arrived for a client at `position`, which no node knows. It is taken although it is older, unless this client has moved
+    /// on since.
+    pub(super) fn superseding(&mut self, snapshot: Snapshot, hash: ContentHash, overlay: &Overlay, position: Position, now: TimePoint) {
+        let own_environment = self.environment().is_none_or(|own| own == snapshot.environment);
+        if own_environment && self.position() == Some(position) {
+            self.take(snapshot, hash, overlay, Origin::Stream, now);
+        } else {
+            self.snapshot(snapshot, hash, overlay, Origin::Stream, now);
+        }
+    }
+
+    fn take(&mut self, snapshot: Snapshot, hash: ContentHash, overlay: &Overlay, origin: Origin, now: TimePoint) {
+        let (own, server) = (self.position(), snapshot.position);
         let actual = snapshot.content_hash();
         if actual != hash {
             self.mismatch(format!("the snapshot at {server} has the content hash {actual}, but came with {hash}"), now);

@@ -143,7 +143,11 @@ impl Protocol {
             StreamError::Later(why, wait) => (ConnectionError::Goodbye(why), self.backoff.at_least(wait)),
             StreamError::Refused { status, detail } => (ConnectionError::Refused { status, detail }, self.backoff.refused()),
         };
+        let is_key_refused = matches!(error, ConnectionError::Refused { status: 401 | 403, .. });
         self.fall_back(error, wait, now);
+        if is_key_refused && !matches!(self.link, Link::Closed) {
+            self.enter(State::Unauthorised, self.error.clone(), now);
+        }
     }
 
     /// The stream is gone: keep the current state and reconnect after `wait`.
@@ -166,6 +170,7 @@ impl Protocol {
         self.heard(now);
         match ServerFrame::parse(text) {
             Ok(ServerFrame::Snapshot(snapshot, hash, overlay)) => self.snapshot(*snapshot, hash, &overlay, Origin::Stream, now),
+            Ok(ServerFrame::Superseding(snapshot, hash, overlay, position)) => self.superseding(*snapshot, hash, &overlay, position, now),
             Ok(ServerFrame::Delta(delta)) => self.delta(&delta, now),
             Ok(ServerFrame::Overlay(overlay)) => self.overlaid(&overlay, now),
             Ok(ServerFrame::Heartbeat(heartbeat)) => self.heartbeat(&heartbeat, now),

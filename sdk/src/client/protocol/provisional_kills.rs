@@ -22,6 +22,10 @@ impl ProvisionalKills {
         for (id, kill) in &overlay.kills {
             let known = committed.is_some_and(|snapshot| snapshot.kills.get(id.as_str()).is_some());
             let lifted = matches!(overlay.ended.get(id), Some(KillEnd::Restored | KillEnd::Withdrawn));
+            if !overlay.ended.contains_key(id) {
+                // It is in force again: the log that it was merged into was replaced.
+                self.merged.remove(id);
+            }
             if !known && !lifted && self.kills.insert(id.clone(), kill.clone()).as_ref() != Some(kill) {
                 touched.push(kill.clone());
             }

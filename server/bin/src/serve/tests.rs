@@ -1,6 +1,42 @@
 use std::path::PathBuf;
 
+use ripcord_server::{HealthCode, PartHealth};
+
 use super::*;
+
+fn readiness(status: ReadyState) -> Readiness {
+    Readiness {
+        status,
+        node: "node-1".to_owned(),
+        version: "1".to_owned(),
+        parts: [(
+            "store".to_owned(),
+            PartHealth {
+                state: status,
+                since: "2026-11-24T03:00:00Z".parse().unwrap(),
+                code: (status != ReadyState::Ready).then_some(HealthCode::StoreWrongPassword),
+                why: "Redis refuses the password".to_owned(),
+            },
+        )]
+        .into(),
+        warnings: Vec::new(),
+    }
+}
+
+#[test]
+fn a_server_that_is_not_ready_does_not_say_that_it_is() {
+    for state in [ReadyState::Degraded, ReadyState::NotReady] {
+        let text = greeting(
+            &Started {
+                readiness: readiness(state),
+                ..started("127.0.0.1:8016")
+            },
+            None,
+            Paint::Plain,
+        );
+        assert!(!text.contains("is ready.") && text.contains("Redis refuses the password"), "{text}");
+    }
+}
 
 fn started(address: &str) -> Started {
     Started {
@@ -9,7 +45,7 @@ fn started(address: &str) -> Started {
         admin_key: Some(Secret::new("rc_admin_0123456789")),
         node: "node-1".to_owned(),
         data_dir: PathBuf::from("/var/lib/ripcord"),
-        warnings: Vec::new(),
+        readiness: readiness(ReadyState::Ready),
         grpc: Vec::new(),
     }
 }

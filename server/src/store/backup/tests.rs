@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ripcord_proto::{Epoch, Position, Revision};
 
-use super::{Backup, BackupError};
+use super::{Backup, BackupError, RestoreDecision, state_token};
 use crate::clock::{Clock as _, SystemClock};
 use crate::store::contract::{Writer, digests, log, state_of};
 use crate::store::embedded::{EmbeddedStore, Flush};
@@ -106,4 +106,37 @@ async fn the_system_log_comes_last() {
     let (store, ..) = filled().await;
     let backup = Backup::take(&store, SystemClock.now()).await.unwrap();
     assert_eq!(backup.logs.last().unwrap().log, LogName::System);
+}
+
+async fn decided(bytes: &[u8], store: &EmbeddedStore) -> RestoreDecision {
+    Backup::read(bytes).unwrap().decide(store).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_once_and_never_over_newer_data() {
+    let (bytes, production, system) = written().await;
+    let directory = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(directory.path(), Flush::EachCommit, Arc::new(SystemClock)).unwrap();
+    assert_eq!(decided(&bytes, &store).await, RestoreDecision::Restore, "an empty store loses nothing");
+    let mut first = Writer::new("system");
+    store.append(first.append(1)).await.unwrap();
+    let backup = Backup::read(bytes.as_slice()).unwrap();
+    let token = state_token(&store).await.unwrap();
+    backup.restore(&store, "test", SystemClock.now()).await.unwrap();
+    assert_ne!(state_token(&store).await.unwrap(), token, "it names exactly one state");
+    assert_eq!(decided(&bytes, &store).await, RestoreDecision::Restored);
+    let head = store.load(&production.log).await.unwrap().head;
+    store.append(Writer::at(&production.log, head).append(1)).await.unwrap();
+    assert_eq!(decided(&bytes, &store).await, RestoreDecision::Restored, "commits since then stay");
+    let other = tempfile::tempdir().unwrap();
+    let other = EmbeddedStore::open(other.path(), Flush::EachCommit, Arc::new(SystemClock)).unwrap();
+    for writer in [&production, &system] {
+        let entries = writer.entries.clone();
+        let log = writer.log.clone();
+        let expected = crate::store::Head::START;
+        other.append(crate::store::Append { log, expected, entries }).await.unwrap();
+    }
+    assert_eq!(decided(&bytes, &other).await, RestoreDecision::Restore, "the same data is not newer");
+    other.append(Writer::at(&production.log, production.head).append(1)).await.unwrap();
+    assert_eq!(decided(&bytes, &other).await, RestoreDecision::Loses(vec![production.log.clone()]));
 }

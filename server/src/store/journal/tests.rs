@@ -43,7 +43,7 @@ fn what_was_taken_is_pending_after_a_restart_until_it_is_merged() {
     journal.append(&JournalRecord::Merged { ids: vec![kill(1).id] }).unwrap();
     let again = Journal::open(&path).unwrap();
     assert_eq!(ids(&again), [kill(2).id]);
-    assert!(again.taken_by(&kill(2).id, "a") && !again.taken_by(&kill(2).id, "b"));
+    assert_eq!(again.taker(&kill(2).id).as_deref(), Some("a"));
     again.append(&JournalRecord::Merged { ids: vec![kill(2).id] }).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "nothing is pending, so nothing is kept");
 }
@@ -90,4 +90,52 @@ fn damage_before_the_last_line_is_refused() {
     bytes[40] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     assert!(matches!(Journal::open(&path), Err(JournalError::Damaged { line: 1, .. })));
+}
+
+#[test]
+fn a_kill_that_the_disk_does_not_take_is_written_when_it_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kills.journal");
+    let journal = Journal::open(&path).unwrap();
+    journal.append(&taken(1)).unwrap();
+    journal.fill_disk(true);
+    journal.append(&taken(2)).unwrap_err();
+    assert_eq!(ids(&journal), [kill(1).id, kill(2).id], "memory keeps it");
+    assert!(!journal.holds(&kill(2).id) && journal.has_unwritten());
+    assert_eq!(ids(&Journal::open(&path).unwrap()), [kill(1).id]);
+    journal.write_rest().unwrap_err();
+    journal.fill_disk(false);
+    journal.write_rest().unwrap();
+    assert!(journal.holds(&kill(2).id) && !journal.has_unwritten());
+    assert_eq!(ids(&Journal::open(&path).unwrap()), [kill(1).id, kill(2).id]);
+}
+
+#[test]
+fn a_withdrawal_of_a_kill_that_only_memory_holds_is_written_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kills.journal");
+    let journal = Journal::open(&path).unwrap();
+    journal.fill_disk(true);
+    journal.append(&taken(1)).unwrap_err();
+    let withdrawn = JournalRecord::Withdrawn {
+        environment: EnvironmentKey::new("production").unwrap(),
+        id: kill(1).id,
+    };
+    journal.append(&withdrawn).unwrap_err();
+    assert!(!journal.pending()[0].withdrawn, "a withdrawal that is not saved has not happened");
+    journal.fill_disk(false);
+    journal.append(&withdrawn).unwrap();
+    assert!(Journal::open(&path).unwrap().pending()[0].withdrawn);
+}
+
+#[test]
+fn a_revocation_is_pending_until_it_is_merged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kills.journal");
+    let journal = Journal::open(&path).unwrap();
+    journal.append(&JournalRecord::KeyRevoked { key: "k1".to_owned() }).unwrap();
+    let again = Journal::open(&path).unwrap();
+    assert!(again.revoked().contains("k1"));
+    again.append(&JournalRecord::RevocationsMerged { keys: vec!["k1".to_owned()] }).unwrap();
+    assert!(Journal::open(&path).unwrap().revoked().is_empty());
 }

@@ -27,7 +27,12 @@ pub(super) async fn run(node: Arc<RedisNode>, append: Append, answer: oneshot::S
                 node.lose(ended).await;
             }
         }
-        Err(_) => _ = node.log_heads.ended(&append),
+        Err(error) => {
+            node.log_heads.ended(&append);
+            if matches!(error, AppendError::Unavailable(_)) {
+                node.suspicion.notify_one();
+            }
+        }
     }
     let is_written = outcome.is_ok();
     if answer.send(outcome).is_err() && is_written {

@@ -74,6 +74,14 @@ impl<'a> Backfill<'a> {
         self.live.call_all(commands).await
     }
 
+    /// Puts the entries in the place of a damaged log that ends with the same head. Returns whether it did.
+    pub(super) async fn mend(&self, script: &Script, head: Head) -> Result<bool, CallError> {
+        let (state, log) = (keys::state(self.log), keys::log(self.log));
+        let mut command = script.over(&[&state, &log, &self.aside_log]);
+        command.arg(keys::head_text(head));
+        self.live.run(script, &command).await
+    }
+
     /// Switches it into place, unless `filler` is given and another node has taken over the filling. Returns whether it did.
     pub(super) async fn switch(&self, script: &Script, filler: Option<&str>) -> Result<bool, CallError> {
         let (state, log, claims) = (keys::state(self.log), keys::log(self.log), keys::claims(self.log));

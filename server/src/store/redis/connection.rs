@@ -4,24 +4,30 @@
 //! for an answer then gets an error at once.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 use tokio_util::sync::CancellationToken;
+
+use super::fault::StoreFault;
 
 /// How long opening a connection may take, including its handshake.
 const CONNECT: Duration = Duration::from_secs(1);
 /// How long a command may take; the health watch notices a silent server much sooner.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long a refused write counts if no other write is tried.
+const REFUSAL_COUNTS: Duration = Duration::from_secs(10);
+
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     /// It was not sent: there is no connection.
-    #[error("there is no connection")]
-    NotSent,
+    #[error("{0}")]
+    NotSent(String),
     #[error("{0}")]
     Refused(RedisError),
     /// It was sent, and the connection was lost before the answer came.
@@ -129,6 +135,10 @@ impl Script {
 pub(super) struct RedisConnector {
     client: Client,
     live: ArcSwapOption<RedisConnection>,
+    /// Why there is no connection, for those who need one.
+    why: Mutex<String>,
+    /// The last refusal to write, and when it came.
+    refusal: Mutex<Option<(StoreFault, Instant)>>,
 }
 
 impl std::fmt::Debug for RedisConnector {
@@ -143,12 +153,35 @@ impl RedisConnector {
         Ok(Self {
             client: Client::open(url)?,
             live: ArcSwapOption::empty(),
+            why: Mutex::new("not connected to Redis yet".to_owned()),
+            refusal: Mutex::default(),
         })
     }
 
     /// The connection in use.
     pub(super) fn connection(&self) -> Result<Arc<RedisConnection>, CallError> {
-        self.live.load_full().ok_or(CallError::NotSent)
+        self.live.load_full().ok_or_else(|| CallError::NotSent(self.why.lock().clone()))
+    }
+
+    /// Notes why there is no connection.
+    pub(super) fn explain(&self, why: &str) {
+        if !why.is_empty() {
+            why.clone_into(&mut self.why.lock());
+        }
+    }
+
+    /// Notes whether the store took a write; returns what is said of a refusal.
+    pub(super) fn note_write(&self, outcome: Result<(), &RedisError>) -> Option<StoreFault> {
+        let fault = outcome.err().map(StoreFault::of);
+        *self.refusal.lock() = fault.clone().map(|fault| (fault, Instant::now()));
+        fault
+    }
+
+    /// The refusal of the last write, unless it was long ago.
+    pub(super) fn refusal(&self) -> Option<StoreFault> {
+        let refusal = self.refusal.lock();
+        let (fault, at) = refusal.as_ref()?;
+        (at.elapsed() < REFUSAL_COUNTS).then(|| fault.clone())
     }
 
     /// Replaces the connection in use; `None` leaves none.

@@ -65,7 +65,7 @@ pub(super) fn sequence(id: &str) -> Option<Sequence> {
 }
 
 /// A head as it is stored; empty for a log without entries.
-pub(super) fn head_text(head: Head) -> String {
+pub(crate) fn head_text(head: Head) -> String {
     if head.sequence == Sequence(0) {
         return String::new();
     }
@@ -82,7 +82,7 @@ pub(super) enum StoredHead {
 }
 
 /// The value of `head` while the log is being re-seeded; no append expects it.
-pub(super) const RESEEDING: &str = "reseeding";
+pub(crate) const RESEEDING: &str = "reseeding";
 
 /// Reads the field `head`; `None` if it is not something that ripcord writes.
 pub(super) fn parse_head(text: &str) -> Option<StoredHead> {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::rest::health::HealthCode;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{RedisConnector, Script};
+use super::fault::StoreFault;
 use super::log_heads::{EndedLog, FeedMismatch, LogHeads, RawEntry};
 use super::mirror::Mirror;
 use super::{keys, query};
 use crate::clock::Clock;
+use crate::store::journal::Journal;
 use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
 
 /// The scripts that this store runs.
@@ -22,6 +25,8 @@ pub(super) struct Scripts {
     pub(super) switch: Script,
     pub(super) beat: Script,
     pub(super) remove: Script,
+    pub(super) probe: Script,
+    pub(super) mend: Script,
 }
 
 impl Scripts {
@@ -32,6 +37,8 @@ impl Scripts {
             switch: Script::new(include_str!("switch.lua")),
             beat: Script::new(include_str!("beat.lua")),
             remove: Script::new(include_str!("remove.lua")),
+            probe: Script::new(include_str!("probe.lua")),
+            mend: Script::new(include_str!("mend.lua")),
         }
     }
 }
@@ -53,27 +60,64 @@ pub(super) struct RedisNode {
     pub(super) suspicion: Notify,
     pub(super) closing: CancellationToken,
     pub(super) clock: Arc<dyn Clock>,
+    /// Where the kills and revocations go that a replaced log lacks.
+    pub(super) journal: Journal,
 }
 
 impl RedisNode {
     /// Sets the health of the store and logs a change of state.
-    pub(super) fn report(&self, state: StoreState, why: &str) {
+    pub(super) fn report(&self, state: StoreState, fault: Option<StoreFault>) {
+        let (code, why) = fault.map_or((None, String::new()), |fault| (Some(fault.code), fault.why));
+        self.connector.explain(&why);
         self.health.send_if_modified(|health| {
-            if health.state == state && health.why == why {
+            if health.state == state && health.why == why && health.code == code {
                 return false;
             }
-            if health.state != state {
-                health.since = self.clock.now();
+            if health.state != state || health.code != code {
                 match state {
                     StoreState::Available => tracing::info!("the store is available"),
-                    StoreState::Unreachable => tracing::warn!(why, "the store cannot be reached"),
+                    StoreState::Unreachable => tracing::warn!(why, code = code.map(HealthCode::as_str), "the store cannot be reached"),
+                    StoreState::RefusesWrites => tracing::warn!(why, code = code.map(HealthCode::as_str), "the store takes no writes"),
                     StoreState::Reseeding => tracing::warn!(why, "the store is being re-seeded"),
                 }
             }
+            if health.state != state {
+                health.since = self.clock.now();
+            }
             health.state = state;
-            why.clone_into(&mut health.why);
+            health.code = code;
+            health.why = why;
             true
         });
+    }
+
+    /// Notes whether the store has entries that this node lacks.
+    pub(super) fn set_behind(&self, behind: bool) {
+        self.health.send_if_modified(|health| std::mem::replace(&mut health.behind, behind) != behind);
+    }
+
+    /// Follows whether the mirror can be written. After a failure it may lack what it seemed to have.
+    pub(super) async fn watch_mirror(&self) {
+        let mut health = self.mirror.store.health();
+        loop {
+            let now = health.borrow_and_update().clone();
+            let fault = (now.state != StoreState::Available).then_some(now.why);
+            if fault.is_none()
+                && self.health.borrow().mirror.is_some()
+                && let Err(error) = self.mirror.recheck().await
+            {
+                tracing::warn!(%error, "the mirror cannot be read");
+            }
+            self.health.send_if_modified(|health| {
+                let changed = health.mirror != fault;
+                health.mirror = fault;
+                changed
+            });
+            tokio::select! {
+                changed = health.changed() => if changed.is_err() { return },
+                () = self.closing.cancelled() => return,
+            }
+        }
     }
 
     /// Takes entries from the feed: verifies them, mirrors them, and passes on those that are new to this node.

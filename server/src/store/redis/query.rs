@@ -38,8 +38,9 @@ pub(super) async fn append(connector: &RedisConnector, script: &Script, append: 
         command.arg(field);
     }
 
-    let live = connector.connection().map_err(unavailable)?;
-    let answer: Value = live.run(script, &command).await.map_err(unavailable)?;
+    let live = connector.connection().map_err(|error| unavailable(connector, error))?;
+    let answer: Value = live.run(script, &command).await.map_err(|error| unavailable(connector, error))?;
+    connector.note_write(Ok(()));
     if answer == Value::Okay {
         return Ok(());
     }
@@ -47,9 +48,13 @@ pub(super) async fn append(connector: &RedisConnector, script: &Script, append: 
     Err(moved(&actual))
 }
 
-fn unavailable(error: CallError) -> AppendError {
+fn unavailable(connector: &RedisConnector, error: CallError) -> AppendError {
     match error {
-        CallError::NotSent | CallError::Refused(_) => AppendError::Unavailable(error.to_string()),
+        CallError::NotSent(why) => AppendError::Unavailable(why),
+        CallError::Refused(error) => {
+            let fault = connector.note_write(Err(&error));
+            AppendError::Unavailable(fault.map_or_else(|| error.to_string(), |fault| fault.why))
+        }
         CallError::NoAnswer(why) => AppendError::Unknown(why),
     }
 }
@@ -83,6 +88,48 @@ pub(super) fn raw(rows: Rows) -> Vec<RawEntry> {
         })
     };
     rows.into_iter().map_while(entry).collect()
+}
+
+/// Where a log ends as it is stored, and how many entries its stream has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredEnd {
+    pub(super) head: String,
+    pub(super) entries: u64,
+}
+
+/// The ends of several logs, in one round trip.
+pub(super) async fn ends(live: &RedisConnection, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<StoredEnd>, CallError> {
+    let mut commands = redis::pipe();
+    for log in logs {
+        commands.cmd("HGET").arg(keys::state(log)).arg("head");
+        commands.cmd("XLEN").arg(keys::log(log));
+    }
+    // Without logs the pipeline would be empty and nothing would be sent, but the answer shows that the server is alive.
+    commands.cmd("PING");
+    let mut answers: Vec<Value> = live.call_all(&commands).await?;
+    answers.pop();
+    let end = |pair: &[Value]| {
+        let [head, entries] = pair else {
+            return StoredEnd {
+                head: String::new(),
+                entries: 0,
+            };
+        };
+        StoredEnd {
+            head: Option::<String>::from_redis_value(head.clone()).ok().flatten().unwrap_or_default(),
+            entries: u64::from_redis_value(entries.clone()).unwrap_or_default(),
+        }
+    };
+    Ok(answers.chunks(2).map(end).collect())
+}
+
+/// Whether the store takes writes.
+pub(super) async fn probe(live: &RedisConnection, script: &Script, node: &str) -> Result<(), CallError> {
+    let system = LogName::System;
+    let (stream, hash) = (keys::aside(&system, node, "probe-log"), keys::aside(&system, node, "probe-state"));
+    let mut command = script.over(&[&stream, &hash]);
+    command.arg(node);
+    live.run(script, &command).await
 }
 
 /// The heads of several logs as they are stored, in one round trip.

@@ -13,12 +13,14 @@ use ripcord_proto::{EnvironmentKey, Sequence};
 use super::backfill::Backfill;
 use super::connection::{CallError, RedisConnection};
 use super::keys;
-use super::log_status::LogStatus;
+use super::log_status::{LogStatus, ReseedStep, rank};
 use super::node::RedisNode;
 use super::query;
 use crate::store::epoch::{self, EpochStart};
+use crate::store::orphans;
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
+use crate::tasks;
 
 /// How long nodes may claim, in milliseconds.
 const WINDOW_MS: u64 = 1500;
@@ -40,24 +42,15 @@ pub(super) enum ReseedError {
 
 /// Does this node's part for a log that differs from what it knows.
 pub(super) async fn settle(node: &RedisNode, live: &RedisConnection, log: &LogName, status: LogStatus) -> Result<(), ReseedError> {
-    let known = node.log_heads.head(log);
-    match status {
-        LogStatus::InSync => Ok(()),
-        LogStatus::Unreadable(head) => claim(node, live, log, &head).await,
-        LogStatus::Reseeding => claim(node, live, log, keys::RESEEDING).await,
-        // A later epoch was agreed upon without this node.
-        LogStatus::Diverged(stored) if stored.epoch > known.epoch => adopt(node, live, log).await,
-        LogStatus::Diverged(stored) if rank(stored) > rank(known) => {
+    match status.step(node.log_heads.head(log)) {
+        ReseedStep::Nothing => Ok(()),
+        ReseedStep::Claim { seen } => claim(node, live, log, &seen).await,
+        ReseedStep::Adopt => adopt(node, live, log).await,
+        ReseedStep::AdoptAndBeginEpoch => {
             adopt(node, live, log).await?;
             begin_epoch(node, log).await
         }
-        LogStatus::Behind(stored) | LogStatus::Diverged(stored) => claim(node, live, log, &keys::head_text(stored)).await,
     }
-}
-
-/// Claims are compared by this text; the highest wins.
-fn rank(head: Head) -> String {
-    format!("{:020} {:020} {:020} {}", head.epoch.0, head.revision.0, head.sequence.0, head.chain)
 }
 
 async fn claim(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<(), ReseedError> {
@@ -75,17 +68,26 @@ async fn claim(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &s
 
 /// Claims, and asks which node is to fill. The filling node also signals with it that it is alive.
 async fn ask(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<String, CallError> {
-    let known = node.log_heads.head(log);
-    let claim = if known == Head::START {
+    let held = claimable(node, log).await;
+    let claim = if held == Head::START {
         String::new()
     } else {
-        format!("{} {}", rank(known), node.id)
+        format!("{} {}", rank(held), node.id)
     };
     let (state, claims) = (keys::state(log), keys::claims(log));
     let mut command = node.scripts.claim.over(&[&state, &claims]);
     command.arg(&node.id).arg(claim).arg(seen);
     command.arg(WINDOW_MS).arg(SILENCE_MS);
     live.run(&node.scripts.claim, &command).await
+}
+
+/// What this node can fill a log with: what its mirror holds, not what memory knows. A mirror that cannot be written claims nothing.
+async fn claimable(node: &RedisNode, log: &LogName) -> Head {
+    if node.health.borrow().mirror.is_some() {
+        return Head::START;
+    }
+    node.mirror.reach(log, node.log_heads.head(log).sequence).await;
+    node.mirror.head(log)
 }
 
 async fn fill(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
@@ -171,6 +173,14 @@ async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Resul
             node.lose(ended).await;
         }
         now.into_iter().map(LogName::Environment).for_each(|log| node.log_heads.track(&log));
+    }
+    // Before the mirror forgets them: a node that dies in between finds them in its journal.
+    for record in orphans::to_journal(log, &orphaned, &contents.entries, &node.name) {
+        let journal = node.journal.clone();
+        let written = tasks::blocking(move || journal.append(&record)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%log, %error, "a kill or a revocation that the new log lacks cannot be journaled yet");
+        }
     }
     let head = node.mirror.replace(contents).await?;
     node.log_heads.set(log, head);

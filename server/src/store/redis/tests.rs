@@ -10,6 +10,7 @@ use super::{RedisConfig, RedisStore};
 use crate::clock::SystemClock;
 use crate::store::Store;
 use crate::store::contract::{Fresh, contract};
+use crate::store::journal::Journal;
 
 struct OnRedis {
     store: RedisStore,
@@ -39,6 +40,7 @@ async fn open(redis: &RedisServer, directory: &tempfile::TempDir, node: &str) ->
         directory: directory.path().to_owned(),
         node: node.to_owned(),
         clock: Arc::new(SystemClock),
+        journal: Journal::in_memory(),
     };
     RedisStore::open(config).await.unwrap()
 }

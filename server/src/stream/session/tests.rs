@@ -254,3 +254,24 @@ fn frames_out_of_turn_are_refused() {
     let mut session = live(&play, Some(1));
     assert!(matches!(session.hear(ClientFrame::Hello(hello_at(None)), &play.head()), Reaction::Refused(_)));
 }
+
+#[test]
+fn a_client_that_is_ahead_gets_a_snapshot_that_names_its_position() {
+    let mut play = Play::new(3);
+    play.put();
+    let mut session = live(&play, Some(26));
+    assert!(
+        session.is_ahead(&play.head()) && next(&mut session, &play).is_none(),
+        "not before it is known that nobody has it"
+    );
+    session.supersede();
+    let frame = next(&mut session, &play);
+    assert!(
+        matches!(&frame, Some(ServerFrame::Superseding(snapshot, _, _, from))
+        if snapshot.position == play.head().position() && *from == Position::new(1, 26)),
+        "{frame:?}"
+    );
+    assert!(next(&mut session, &play).is_none());
+    play.put();
+    assert!(matches!(next(&mut session, &play), Some(ServerFrame::Delta(_))), "it goes on from there");
+}

@@ -131,6 +131,7 @@ fn a_refused_client_says_so_and_tries_again_slowly() {
             detail: "unknown key".to_owned()
         })
     );
+    assert_eq!(harness.state(), State::Unauthorised);
     let refused = harness.now;
     harness.connect();
     assert!(harness.now.since(refused.instant) >= Duration::from_secs(30));
@@ -186,4 +187,20 @@ fn the_state_is_compared_beside_the_stream_by_its_tag() {
         .filter_map(|effect| if let Effect::Fetch(tag) = effect { Some(tag.clone()) } else { None })
         .collect();
     assert!(!asked.is_empty() && asked.iter().all(|asked| asked.as_ref() == Some(&tag)), "{asked:?}");
+}
+
+#[test]
+fn a_snapshot_that_supersedes_the_position_of_the_client_is_taken_although_it_is_older() {
+    let mut world = World::new();
+    let older = world.clone();
+    world.put("checkout", true);
+    world.put("checkout", false);
+    let ahead = world.position();
+    let mut harness = Harness::ready(&world);
+    harness.hear(&older.frame());
+    assert_eq!(harness.position(), Some(ahead), "a node that is behind takes nothing back");
+    harness.hear(&older.superseding(ripcord_proto::Position::new(1, 99)));
+    assert_eq!(harness.position(), Some(ahead), "it was meant for another position");
+    harness.hear(&older.superseding(ahead));
+    assert_eq!((harness.position(), harness.state()), (Some(older.position()), State::Ready));
 }
