@@ -1,12 +1,12 @@
-//! Who has confirmed a revision, how fast, and who is missing.
+//! Confirmations of a revision: who confirmed it, how fast, and who is missing.
 //!
-//! Three levels, shown apart and never summed: *applied* (a native SDK acknowledged that it evaluates at the revision),
-//! *fetched* (an OFREP client fetched at it or later), *sent* (a client that cannot answer was sent it).
+//! There are three levels, which are never added up: *applied* (a native SDK acknowledged that it evaluates the revision),
+//! *fetched* (an OFREP client fetched it or a later one), *sent* (it was sent to a client that cannot acknowledge).
 
 use crate::kill::KillId;
 use crate::revision::{Epoch, Revision};
 
-/// The confirmations of one revision, or of one provisional kill, over all nodes that could be reached.
+/// The confirmations of one revision or one provisional kill, over all nodes that could be reached.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Confirmation {
@@ -14,31 +14,55 @@ pub struct Confirmation {
     pub epoch: Epoch,
     /// The revision; absent for a provisional kill.
     pub revision: Option<Revision>,
-    /// The provisional kill that is asked about.
+    /// The provisional kill that is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill: Option<KillId>,
-    /// Whether every client that can acknowledge has done so and every node was reached. True if no client is connected.
+    /// Whether every client that can acknowledge has done so and every node was reached. False if there was none to ask.
     pub complete: bool,
-    /// Native SDKs, which acknowledge the revision that they evaluate at.
+    /// Native SDKs, which acknowledge the revision that they evaluate.
     pub applied: LevelCounts,
-    /// OFREP clients, counted when they fetch at this revision or a later one.
+    /// OFREP clients, which count as confirmed when they fetch this revision or a later one.
     pub fetched: LevelCounts,
-    /// Clients that cannot answer.
+    /// Clients that cannot acknowledge.
     pub sent: LevelCounts,
-    /// The nodes that the figures are from.
+    /// The nodes whose clients are counted.
     pub nodes: Vec<String>,
-    /// Nodes that should have been asked and did not answer.
+    /// Nodes that could not be reached, so that their clients are not counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes_not_reached: Vec<String>,
+    /// Applications that were lost without a goodbye in the last 15 minutes and have not confirmed, at most 100 by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostApplication>,
+    /// How many such applications there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_total: u64,
+}
+
+impl Confirmation {
+    /// Whether any application could be asked.
+    pub const fn has_asked(&self) -> bool {
+        self.applied.connected > 0
+    }
+
+    /// Whether nothing is left to wait for: no application is missing, and every node was reached. If none was asked, this proves
+    /// nothing.
+    pub const fn is_settled(&self) -> bool {
+        self.nodes_not_reached.is_empty() && self.applied.confirmed >= self.applied.connected
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One level of confirmation.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LevelCounts {
-    /// The denominator: clients connected at the commit, and those that came back within the grace time.
+    /// Number of clients that were connected at the commit, or reconnected shortly after it.
     pub connected: u64,
-    /// How many of them have confirmed.
+    /// Number of clients that confirmed.
     pub confirmed: u64,
     /// Median milliseconds from the commit to the confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,10 +76,10 @@ pub struct LevelCounts {
     /// The instance that confirmed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slowest: Option<Instance>,
-    /// Who is missing, at most 100 by name.
+    /// The instances that have not confirmed, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingInstance>,
-    /// Connections lost for more than a minute; no longer counted as connected.
+    /// Clients lost for so long that they are no longer named; not counted as connected.
     #[serde(default)]
     pub gone: u64,
 }
@@ -64,7 +88,7 @@ pub struct LevelCounts {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Instance {
-    /// The name that it was given: `checkout-7f9c`.
+    /// The configured name: `checkout-7f9c`.
     pub name: String,
     /// Random, new for each process.
     pub id: String,
@@ -74,7 +98,7 @@ pub struct Instance {
     pub node: String,
 }
 
-/// An instance that has not confirmed, and where it stands.
+/// An instance that has not confirmed, and its revision.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingInstance {
@@ -85,4 +109,24 @@ pub struct MissingInstance {
     pub revision: Option<Revision>,
     /// Whether its connection is lost.
     pub lost: bool,
+}
+
+/// An application that was lost without a goodbye. Until it is back, stops, or its lease has expired, it may serve an old state.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LostApplication {
+    /// The lost instance.
+    #[serde(flatten)]
+    pub instance: Instance,
+    /// When its connection was lost.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// The revision that it last acknowledged.
+    pub revision: Option<Revision>,
+    /// Whether it counts as connected, because it was lost shortly before the commit or after it.
+    pub missing: bool,
+    /// Seconds after the loss until it serves the safe variants of all flags that the commit changes; absent if one of them has
+    /// no lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_seconds: Option<u32>,
 }

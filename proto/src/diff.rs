@@ -147,3 +147,20 @@ pub struct ChangedBy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
 }
+
+/// A flag or segment that stays as it is; exactly one of `flag` and `segment` is set.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlanConflict {
+    /// The key of the flag, if the conflict is about a flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<FlagKey>,
+    /// The key of the segment, if the conflict is about a segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentKey>,
+    /// Why it conflicts, in words.
+    pub why: String,
+    /// The later commit by someone else; absent if it is not in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<ChangedBy>,
+}

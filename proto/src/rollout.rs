@@ -3,6 +3,7 @@
 mod plan;
 
 use crate::actor::Actor;
+use crate::diff::UserShare;
 use crate::gate::{GateReading, GateSample};
 use crate::key::RuleId;
 use crate::revision::Position;
@@ -72,6 +73,9 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub rollback: Option<RollbackId>,
+    /// How many users got a different variant through the current step; absent before the first step, and if it could not be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<UserShare>,
     /// The latest results of the gates.
     #[serde(default)]
     pub gates: Vec<GateReading>,
@@ -198,6 +202,9 @@ pub struct PastStep {
     /// When the step ended.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub left: jiff::Timestamp,
+    /// How many users got a different variant through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<UserShare>,
     /// The results of the gates at its end.
     pub gates: Vec<GateReading>,
     /// The data of each gate during the step, thinned out evenly.

@@ -11,6 +11,7 @@
 
 mod auto_vouch;
 mod commands;
+mod evidence;
 mod resolve;
 mod soak;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 mod view;
 
 pub use self::auto_vouch::AutoVouch;
-pub use self::commands::{NewCheckpoint, delete, judge, record, take};
+pub use self::commands::{NewCheckpoint, delete, judge, put, take};
+pub use self::evidence::EvidenceSources;
 pub use self::resolve::{ResolveError, ResolvedTarget, resolve};
 pub use self::view::{distance, known_good, view};

@@ -10,6 +10,7 @@ mod counts;
 mod dedup;
 mod peers;
 pub mod persistence;
+mod query;
 mod registry;
 pub mod reports;
 mod series;
@@ -22,6 +23,7 @@ mod window;
 pub use self::counters::{BatchResult, OutcomeTotal};
 #[cfg(test)]
 pub use self::peers::NoPeerOutcomes;
-pub use self::peers::{ExposureQuery, PeerExposure, PeerOutcomes};
+pub use self::peers::{PeerExposure, PeerOutcomes};
+pub use self::query::{ExposureQuery, FallingVariant, TotalsQuery};
 pub use self::registry::Outcomes;
 pub use self::stale::stale;

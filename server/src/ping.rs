@@ -12,10 +12,10 @@ use actix_web::http::StatusCode;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::ping::{Ping, PingId};
 use ripcord_proto::record::{RecordKey, Records};
-use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, Outcome, RenderedAnswer, Renderer};
+use crate::clock::new_id;
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, Outcome, RenderedAnswer, Renderer, record_entry};
 use crate::environment::Environments;
 use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::LeaderLease;
@@ -34,7 +34,7 @@ const APART: Duration = Duration::from_secs(1);
 pub struct Pings {
     environments: Environments,
     fleet: Fleet,
-    drivers: LeaderLease,
+    lease: LeaderLease,
 }
 
 /// A ping to send.
@@ -74,15 +74,13 @@ pub fn newest(records: &Records) -> Option<&Ping> {
 
 /// All pings that are kept, newest first: their ids sort by time.
 pub fn newest_first(records: &Records) -> impl Iterator<Item = &Ping> {
-    let mut pings: Vec<&Ping> = records.pings.iter().filter_map(|entry| entry.value().ok()).collect();
-    pings.reverse();
-    pings.into_iter()
+    records.pings.values().rev()
 }
 
 impl Pings {
     /// Sent to the applications of `fleet`.
-    pub fn new(environments: Environments, fleet: Fleet, drivers: LeaderLease) -> Self {
-        Self { environments, fleet, drivers }
+    pub fn new(environments: Environments, fleet: Fleet, lease: LeaderLease) -> Self {
+        Self { environments, fleet, lease }
     }
 
     /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future does
@@ -93,7 +91,7 @@ impl Pings {
 
     async fn send_with(&self, order: PingRequest, conditions: Vec<Operation>) -> Result<SentPing, CommitError> {
         let at = self.environments.clock().now();
-        let id = PingId::from_parts(u64::try_from(at.as_millisecond()).unwrap_or_default(), rand::random());
+        let id = new_id(at, PingId::from_parts);
         let draft = draft(&order, id.clone(), conditions);
         let outcome = self.environments.submit(draft).await?;
         let is_replayed = outcome.is_replayed();
@@ -128,10 +126,7 @@ impl Pings {
 
     /// Records the result of a ping; replaces the oldest if there are enough.
     async fn close(&self, order: &PingRequest, ping: Ping) {
-        let Ok(entry) = Entry::new(ping.id.clone(), ping, Position::START) else {
-            return;
-        };
-        let entry = Arc::new(entry);
+        let Ok(entry) = record_entry(ping.id.clone(), ping) else { return };
         for _ in 0..ATTEMPTS {
             let Ok(state) = self.environments.state(&order.environment) else { return };
             let excess = (state.records.pings.len() + 1).saturating_sub(KEPT);
@@ -189,6 +184,8 @@ fn ping(order: &PingRequest, id: PingId, position: Position, at: jiff::Timestamp
         sent: ripcord_proto::confirmation::LevelCounts::default(),
         nodes: Vec::new(),
         nodes_not_reached: Vec::new(),
+        lost: Vec::new(),
+        lost_total: 0,
     };
     Ping {
         id,

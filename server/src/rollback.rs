@@ -9,17 +9,16 @@
 //! What is rolled back is decided in [`crate::commit::reversal`], on the state that the commit is admitted on.
 
 pub mod actions;
+mod alternatives;
 pub mod controller;
 mod describe;
 mod error;
 mod execute;
-mod impact;
 mod messages;
 mod plan;
 mod plan_drift;
 mod prepare;
 pub mod review;
-mod sample_users;
 mod scope;
 mod spec;
 mod stages;
@@ -30,7 +29,6 @@ pub mod wait;
 
 pub use self::error::{ActionError, PrepareError, RollbackError, WrongRollbackState};
 pub use self::execute::{CommittedRollback, answer_of, ask_probes, commit, replayed};
-pub(crate) use self::impact::{ImpactComparison, shares};
-pub use self::plan::{SampleUsers, plan};
+pub use self::plan::{conflicts, plan};
 pub use self::prepare::{PreparedRollback, prepare, prepare_again};
 pub use self::spec::RollbackSpec;

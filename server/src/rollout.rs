@@ -38,6 +38,7 @@ use crate::commit::CommitError;
 use crate::environment::Environments;
 use crate::kill::Kills;
 use crate::leader::LeaderLease;
+use crate::outbound;
 use crate::outcome::reports::Reports;
 
 impl Rollouts {

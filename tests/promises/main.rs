@@ -14,3 +14,4 @@ mod p11_idempotent;
 mod p12_no_surprise;
 mod p13_traceable;
 mod p14_bad_input;
+mod p15_truthful;

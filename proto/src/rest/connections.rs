@@ -1,7 +1,7 @@
 //! Bodies of `connections`: the connected applications, and the revision that each evaluates.
 
 use crate::confirmation::Instance;
-use crate::flagd::SkippedFlag;
+use crate::flagd::{EngineGeneration, SkippedFlag};
 use crate::revision::{Epoch, Revision};
 
 /// A connection: an item of `GET connections`.
@@ -25,6 +25,13 @@ pub struct ConnectionView {
     /// Whether its connection is lost. Lost applications are listed for 15 minutes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// The generations of the bucketing hash that its engine may use, if it evaluates by itself and its client is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bucketing: Vec<EngineGeneration>,
+    /// Whether its engine splits users differently from this environment: in every split, they get other variants from it than from
+    /// everything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub splits_differently: bool,
     /// The flags that it is not sent because its protocol cannot express them, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<SkippedFlag>,
@@ -43,6 +50,9 @@ pub enum Transport {
     Ofrep,
     /// flagd's stream of flags.
     Flagd,
+    /// flagd's stream of events, beside remote evaluation.
+    #[serde(rename = "flagd-rpc")]
+    FlagdRpc,
 }
 
 /// The level of a client's confirmation.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::action::TriggerAction;
+use crate::diff::PlanConflict;
 use crate::digest::Digest;
 use crate::key::{FlagKey, TriggerName};
 use crate::kill::KillId;
@@ -110,6 +111,9 @@ pub struct FiringEffects {
     /// The flags that it changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagTransition>,
+    /// What a rollback leaves as it is although it is in its scope, because others have changed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<PlanConflict>,
 }
 
 /// A flag that a firing changes.

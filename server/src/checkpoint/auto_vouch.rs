@@ -4,36 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::check::{CheckPhase, ScopedCheck};
 use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position};
-use serde_json::{Map, Value};
 
+use super::evidence::{Evidence, EvidenceSources, Lacking};
 use super::soak::{ContentAge, NotDue, Soak, content, due};
 use super::{NewCheckpoint, take};
-use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Draft, Precondition};
 use crate::environment::{EnvironmentTask, Environments};
-use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::{LeaderLease, LeaderToken};
 
 /// How soon a node that is not the leader, or whose attempt failed, tries again.
 const ASIDE: Duration = Duration::from_secs(5);
-/// How soon failed probes run again.
+/// How soon evidence is gathered again.
 const RETRY: Duration = Duration::from_mins(1);
-/// How long other nodes may take to say who has confirmed the state.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What vouching needs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AutoVouch {
     /// The environments with their states.
     pub environments: Environments,
-    /// Who has confirmed them.
-    pub fleet: Fleet,
-    /// Runs the probes of policies.
-    pub checks: Checks,
+    /// Where the evidence is from.
+    pub sources: EvidenceSources,
     /// Says whether this node is the leader.
     pub lease: LeaderLease,
 }
@@ -108,29 +101,16 @@ impl AutoVouch {
     }
 
     async fn vouch(&self, environment: &EnvironmentKey, state: &EnvironmentState, found: ContentAge, (seconds, token): (u64, LeaderToken)) -> SoakCheck {
-        let probes = state.records.policy().checks.into_iter().map(|check| ScopedCheck {
-            of: "environment".to_owned(),
-            check,
-        });
-        let outcomes = self.checks.run(&probes.collect::<Vec<_>>(), CheckPhase::After).await;
-        if let Some(failed) = outcomes.iter().find(|outcome| !outcome.passed) {
-            tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "not marking the state known-good: a probe fails");
-            return SoakCheck::Again(RETRY);
-        }
-        let position = state.head.position();
-        let mut figures = Map::new();
-        figures.insert("soaked_seconds".to_owned(), seconds.into());
-        figures.insert("unchanged_since".to_owned(), Value::String(found.first.to_string()));
-        figures.insert("checks_passed".to_owned(), outcomes.len().into());
-        if let Some(confirmation) = self.fleet.confirmation(environment, &ConfirmationTarget::Revision(position), PATIENCE).await {
-            figures.insert("applications_connected".to_owned(), confirmation.applied.connected.into());
-            figures.insert("applications_confirmed".to_owned(), confirmation.applied.confirmed.into());
-        }
-        let evidence = match outcomes.len() {
-            0 => format!("unchanged for {seconds} s, nothing killed"),
-            checks => format!("unchanged for {seconds} s, nothing killed, probes green: {checks}"),
+        let clock = self.environments.clock().now();
+        let evidence = match self.sources.gather(state, found, (seconds, clock)).await {
+            Ok(evidence) => evidence,
+            Err(lacking) => {
+                tracing::info!(env = %environment, %lacking, "not marking the state known-good");
+                return SoakCheck::Again(if lacking == Lacking::Applications { ASIDE } else { RETRY });
+            }
         };
-        let Some(draft) = self.draft(environment, position, (evidence, figures), token) else {
+        let position = state.head.position();
+        let Some(draft) = self.draft(environment, position, evidence, token) else {
             return SoakCheck::Settled;
         };
         match self.environments.commit(draft).await {
@@ -146,15 +126,15 @@ impl AutoVouch {
     }
 
     /// The checkpoint of the state at `position`, vouched for by this node; refused if anything has changed since.
-    fn draft(&self, environment: &EnvironmentKey, position: Position, (evidence, figures): (String, Map<String, Value>), token: LeaderToken) -> Option<Draft> {
+    fn draft(&self, environment: &EnvironmentKey, position: Position, Evidence { text, figures }: Evidence, token: LeaderToken) -> Option<Draft> {
         let (author, at) = (self.lease.author(), self.environments.clock().now());
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
-        let reason = format!("marked checkpoint {name} known-good automatically: {evidence}");
+        let reason = format!("marked checkpoint {name} known-good automatically: {text}");
         let judgement = Judgement {
             verdict: CheckpointVerdict::Vouched,
             by: author.actor.clone(),
             at,
-            evidence: Some(evidence),
+            evidence: Some(text),
             figures,
         };
         let taking = NewCheckpoint {

@@ -1,5 +1,6 @@
 //! Whether an environment may vouch for its own state: it has soaked, unchanged, for as long as the policy says, nothing is killed,
-//! and no rollback says that it is bad. The probes are checked last, by the caller that acts on the answer.
+//! nothing is on its way (a release, a rollout), and no rollback says that it is bad. The evidence is gathered last, by the caller
+//! that acts on the answer.
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointState};
@@ -48,6 +49,10 @@ pub enum NotDue {
     Killed,
     /// A rollback is under way, or says that service is not restored.
     RolledBack,
+    /// A release is open: whether it is good is not decided yet.
+    OpenRelease,
+    /// A rollout is live: the state is on its way to another one.
+    LiveRollout,
     /// Its state is known to be good already.
     KnownGood,
     /// This state has been doubted.
@@ -69,6 +74,12 @@ pub fn due(state: &EnvironmentState, content: ContentAge, provisional: usize, no
     let mut rollbacks = state.records.rollbacks.values();
     if rollbacks.any(|rollback| stands_in_the_way(rollback, content)) {
         return Soak::Not(NotDue::RolledBack);
+    }
+    if state.records.releases.values().any(|release| release.finished.is_none()) {
+        return Soak::Not(NotDue::OpenRelease);
+    }
+    if state.records.rollouts.values().any(|rollout| !rollout.state.is_final()) {
+        return Soak::Not(NotDue::LiveRollout);
     }
     let checkpoints = state.records.checkpoints.values();
     if let Some(why) = judged(checkpoints.filter(|checkpoint| checkpoint.hash == state.hash), content) {

@@ -4,13 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::ping::PingId;
 use ripcord_proto::policy::{Policy, SingletonKey};
-use ripcord_proto::{CheckpointName, Position, TargetName};
+use ripcord_proto::release::{Release, ReleaseDetails, ReleaseEnd, ReleaseState};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan, RolloutState};
+use ripcord_proto::{CheckpointName, Position, RolloutId, TargetName};
 
 use super::soak::{ContentAge, Soak, content, due};
 use super::{NewCheckpoint, ResolveError, judge, resolve, take};
 use crate::checkpoint::soak::NotDue;
 use crate::commit::{Expected, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
+use crate::rollout::actions;
 use crate::store::Store;
 use crate::store::backup::Backup;
 use crate::store::memory::MemoryStore;
@@ -42,6 +45,36 @@ fn policy(vouch_after_seconds: u64) -> Operation {
         ..Policy::default()
     };
     Operation::put_record(SingletonKey, policy, Expected::Anything).unwrap()
+}
+
+fn release(name: &str, state: ReleaseState) -> Operation {
+    let by = author("ana").actor;
+    let release = Release {
+        name: name.parse().unwrap(),
+        baseline: CheckpointName::new("before").unwrap(),
+        state,
+        at: Timestamp::now(),
+        finished: (state == ReleaseState::Finished).then(|| ReleaseEnd {
+            by: by.clone(),
+            at: Timestamp::now(),
+        }),
+        by,
+        details: ReleaseDetails::default(),
+        commits: 0,
+        last: None,
+    };
+    Operation::put_record(release.name.clone(), release, Expected::Anything).unwrap()
+}
+
+fn rollout(state: RolloutState) -> Operation {
+    let plan = RolloutPlan::parse("flag: a\nvariant: on\nsteps: [{to: 1%, hold: 1s}]\nno_gates: true").unwrap();
+    let by = Attribution {
+        by: author("ana").actor,
+        at: Timestamp::now(),
+        reason: None,
+    };
+    let begun = actions::begun(plan, RolloutId::from_parts(1, 1), by).unwrap();
+    Operation::put_record(begun.id.clone(), Rollout { state, ..begun }, Expected::Anything).unwrap()
 }
 
 async fn named(node: &TestNode, name: &str) -> Result<Position, ResolveError> {
@@ -133,6 +166,12 @@ async fn an_environment_vouches_for_what_has_soaked_and_that_nobody_doubts() {
     assert_eq!(soak(20, 0), Soak::NotBefore(now + SignedDuration::from_secs(40)));
     assert_eq!(soak(100, 0), Soak::Due { seconds: 100 });
     assert_eq!(soak(100, 1), Soak::Not(NotDue::Killed));
+    node.submit(vec![release("web-12", ReleaseState::Open)]).await.unwrap();
+    assert_eq!(soak(100, 0), Soak::Not(NotDue::OpenRelease));
+    node.submit(vec![release("web-12", ReleaseState::Finished)]).await.unwrap();
+    node.submit(vec![rollout(RolloutState::Paused)]).await.unwrap();
+    assert_eq!(soak(100, 0), Soak::Not(NotDue::LiveRollout));
+    node.submit(vec![rollout(RolloutState::Completed)]).await.unwrap();
     node.submit(vec![taking("auto"), says("auto", CheckpointVerdict::Vouched)]).await.unwrap();
     assert_eq!(soak(100, 0), Soak::Not(NotDue::KnownGood));
     node.submit(vec![says("auto", CheckpointVerdict::Doubted)]).await.unwrap();

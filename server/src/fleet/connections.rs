@@ -14,6 +14,9 @@ pub enum Transport {
     Ofrep,
     /// flagd's stream of flags.
     Flagd,
+    /// flagd's stream of events, beside remote evaluation.
+    #[serde(rename = "flagd-rpc")]
+    FlagdRpc,
 }
 
 impl Transport {
@@ -24,6 +27,7 @@ impl Transport {
             Self::Sse => "sse",
             Self::Ofrep => "ofrep",
             Self::Flagd => "flagd",
+            Self::FlagdRpc => "flagd-rpc",
         }
     }
 }
@@ -61,7 +65,7 @@ pub struct Connected {
     /// Since when it is connected.
     #[schema(value_type = String, format = DateTime)]
     pub since: jiff::Timestamp,
-    /// Whether its connection is lost; it is shown for a minute.
+    /// Whether its connection is lost; a lost application is shown for 15 minutes.
     pub lost: bool,
 }
 
@@ -72,6 +76,8 @@ pub struct NewMember {
     pub name: String,
     /// Random, new for each process.
     pub id: String,
+    /// The id of the key that it connected with; empty for clients that are not recognised by it.
+    pub key: String,
     /// Name and version of its SDK.
     pub sdk: String,
     /// The position that it already has.

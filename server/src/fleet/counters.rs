@@ -83,6 +83,8 @@ pub(super) struct DepartedCounts {
 pub(super) struct RevisionCounts {
     /// When it was swapped in.
     pub(super) at: Instant,
+    /// The longest lease of the flags that it changes, in seconds; `None` if one of them has none.
+    pub(super) lease: Option<u32>,
     /// Times of the applications that confirmed exactly this revision, coming from the one before.
     pub(super) times: PerLevel<ConfirmationTimes>,
     /// Differences against the revision before.
@@ -90,9 +92,10 @@ pub(super) struct RevisionCounts {
 }
 
 impl RevisionCounts {
-    pub(super) fn new(at: Instant, departed: PerLevel<DepartedCounts>) -> Self {
+    pub(super) fn new(at: Instant, lease: Option<u32>, departed: PerLevel<DepartedCounts>) -> Self {
         Self {
             at,
+            lease,
             times: PerLevel::default(),
             departed,
         }

@@ -7,8 +7,9 @@
 mod counts;
 mod expiry;
 mod kills;
+mod lost;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,11 +35,15 @@ pub(super) struct MemberId {
 #[derive(Debug)]
 struct FleetMember {
     instance: Arc<Instance>,
+    /// The id of the key that it connected with.
+    key: String,
     transport: Transport,
     level: ConfirmationLevel,
     generation: u64,
     since: jiff::Timestamp,
     joined: Instant,
+    /// When the process whose place it takes joined, or else it itself.
+    stands_since: Instant,
     /// Whether it already had a state when it connected: then it counts for what was committed shortly before.
     returning: bool,
     state: MemberState,
@@ -74,6 +79,8 @@ const CATCH_UPS: usize = 65_536;
 pub(super) struct Members {
     node: Arc<str>,
     grace: Duration,
+    missing: Duration,
+    lost_kept: Duration,
     gone: Duration,
     revisions: usize,
     figures_kept: usize,
@@ -90,6 +97,8 @@ pub(super) struct Members {
     slots: Vec<Option<FleetMember>>,
     free: Vec<usize>,
     by_instance: HashMap<String, usize>,
+    /// The slots of lost applications.
+    lost: BTreeSet<usize>,
     generations: u64,
     confirmations: [metrics::Counter; 3],
 }
@@ -100,6 +109,8 @@ impl Members {
         Self {
             node: settings.node.as_str().into(),
             grace: settings.grace,
+            missing: settings.missing,
+            lost_kept: settings.lost,
             gone: settings.gone,
             revisions: settings.revisions,
             figures_kept: settings.figures,
@@ -113,6 +124,7 @@ impl Members {
             slots: Vec::new(),
             free: Vec::new(),
             by_instance: HashMap::new(),
+            lost: BTreeSet::new(),
             generations: 0,
             confirmations: [counter("applied"), counter("fetched"), counter("sent")],
         }
@@ -134,31 +146,38 @@ impl Members {
         let revision = position.revision.0;
         match &publication.change {
             PublishedChange::Overlay => {}
-            PublishedChange::Delta(_) if self.epoch == position.epoch && !self.counts_by_revision.is_empty() => {
+            PublishedChange::Delta(delta) if self.epoch == position.epoch && !self.counts_by_revision.is_empty() => {
+                let lease = lost::lease_of(delta, &publication.served.snapshot);
                 while self.head() < revision {
                     let departed = std::mem::take(&mut self.departed);
-                    self.counts_by_revision.push_back(RevisionCounts::new(publication.at, departed));
+                    self.counts_by_revision.push_back(RevisionCounts::new(publication.at, lease, departed));
                 }
             }
             PublishedChange::Delta(_) | PublishedChange::Replaced => self.start_epoch(position, publication.at),
         }
-        let served = &publication.served;
-        self.kills.published(&served.overlay, revision, publication.at);
+        self.kills.published(&publication.served, publication.at);
     }
 
     /// Counting restarts: every connected application has to confirm the epoch's first state.
     fn start_epoch(&mut self, position: Position, at: Instant) {
         self.epoch = position.epoch;
         self.first = position.revision.0;
-        self.counts_by_revision = VecDeque::from([RevisionCounts::new(at, PerLevel::default())]);
+        self.counts_by_revision = VecDeque::from([RevisionCounts::new(at, None, PerLevel::default())]);
         self.departed = PerLevel::default();
         self.catch_ups.clear();
         let (first, slots) = (self.first, 0..self.slots.len());
         for slot in slots {
             match self.slots.get_mut(slot) {
-                Some(Some(member)) if !matches!(member.state, MemberState::Lost(..)) => member.counts_from = first,
-                Some(taken) if taken.is_some() => self.forget(slot),
-                _ => {}
+                Some(Some(member)) => match &mut member.state {
+                    MemberState::Lost(..) if member.level != ConfirmationLevel::Applied => self.forget(slot),
+                    state => {
+                        if let MemberState::Lost(_, last) = state {
+                            *last = first.saturating_sub(1);
+                        }
+                        member.counts_from = first;
+                    }
+                },
+                Some(None) | None => {}
             }
         }
     }
@@ -166,6 +185,7 @@ impl Members {
     fn forget(&mut self, slot: usize) {
         if let Some(member) = self.slots.get_mut(slot).and_then(Option::take) {
             self.by_instance.remove(&member.instance.id);
+            self.lost.remove(&slot);
             self.free.push(slot);
         }
     }
@@ -204,21 +224,25 @@ impl Members {
             .filter(|position| position.epoch == self.epoch && position.revision.0 <= self.head());
         let recent = self.first_within_grace(now);
         let before = self.by_instance.get(&member.id).copied();
+        let predecessor = before.is_none().then(|| self.replace_lost(&member, level, recent)).flatten();
         let counts_from = match before.and_then(|slot| self.slots.get(slot)?.as_ref()) {
-            Some(known) => match known.state {
+            Some(known) => match self.counts_until(known) {
                 // It counts for commits that were made while it was away, if they are recent.
-                MemberState::Lost(_, last) if last + 1 < recent => {
+                Some(last) if last + 1 < recent => {
                     let (level, from, confirmed) = (known.level, known.counts_from, known.confirmed);
                     self.depart(level, from, last, confirmed, Departure::Counted);
                     recent
                 }
-                MemberState::Lost(..) | MemberState::Connected | MemberState::Polling(_) => known.counts_from,
+                Some(_) | None => known.counts_from,
             },
-            None => match (member.position, position) {
-                (Some(_), Some(position)) => recent.max(position.revision.0 + 1),
-                (Some(_), None) => recent,
-                (None, _) => self.head() + 1,
-            },
+            None => {
+                let own = match (member.position, position) {
+                    (Some(_), Some(position)) => recent.max(position.revision.0 + 1),
+                    (Some(_), None) => recent,
+                    (None, _) => self.head() + 1,
+                };
+                predecessor.and_then(|lost| lost.unconfirmed_from).map_or(own, |from| from.min(own))
+            }
         };
         let confirmed = before.and_then(|slot| self.slots.get(slot)?.as_ref()).and_then(|known| known.confirmed);
         let member = FleetMember {
@@ -228,11 +252,13 @@ impl Members {
                 sdk: member.sdk,
                 node: self.node.to_string(),
             }),
+            key: member.key,
             transport: member.transport,
             level,
             generation,
             since: SystemClock.now(),
             joined: now,
+            stands_since: predecessor.map_or(now, |lost| lost.stood_since),
             returning: member.position.is_some(),
             state,
             counts_from,
@@ -252,6 +278,7 @@ impl Members {
     fn seat(&mut self, before: Option<usize>, member: FleetMember) -> usize {
         let slot = before.or_else(|| self.free.pop()).unwrap_or(self.slots.len());
         self.by_instance.insert(member.instance.id.clone(), slot);
+        self.lost.remove(&slot);
         match self.slots.get_mut(slot) {
             Some(seat) => *seat = Some(member),
             None => self.slots.push(Some(member)),
@@ -281,6 +308,13 @@ impl Members {
     pub(super) fn sent(&mut self, id: MemberId, at: Position, now: Instant) {
         if self.member(id).is_some_and(|member| member.level == ConfirmationLevel::Sent) {
             self.move_forward(id, at, now);
+        }
+    }
+
+    /// What a member holds of `before` is the same at `after`.
+    pub(super) fn unaffected(&mut self, id: MemberId, before: Position, after: Position, now: Instant) {
+        if self.member(id).is_some_and(|member| member.confirmed >= Some(before)) {
+            self.move_forward(id, after, now);
         }
     }
 
@@ -345,30 +379,6 @@ impl Members {
             let took = now.saturating_duration_since(tally.at);
             tally.times.of_mut(level).add(took, &who);
         }
-    }
-
-    /// A member's connection is lost.
-    pub(super) fn lost(&mut self, id: MemberId, now: Instant) {
-        let head = self.head();
-        if let Some(member) = self
-            .slots
-            .get_mut(id.slot)
-            .and_then(Option::as_mut)
-            .filter(|member| member.generation == id.generation)
-        {
-            member.state = MemberState::Lost(now, head);
-        }
-    }
-
-    /// A member said goodbye.
-    pub(super) fn left(&mut self, id: MemberId) {
-        let Some(member) = self.member(id) else {
-            return;
-        };
-        let (level, from, confirmed, instance) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.instance));
-        self.kills.left(&instance);
-        self.depart(level, from, self.head(), confirmed, Departure::Forgotten);
-        self.forget(id.slot);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
@@ -15,6 +16,7 @@ use super::peers::PeerConfirmations;
 use super::report::{ConfirmationReport, PeerAnswer, merge};
 use super::settings::FleetSettings;
 use super::target::ConfirmationTarget;
+use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::publication::Publication;
 
@@ -119,6 +121,12 @@ impl Fleet {
         self.with_members(environment, |members| members.report(target, Instant::now()))
     }
 
+    /// When the applications of this node had all confirmed a revision; `None` if they have not, or if that is not known any more.
+    pub fn confirmed_at(&self, environment: &EnvironmentKey, position: Position) -> Option<Timestamp> {
+        let ago = self.with_members(environment, |members| members.confirmed_ago(position, Instant::now()))?;
+        SystemClock.now().checked_sub(SignedDuration::try_from(ago).ok()?).ok()
+    }
+
     /// The confirmation over all nodes that can be reached within `patience`; `None` if the target was never published here.
     pub async fn confirmation(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, patience: Duration) -> Option<Confirmation> {
         let answers = self.0.peers.ask(environment, target, patience).await;
@@ -130,8 +138,14 @@ impl Fleet {
     }
 
     fn merged(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, answers: Vec<PeerAnswer>) -> Option<Confirmation> {
-        let own = self.report(environment, target)?;
+        let own = self.with_arrivals(environment, self.report(environment, target)?);
         Some(merge(target, own, answers))
+    }
+
+    /// Names the applications that connected recently, so that other nodes do not report them as lost.
+    pub(super) fn with_arrivals(&self, environment: &EnvironmentKey, mut report: ConfirmationReport) -> ConfirmationReport {
+        report.arrivals = self.with_members(environment, |members| members.arrivals(Instant::now()));
+        report
     }
 
     /// Marks members lost for too long as gone and reduces old revisions to figures. Called often; works once a second.
@@ -191,6 +205,11 @@ impl Membership {
             return;
         }
         self.with(|members, member| members.sent(member, at, Instant::now()));
+    }
+
+    /// Nothing that the application sees has changed between these two: if it has confirmed the first, it has confirmed the second.
+    pub fn unaffected(&self, before: Position, after: Position) {
+        self.with(|members, member| members.unaffected(member, before, after, Instant::now()));
     }
 
     /// The application said goodbye: it leaves the denominator of what it has not confirmed.

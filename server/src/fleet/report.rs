@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ripcord_proto::Position;
-use ripcord_proto::confirmation::{Confirmation, Instance, LevelCounts, MissingInstance};
+use ripcord_proto::confirmation::{Confirmation, Instance, LevelCounts, LostApplication, MissingInstance};
 
 use super::connections::ConfirmationLevel;
 use super::counters::ConfirmationTimes;
@@ -19,6 +19,32 @@ pub struct ConfirmationReport {
     applied: Count,
     fetched: Count,
     sent: Count,
+    /// Connected readers that cannot acknowledge, and were not sent this yet or did not fetch it yet.
+    #[serde(default)]
+    pub(super) awaited: u64,
+    /// Lost applications that have not confirmed.
+    #[serde(default)]
+    pub(super) lost: Vec<LostMember>,
+    #[serde(default)]
+    pub(super) lost_total: u64,
+    /// Applications that connected recently.
+    #[serde(default)]
+    pub(super) arrivals: Vec<Arrival>,
+}
+
+/// A lost application, and the key by which a new process can take its place.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct LostMember {
+    pub(super) key: String,
+    pub(super) application: LostApplication,
+}
+
+/// An application that connected to a node recently.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Arrival {
+    pub(super) id: String,
+    pub(super) key: String,
+    pub(super) name: String,
 }
 
 /// The counts of one level.
@@ -107,6 +133,10 @@ impl ConfirmationReport {
             applied: Count::new(applied),
             fetched: Count::new(fetched),
             sent: Count::new(sent),
+            awaited: 0,
+            lost: Vec::new(),
+            lost_total: 0,
+            arrivals: Vec::new(),
         }
     }
 
@@ -118,9 +148,14 @@ impl ConfirmationReport {
         }
     }
 
-    /// Whether every client that can acknowledge has.
-    pub fn is_complete(&self) -> bool {
+    /// Whether no client is missing that can acknowledge.
+    pub fn is_settled(&self) -> bool {
         self.applied.confirmed >= self.applied.connected
+    }
+
+    /// Whether a wait is over: no client is missing that can acknowledge, and every connected reader has what it gets.
+    pub fn awaits_nobody(&self) -> bool {
+        self.is_settled() && self.awaited == 0
     }
 
     /// Only figures: what is kept of old revisions.
@@ -128,6 +163,7 @@ impl ConfirmationReport {
         for level in ConfirmationLevel::ALL {
             self.count_mut(level).missing = Vec::new();
         }
+        (self.lost, self.lost_total) = (Vec::new(), 0);
         self
     }
 }
@@ -147,30 +183,68 @@ pub fn merge(target: &ConfirmationTarget, own: ConfirmationReport, answers: Vec<
         ConfirmationTarget::Revision(position) => (position.epoch, Some(position.revision), None),
         ConfirmationTarget::Kill(id) => (own.at.epoch, None, Some(id.clone())),
     };
+    let none = ConfirmationTimes::default();
+    let mut sum = ConfirmationReport::new(&own.node, own.at, [&none; 3]);
     let mut nodes = vec![own.node.clone()];
     let mut nodes_not_reached = Vec::new();
-    let mut sum = own;
+    let mut reports = vec![own];
     for answer in answers {
         match answer {
             PeerAnswer::Reported(report) => {
-                nodes.push(report.node);
-                sum.applied.add(report.applied);
-                sum.fetched.add(report.fetched);
-                sum.sent.add(report.sent);
+                nodes.push(report.node.clone());
+                reports.push(*report);
             }
             PeerAnswer::NotReached(node) => nodes_not_reached.push(node),
         }
     }
+    forget_moved(&mut reports);
+    for report in reports {
+        sum.applied.add(report.applied);
+        sum.fetched.add(report.fetched);
+        sum.sent.add(report.sent);
+        sum.lost.extend(report.lost);
+        sum.lost_total += report.lost_total;
+    }
+    sum.lost.truncate(Count::NAMED);
+    let complete = nodes_not_reached.is_empty() && sum.applied.connected > 0 && sum.is_settled();
     Confirmation {
         epoch,
         revision,
         kill,
-        complete: nodes_not_reached.is_empty() && sum.is_complete(),
+        complete,
         applied: sum.applied.level(),
         fetched: sum.fetched.level(),
         sent: sum.sent.level(),
         nodes,
         nodes_not_reached,
+        lost: sum.lost.into_iter().map(|lost| lost.application).collect(),
+        lost_total: sum.lost_total,
+    }
+}
+
+/// Removes lost applications that have since connected to another node: the same process, or a new one with its key and name.
+fn forget_moved(reports: &mut [ConfirmationReport]) {
+    for place in 0..reports.len() {
+        let elsewhere = |(other, report): (usize, &ConfirmationReport)| if other == place { Vec::new() } else { report.arrivals.clone() };
+        let mut arrivals: Vec<Arrival> = reports.iter().enumerate().flat_map(elsewhere).collect();
+        let Some(report) = reports.get_mut(place) else { continue };
+        let mut moved = Vec::new();
+        report.lost.retain(|lost| {
+            let who = &lost.application.instance;
+            let same = |arrival: &Arrival| arrival.id == who.id || (arrival.key == lost.key && arrival.name == who.name);
+            let Some(found) = arrivals.iter().position(same) else { return true };
+            // One new process takes the place of one lost one.
+            arrivals.swap_remove(found);
+            moved.push(lost.application.clone());
+            false
+        });
+        for application in moved {
+            report.lost_total = report.lost_total.saturating_sub(1);
+            if application.missing {
+                report.applied.connected = report.applied.connected.saturating_sub(1);
+                report.applied.missing.retain(|missing| missing.instance.id != application.instance.id);
+            }
+        }
     }
 }
 

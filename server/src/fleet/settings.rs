@@ -9,7 +9,11 @@ pub struct FleetSettings {
     pub node: String,
     /// An application that reconnects within this time after a commit counts as connected at the commit.
     pub grace: Duration,
-    /// An application lost for longer than this is counted as gone instead of missing.
+    /// An application lost for less than this at a commit counts as connected at the commit: it may still serve what was before.
+    pub missing: Duration,
+    /// How long a lost application is named. After that it only counts as gone.
+    pub lost: Duration,
+    /// The same for clients that cannot say goodbye (OFREP, flagd).
     pub gone: Duration,
     /// Number of revisions whose members are kept by name.
     pub revisions: usize,
@@ -23,6 +27,8 @@ impl FleetSettings {
         Self {
             node: node.into(),
             grace: Duration::from_secs(30),
+            missing: Duration::from_mins(2),
+            lost: Duration::from_mins(15),
             gone: Duration::from_mins(1),
             revisions: 1_000,
             figures: 20_000,

@@ -20,7 +20,8 @@ const LOOK: Duration = Duration::from_millis(5);
 const LOOK_LATE: Duration = Duration::from_millis(100);
 
 impl Fleet {
-    /// Returns when every client of every node has confirmed `target`, or after `patience`; `None` if it was never published here.
+    /// Returns when every client of every node has confirmed `target`, was sent it or has fetched it, or after `patience`; `None` if it was
+    /// never published here.
     /// `progress` receives this node's count whenever it changes.
     pub async fn wait(
         &self,
@@ -33,12 +34,13 @@ impl Fleet {
             self.settle(environment, target, patience, progress),
             self.peers().ask(environment, target, patience)
         );
-        Some(merge(target, own?, others))
+        Some(merge(target, self.with_arrivals(environment, own?), others))
     }
 
     /// This node's report once its clients have all confirmed, or after `patience`. The answer to a peer.
     pub async fn settled(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, patience: Duration) -> Option<ConfirmationReport> {
-        self.settle(environment, target, patience, None).await
+        let report = self.settle(environment, target, patience, None).await?;
+        Some(self.with_arrivals(environment, report))
     }
 
     async fn settle(
@@ -52,7 +54,7 @@ impl Fleet {
         let until = began + patience;
         loop {
             let report = self.report(environment, target);
-            let complete = report.as_ref().is_some_and(ConfirmationReport::is_complete);
+            let is_settled = report.as_ref().is_some_and(ConfirmationReport::awaits_nobody);
             if let (Some(progress), Some(report)) = (progress, &report) {
                 let seen = merge(target, report.clone(), Vec::new());
                 progress.send_if_modified(|last| {
@@ -62,7 +64,7 @@ impl Fleet {
                 });
             }
             let left = until.saturating_duration_since(Instant::now());
-            if complete || left.is_zero() {
+            if is_settled || left.is_zero() {
                 return report;
             }
             tokio::time::sleep(left.min((began.elapsed() / 100).clamp(LOOK, LOOK_LATE))).await;

@@ -1,11 +1,13 @@
 //! Sums per series, kept in memory and shown as metrics.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
+use jiff::Timestamp;
 use ripcord_proto::outcome::{OutcomeCount, Traffic};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot, VariantName};
 
 use super::counts::Counts;
+use super::query::FallingVariant;
 use super::series::{SeriesQuery, SeriesSums};
 use super::window::{SeriesId, Window};
 use crate::telemetry::names;
@@ -23,7 +25,7 @@ pub enum BatchResult {
 }
 
 /// The sum of a flag, variant and kind of traffic.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OutcomeTotal {
     pub flag: FlagKey,
     /// The variant; `None` = the caller's own default.
@@ -79,10 +81,10 @@ impl Counters {
         self.series.iter().map(|(series, sums)| (series, sums.id))
     }
 
-    /// The series of these flags with this traffic.
-    pub(super) fn series_of(&self, flags: &BTreeSet<FlagKey>, traffic: Traffic) -> HashSet<SeriesId> {
-        let own = self.series.iter().filter(|((flag, _, kind), _)| *kind == traffic && flags.contains(flag));
-        own.map(|(_, sums)| sums.id).collect()
+    /// The series of these variants with this traffic.
+    pub(super) fn series_of(&self, variants: &[FallingVariant], traffic: Traffic) -> HashSet<SeriesId> {
+        let key = |of: &FallingVariant| (of.flag.clone(), of.variant.clone(), traffic);
+        variants.iter().filter_map(|of| self.series.get(&key(of))).map(|sums| sums.id).collect()
     }
 
     /// The sums of a series, now and at the moment that the query names.
@@ -106,15 +108,25 @@ impl Counters {
     }
 
     pub(super) fn totals(&self) -> Vec<OutcomeTotal> {
-        let totals = self.series.iter().map(|((flag, variant, traffic), sums)| OutcomeTotal {
-            flag: flag.clone(),
-            variant: variant.clone(),
-            traffic: *traffic,
-            evaluations: sums.counts.evaluations,
-            successes: sums.counts.successes,
-            errors: sums.counts.errors,
-        });
-        totals.collect()
+        self.series.iter().map(|(series, sums)| total(series, &sums.counts)).collect()
+    }
+
+    /// The series of which something was reported between two moments.
+    pub(super) fn totals_between(&self, window: &Window, from: Timestamp, to: Timestamp) -> Vec<OutcomeTotal> {
+        let counted = window.sums_between(from, to);
+        let reported = self.series.iter().filter_map(|(series, sums)| Some(total(series, counted.get(&sums.id)?)));
+        reported.collect()
+    }
+}
+
+fn total((flag, variant, traffic): &SeriesKey, counts: &Counts) -> OutcomeTotal {
+    OutcomeTotal {
+        flag: flag.clone(),
+        variant: variant.clone(),
+        traffic: *traffic,
+        evaluations: counts.evaluations,
+        successes: counts.successes,
+        errors: counts.errors,
     }
 }
 

@@ -1,21 +1,11 @@
 //! What applications reported to other nodes: each application reports to the node that it is connected to.
 
-use std::collections::BTreeSet;
-
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ripcord_proto::{EnvironmentKey, FlagKey};
 
+use super::counters::OutcomeTotal;
+use super::query::{ExposureQuery, FallingVariant, TotalsQuery};
 use super::registry::{Exposure, Outcomes};
-
-/// The question of one node to another: how often flags were served.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct ExposureQuery {
-    pub environment: EnvironmentKey,
-    pub flags: BTreeSet<FlagKey>,
-    pub from: Timestamp,
-    pub to: Timestamp,
-}
 
 /// The answers of other nodes.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +20,9 @@ pub struct PeerExposure {
 pub trait PeerOutcomes: Send + Sync + std::fmt::Debug + 'static {
     /// Asks all of them, briefly; those that do not answer are named.
     fn served<'a>(&'a self, question: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure>;
+
+    /// What was reported to those that answer.
+    fn totals<'a>(&'a self, question: &'a TotalsQuery) -> BoxFuture<'a, Vec<OutcomeTotal>>;
 }
 
 /// A node without peers.
@@ -42,11 +35,25 @@ impl PeerOutcomes for NoPeerOutcomes {
     fn served<'a>(&'a self, _: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure> {
         Box::pin(std::future::ready(PeerExposure::default()))
     }
+
+    fn totals<'a>(&'a self, _: &'a TotalsQuery) -> BoxFuture<'a, Vec<OutcomeTotal>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
 }
 
 impl Outcomes {
-    /// This node's answer.
-    pub fn answer(&self, question: &ExposureQuery) -> Exposure {
-        self.served_between(&question.environment, &question.flags, question.from, question.to)
+    /// This node's answer. `confirmed` is when its applications had all confirmed the rollback, if they have.
+    pub fn answer(&self, question: &ExposureQuery, confirmed: Option<Timestamp>) -> Exposure {
+        let remaining_to = confirmed.map_or(question.to, |confirmed| confirmed.min(question.to));
+        let to = |variant: &FallingVariant| if variant.remains { remaining_to } else { question.to };
+        let mut sum = self.served_between(&question.environment, &[], question.from, question.to);
+        for is_remaining in [false, true] {
+            let variants: Vec<FallingVariant> = question.variants.iter().filter(|variant| variant.remains == is_remaining).cloned().collect();
+            if let Some(first) = variants.first() {
+                let part = self.served_between(&question.environment, &variants, question.from, to(first));
+                sum.counts = sum.counts.and(part.counts);
+            }
+        }
+        sum
     }
 }

@@ -1,16 +1,16 @@
 //! The counts of this node, by environment. Cheap to clone.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use jiff::Timestamp;
 use ripcord_proto::outcome::{OutcomeBatch, Traffic};
 use ripcord_proto::rollback::BadExposure;
-use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
+use ripcord_proto::{EnvironmentKey, Snapshot};
 
 use super::counters::{BatchResult, Counters, OutcomeTotal, prepare, record_dropped, record_metrics};
 use super::dedup::BatchDedup;
+use super::query::{FallingVariant, TotalsQuery};
 use super::series::{SeriesQuery, SeriesSums};
 use super::window::Window;
 
@@ -85,9 +85,9 @@ impl Outcomes {
         BatchResult::New { unknown }
     }
 
-    /// How often these flags were served between two moments of the last hour, whatever the variant, by the moment at which
-    /// applications reported it: to the nearest five seconds.
-    pub fn served_between(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, from: Timestamp, to: Timestamp) -> Exposure {
+    /// How often these variants were served between two moments of the last hour, by the moment at which applications reported it: to
+    /// the nearest five seconds.
+    pub fn served_between(&self, environment: &EnvironmentKey, variants: &[FallingVariant], from: Timestamp, to: Timestamp) -> Exposure {
         let first = self.state.first_report.get().copied();
         let Some(own) = self.state.environments.get(environment) else {
             return Exposure {
@@ -95,7 +95,7 @@ impl Outcomes {
                 since: first,
             };
         };
-        let of = |traffic| own.window.between(&own.counters.series_of(flags, traffic), from, to);
+        let of = |traffic| own.window.between(&own.counters.series_of(variants, traffic), from, to);
         let (real, synthetic) = (of(Traffic::Real), of(Traffic::Synthetic));
         Exposure {
             counts: BadExposure {
@@ -106,6 +106,13 @@ impl Outcomes {
             },
             since: own.window.complete_since(first),
         }
+    }
+
+    /// What was reported of every variant between two moments of the last hour.
+    pub fn totals_between(&self, query: &TotalsQuery) -> Vec<OutcomeTotal> {
+        let own = self.state.environments.get(&query.environment);
+        own.map(|own| own.counters.totals_between(&own.window, query.from, query.to))
+            .unwrap_or_default()
     }
 
     /// The sums of these series, in their order, and what they were at the moments that the queries name.

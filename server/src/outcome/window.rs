@@ -91,6 +91,18 @@ impl Window {
         sum
     }
 
+    /// The sums of all series from the slot of `from` to the slot of `to`.
+    pub(super) fn sums_between(&self, from: Timestamp, to: Timestamp) -> HashMap<SeriesId, Counts> {
+        let (first, last) = (number(from), number(to));
+        let mut sums = HashMap::<SeriesId, Counts>::new();
+        for slot in self.slots.iter().filter(|slot| (first..=last).contains(&slot.number)) {
+            for (id, counts) in &slot.counts {
+                sums.entry(*id).or_default().add(counts);
+            }
+        }
+        sums
+    }
+
     /// What was reported of a series since the end of the slot of `since`.
     pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &OutcomeMeasure) -> Arm {
         let slots = self.slots.iter().rev().take_while(|slot| slot.number > number(since));

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::check::CheckPhase;
 use ripcord_proto::commit::Recorded;
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::Record;
 use ripcord_proto::rollback::{Rollback, RollbackId};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey};
 
+use super::alternatives::Alternatives;
 use super::error::RollbackError;
 use super::plan_drift;
 use super::prepare::PreparedRollback;
@@ -75,6 +77,10 @@ pub(super) async fn concluded(
             };
             let moved = drift.unwrap_or(moved);
             Err(RollbackError::PlanStale { now, moved })
+        }
+        Err(CommitError::Refused(problem)) if problem.code == Code::EmptyScope => {
+            let problem = Alternatives::of(prepared).add_to(*problem);
+            Err(CommitError::Refused(Box::new(problem)).into())
         }
         Err(error) if error.is_store_away() => Err(RollbackError::store_away(error, &spec.scope, Some(&prepared.reversal.reach))),
         Err(error) => Err(error.into()),

@@ -1,16 +1,13 @@
 //! Messages of a rollback: its state, and the exact commands to run next.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use ripcord_proto::check::{CheckOutcome, CheckPhase};
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rollback::{Rollback, RollbackState};
-use ripcord_proto::{EnvironmentKey, RollbackId};
+use ripcord_proto::text::{self, and_more, counted, listed, moment};
+use ripcord_proto::{EnvironmentKey, Revision, RollbackId};
 
 use super::stages;
 
-/// The environment of a command without --env.
-const DEFAULT_ENVIRONMENT: &str = "production";
 /// Missing applications and failed checks that are named; of more, the number is given.
 const NAMED: usize = 5;
 
@@ -51,24 +48,24 @@ pub(super) fn stuck(rollback: &Rollback, why: &str, environment: &EnvironmentKey
 
 /// `step 2 of 4, 25 %`, or `the target` for the last.
 pub(super) fn describe_step(rollback: &Rollback) -> String {
-    let Some(ladder) = &rollback.ladder else { return "the target".to_owned() };
-    let percentage = stages::done(ladder).checked_sub(1).and_then(|place| ladder.steps.get(place));
+    let Some(stages) = &rollback.ladder else { return "the target".to_owned() };
+    let percentage = stages::done(stages).checked_sub(1).and_then(|place| stages.steps.get(place));
     percentage.map_or_else(
         || "the target".to_owned(),
-        |percentage| format!("step {} of {}, {percentage} %", ladder.done, ladder.steps.len() + 1),
+        |percentage| format!("step {} of {}, {percentage} %", stages.done, stages.steps.len() + 1),
     )
 }
 
 fn committed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let (remaining, verified) = (stages::remaining(rollback), stages::is_judged(rollback));
     if remaining == 0 {
-        return format!("Committed; waiting for confirmations and checks. Follow it: {}.", next.command("wait", ""));
+        return committed_so_far(rollback, next);
     }
     let confirmed = match &rollback.confirmation {
         Some(confirmation) if verified => format!(", confirmed by {}", of(confirmation)),
         Some(_) | None => String::new(),
     };
-    let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at);
+    let next_at = rollback.ladder.as_ref().and_then(|stages| stages.next_at);
     let due = next_at.map(|at| format!(" Next step at {}.", moment(at))).unwrap_or_default();
     format!(
         "At {}{confirmed}.{due} Finish now: {}; stop here: {}.",
@@ -78,12 +75,29 @@ fn committed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     )
 }
 
+/// What is known before the deadline.
+fn committed_so_far(rollback: &Rollback, next: &NextCommands<'_>) -> String {
+    let Some(confirmation) = &rollback.confirmation else {
+        return format!("Committed; waiting for confirmations and checks. Follow it: {}.", next.command("wait", ""));
+    };
+    let failing = failing_checks(rollback, CheckPhase::After);
+    let checks = if failing.is_empty() {
+        String::new()
+    } else {
+        format!(" Failing so far, and repeated until the deadline: {failing}.")
+    };
+    format!("Committed; confirmed by {}.{checks} Follow it: {}.", of(confirmation), next.command("wait", ""))
+}
+
+fn failing_checks(rollback: &Rollback, when: CheckPhase) -> String {
+    let failing = rollback.checks.iter().filter(|check| check.when == when && !check.passed);
+    listed(failing.map(|check| format!("{} of {} ({})", check.name, check.of, check.detail)), NAMED)
+}
+
 fn confirmed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let who = match &rollback.confirmation {
-        Some(confirmation) if confirmation.applied.connected > 0 => {
-            format!("All connected applications ({}) run revision {} or later", of(confirmation), rollback.revision)
-        }
-        Some(_) | None => "No connected application can still be on the old state".to_owned(),
+        Some(confirmation) if confirmation.has_asked() => all_run(confirmation.applied.connected, rollback.revision),
+        Some(_) | None => "No application was connected that could confirm it".to_owned(),
     };
     let checks = rollback.checks.iter().filter(|check| check.when == CheckPhase::After).count();
     let checks = match checks {
@@ -96,7 +110,31 @@ fn confirmed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     } else {
         format!(" Review it by {}: {}.", moment(rollback.review.due), next.command("review", " --note \"…\""))
     };
-    format!("{who}{checks}.{review} To re-apply: {}.", next.command("undo", ""))
+    format!("{who}{checks}.{}{}{review}", only_for(rollback), lost(rollback))
+}
+
+/// A rollback for one segment leaves everyone else as they were.
+fn only_for(rollback: &Rollback) -> String {
+    let segment = rollback.segment.as_ref();
+    segment.map_or_else(String::new, |segment| format!(" Only users in segment {segment} were rolled back."))
+}
+
+/// Applications that were lost before the rollback and may still serve the old state.
+fn lost(rollback: &Rollback) -> String {
+    let Some(confirmation) = rollback.confirmation.as_ref().filter(|confirmation| !confirmation.lost.is_empty()) else {
+        return String::new();
+    };
+    let named = confirmation.lost.iter().take(NAMED);
+    let more = usize::try_from(confirmation.lost_total).unwrap_or(usize::MAX).saturating_sub(named.len());
+    let names = listed(named.map(|lost| &lost.instance.name), NAMED);
+    format!(" Connections were lost to {names}{}, which may still serve the old state.", and_more(more))
+}
+
+fn all_run(connected: u64, revision: Revision) -> String {
+    match connected {
+        1 => format!("The one connected application runs revision {revision}"),
+        many => format!("All {many} connected applications run revision {revision}"),
+    }
 }
 
 fn partial(rollback: &Rollback, next: &NextCommands<'_>) -> String {
@@ -107,12 +145,13 @@ fn partial(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let absent = confirmation.applied.connected.saturating_sub(confirmation.applied.confirmed);
     let mut text = format!("Confirmed in time by {}.", of(confirmation));
     if absent > 0 {
-        let names: Vec<&str> = missing.iter().take(NAMED).map(|missing| missing.instance.name.as_str()).collect();
-        let more = usize::try_from(absent).unwrap_or(usize::MAX).saturating_sub(names.len());
-        text = format!("{text} Missing: {}{}.", names.join(", "), and_more(more));
+        let named = missing.iter().take(NAMED);
+        let more = usize::try_from(absent).unwrap_or(usize::MAX).saturating_sub(named.len());
+        let names = listed(named.map(|missing| &missing.instance.name), NAMED);
+        text = format!("{text} Missing: {names}{}.", and_more(more));
     }
     if !confirmation.nodes_not_reached.is_empty() {
-        text = format!("{text} Nodes not reached: {}.", confirmation.nodes_not_reached.join(", "));
+        text = format!("{text} Nodes not reached: {}.", listed(&confirmation.nodes_not_reached, usize::MAX));
     }
     format!(
         "{text} These may still serve the old state: restart them, or take them out of service. The rollback is confirmed when they have confirmed or \
@@ -124,14 +163,7 @@ fn partial(rollback: &Rollback, next: &NextCommands<'_>) -> String {
 fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let remaining = stages::remaining(rollback);
     let when = if remaining > 0 { CheckPhase::Step } else { CheckPhase::After };
-    let failing: Vec<&CheckOutcome> = rollback.checks.iter().filter(|check| check.when == when && !check.passed).collect();
-    let named: Vec<String> = failing
-        .iter()
-        .take(NAMED)
-        .map(|check| format!("{} of {} ({})", check.name, check.of, check.detail))
-        .collect();
-    let more = and_more(failing.len().saturating_sub(named.len()));
-    let named = named.join(", ");
+    let named = failing_checks(rollback, when);
     let who = rollback
         .confirmation
         .as_ref()
@@ -139,7 +171,7 @@ fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
         .unwrap_or_default();
     if remaining > 0 {
         return format!(
-            "Stopped after {}, because a check failed: {named}{more}.{who} Continue stepwise: {}; finish now: {}; stop here: {}.",
+            "Stopped after {}, because a check failed: {named}.{who} Continue stepwise: {}; finish now: {}; stop here: {}.",
             describe_step(rollback),
             next.command("resume", ""),
             next.command("resume", " --now"),
@@ -147,7 +179,7 @@ fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
         );
     }
     format!(
-        "Service not restored: {named}{more} failed.{who} The cause may be elsewhere. Repeat the checks: {}; undo: {}; `ripcord kill` forces single flags to \
+        "Service not restored: {named} failed.{who} The cause may be elsewhere. Repeat the checks: {}; undo: {}; `ripcord kill` forces single flags to \
          their safe variant.",
         next.command("resume", ""),
         next.command("undo", "")
@@ -156,17 +188,7 @@ fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
 
 fn of(confirmation: &Confirmation) -> String {
     let level = &confirmation.applied;
-    let noun = if level.connected == 1 { "application" } else { "applications" };
-    format!("{} of {} {noun}", level.confirmed, level.connected)
-}
-
-fn and_more(more: usize) -> String {
-    if more == 0 { String::new() } else { format!(" and {more} more") }
-}
-
-/// A time in UTC, to the second.
-pub(super) fn moment(at: Timestamp) -> String {
-    at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    format!("{} of {}", level.confirmed, counted(level.connected, "application", "applications"))
 }
 
 struct NextCommands<'a> {
@@ -177,12 +199,6 @@ struct NextCommands<'a> {
 impl NextCommands<'_> {
     /// A command, ready to be copied.
     fn command(&self, verb: &str, options: &str) -> String {
-        let environment = self.environment.as_str();
-        let environment = if environment == DEFAULT_ENVIRONMENT {
-            String::new()
-        } else {
-            format!(" --env {environment}")
-        };
-        format!("`ripcord rollback {verb} {}{options}{environment}`", self.id)
+        format!("`{}`", text::command(&format!("rollback {verb} {}{options}", self.id), self.environment))
     }
 }

@@ -1,18 +1,19 @@
 //! The plan of a rollback: everything that a person needs to know first, with the hash to do exactly that.
 
+use ripcord_proto::diff::PlanConflict;
 use ripcord_proto::rest::rollbacks::{RollbackPlan, UserShare};
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::text::{counted, counted_len};
 use ripcord_sdk::engine::Compiled;
 
+use super::alternatives::Alternatives;
 use super::describe::{self, PlanDescriber};
 use super::error::PrepareError;
-pub use super::impact::SampleUsers;
-use super::impact::{self, ImpactComparison};
 use super::prepare::PreparedRollback;
 use crate::audit;
 use crate::commit::reversal::{RollbackPreview, StageMethod};
 use crate::environment::Environments;
+use crate::impact::{self, ImpactComparison, SampleUsers};
 use crate::store::LogName;
 
 /// What `prepared` would do, and whom it would affect. Changes nothing; a dropped future leaves nothing behind but the share of
@@ -57,6 +58,17 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
     })
 }
 
+/// What `prepared` leaves as it is, because others have changed it. Changes nothing.
+pub async fn conflicts(environments: &Environments, prepared: &PreparedRollback) -> Result<Vec<PlanConflict>, PrepareError> {
+    let decision = prepared.reversal.decide(&prepared.state.snapshot)?;
+    if decision.conflicts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let log = LogName::Environment(prepared.state.snapshot.environment.clone());
+    let history = audit::change_history(&**environments.store(), &log, prepared.since).await?;
+    Ok(PlanDescriber { prepared, history: &history }.conflicts(&decision))
+}
+
 /// The environment in the form that is evaluated: the one that is served, if it is the same state.
 fn compiled(environments: &Environments, prepared: &PreparedRollback) -> Compiled {
     let now = &prepared.state.snapshot;
@@ -72,7 +84,8 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
     if decision.reached == 0 {
         warnings.push("Nothing to roll back: the scope has no flags, neither now nor at the target.".to_owned());
     } else if decision.is_empty() && decision.conflicts.is_empty() {
-        warnings.push("Nothing to roll back: everything in scope already matches the target.".to_owned());
+        let more = Alternatives::of(prepared).describe();
+        warnings.push(format!("Nothing to roll back: everything in scope already matches the target.{more}"));
     }
     if decision.settings.is_some() {
         warnings.push("The bucketing settings are rolled back too, which moves every user to a different bucket of every split.".to_owned());

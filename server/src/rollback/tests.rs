@@ -6,7 +6,7 @@ mod taking_over;
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::{Policy, SingletonKey};
-use ripcord_proto::rollback::{PhaseTimes, Review, Rollback, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
+use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackState, RollbackTarget, Stages};
 use ripcord_proto::table::Entity as _;
 use ripcord_proto::{Flag, FlagKey, Position, RollbackId};
 use std::collections::BTreeSet;
@@ -103,7 +103,6 @@ impl World {
     }
 
     /// Rolls these flags back to `to`, step by step where there are any.
-    #[expect(clippy::too_many_lines, reason = "a record is written out whole")]
     pub(super) async fn roll_back(&self, flags: &[&str], to: Position, steps: &[f64]) -> RollbackId {
         let now = self.clock.now();
         let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -118,43 +117,18 @@ impl World {
             next_at: Some(now + jiff::SignedDuration::from_secs(120)),
             whole: BTreeSet::new(),
         });
+        let to = RollbackTarget {
+            epoch: to.epoch,
+            revision: to.revision,
+            hash: target.hash,
+            checkpoint: None,
+        };
+        let scope = RollbackScope::Flags(flags.clone());
         let record = Rollback {
-            id: id.clone(),
-            scope: RollbackScope::Flags(flags.clone()),
-            segment: None,
-            target: RollbackTarget {
-                epoch: to.epoch,
-                revision: to.revision,
-                hash: target.hash,
-                checkpoint: None,
-            },
             plan: Digest::of([b"plan".as_slice()]),
-            state: RollbackState::Committed,
-            message: String::new(),
-            by: author().actor,
-            reason: None,
-            before: state.head.position(),
-            revision: ripcord_proto::Revision::default(),
             epoch: state.head.epoch,
-            flags: BTreeSet::new(),
-            segments: BTreeSet::new(),
-            skipped: BTreeSet::new(),
-            acknowledged: BTreeSet::new(),
-            latitude: RollbackOptions::default(),
             ladder: stages,
-            phases: PhaseTimes {
-                decided: Some(now),
-                ..PhaseTimes::default()
-            },
-            confirmation: None,
-            probes: Vec::new(),
-            checks: Vec::new(),
-            bad_exposure: None,
-            undone_by: None,
-            review: Review {
-                due: now + jiff::SignedDuration::from_hours(72),
-                done: None,
-            },
+            ..Rollback::begun(id.clone(), scope, to, state.head.position(), author().actor, now, 72 * 60 * 60)
         };
         let reversal = Reversal {
             reach: ReversalScope::Flags(flags),
@@ -192,6 +166,7 @@ impl World {
         let joining = NewMember {
             name: name.to_owned(),
             id: format!("id of {name}"),
+            key: "key".to_owned(),
             sdk: "test/1".to_owned(),
             position: Some(position),
             acknowledges: true,

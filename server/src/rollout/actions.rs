@@ -8,7 +8,7 @@ use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::policy::Approvers;
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollout::{Approval, Attribution, Rollout, RolloutPlan, RolloutState};
+use ripcord_proto::rollout::{Approval, Attribution, Rollout, RolloutPlan, RolloutState, WaitsFor};
 use ripcord_proto::{RolloutId, ValidationErrors};
 
 use super::commits::{self, ObservedRollout};
@@ -210,8 +210,14 @@ fn advanced(rollout: &Rollout, word: &Attribution) -> Result<Rollout, CommitErro
     };
     Ok(Rollout {
         advance: Some(word.clone()),
+        reason: messages::advanced(rollout, word),
         ..going
     })
+}
+
+/// The state of a rollout that waits for nothing.
+const fn running(rollout: &Rollout) -> RolloutState {
+    if rollout.step == 0 { RolloutState::Scheduled } else { RolloutState::Holding }
 }
 
 /// Approves the next step that asks for it and has no approval yet.
@@ -236,5 +242,10 @@ fn approved(rollout: &Rollout, word: &Attribution, approvers: Approvers) -> Resu
         step: number,
         word: word.clone(),
     });
+    if rollout.waits_for == Some(WaitsFor::Approval) {
+        // The wait is over; the leader decides what comes next on this record.
+        (next.state, next.waits_for) = (running(rollout), None);
+        next.reason = messages::approved(rollout, number, word);
+    }
     Ok(next)
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
+use ripcord_proto::diff::UserShare;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
@@ -27,6 +29,14 @@ use crate::leader::LeaderToken;
 pub(super) struct ObservedRollout {
     pub(super) entry: Arc<Entry<Rollout>>,
     pub(super) observed: StepObservations,
+}
+
+/// The effect of a step on users, measured before it is committed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MeasuredEffect {
+    /// The flag that it was measured on.
+    pub(super) flag: Digest,
+    pub(super) share: UserShare,
 }
 
 /// A draft of the leader.
@@ -51,26 +61,34 @@ pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Operation, Com
 }
 
 /// All `members` take their next step, together.
-pub(super) fn enter(token: LeaderToken, members: Vec<ObservedRollout>, now: Timestamp) -> Vec<Operation> {
+pub(super) fn enter(token: LeaderToken, members: Vec<(ObservedRollout, Option<MeasuredEffect>)>, now: Timestamp) -> Vec<Operation> {
     let decide = move |state: &EnvironmentState| {
         let position = next_position(state);
         let mut operations = Vec::new();
-        for member in &members {
-            operations.extend(step_of(state, member, position, now)?);
+        for (member, effect) in &members {
+            operations.extend(step_of(state, (member, *effect), position, now)?);
         }
         Ok(operations)
     };
     vec![token.check(), Operation::decide(decide)]
 }
 
-fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Position, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
+fn step_of(
+    state: &EnvironmentState,
+    (member, effect): (&ObservedRollout, Option<MeasuredEffect>),
+    position: Position,
+    now: Timestamp,
+) -> Result<Vec<Operation>, CommitError> {
     let rollout = current(state, member)?;
     let key = &rollout.plan.flag;
     let moved_on = || CommitError::RecordMoved(RecordKey::Rollout(rollout.id.clone()));
     if state.snapshot.kills_of(key.as_str()).next().is_some() {
         return Err(moved_on());
     }
-    let flag = state.snapshot.flags.value(key.as_str()).ok_or_else(|| CommitError::NoFlag(key.clone()))?;
+    let entry = state.snapshot.flags.get(key.as_str());
+    let (entry, flag) = entry
+        .and_then(|entry| Some((entry, entry.value().ok()?)))
+        .ok_or_else(|| CommitError::NoFlag(key.clone()))?;
     if rollout.moved.as_ref().is_some_and(|moved| step::untouched(flag, moved).is_err()) {
         return Err(moved_on());
     }
@@ -78,6 +96,10 @@ fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Positio
     let position = Some(position).filter(|_| made.flag != *flag);
     let mut next = transition::entered(rollout, &member.observed, made.moved, position, now);
     next.before.get_or_insert_with(|| target(state));
+    if let Some(effect) = effect.filter(|effect| effect.flag == *entry.digest()) {
+        next.changed = Some(effect.share);
+        next.reason = messages::holding(&next, next.plan.hold(next.step));
+    }
     Ok(vec![Operation::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
 }
 
@@ -87,10 +109,11 @@ pub(super) fn roll_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
     let id = new_id(now, RollbackId::from_parts);
     let decide = move |state: &EnvironmentState| {
         let mut reversions = Vec::with_capacity(members.len());
+        let mut skipped = BTreeSet::new();
         for (place, (member, reason)) in members.iter().enumerate() {
             match reversion_of(state, member, reason, now) {
                 // If people have edited the flag of another member since, it stays as they left it.
-                Err(CommitError::WrongState { .. }) if place > 0 => {}
+                Err(CommitError::WrongState { .. }) if place > 0 => skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone())),
                 reversion => reversions.push(reversion?),
             }
         }
@@ -105,7 +128,8 @@ pub(super) fn roll_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
             operations.push(put(&reversion.entry, reversion.next)?);
             operations.extend(reversion.flag.map(|flag| Operation::PutFlag(flag.0, Box::new(flag.1))));
         }
-        if let Some(record) = record {
+        if let Some(mut record) = record {
+            record.skipped = skipped;
             operations.push(Operation::put_record(id.clone(), record, Expected::Absent)?);
         }
         Ok(operations)

@@ -4,6 +4,7 @@
 //! that a slow probe or a slow store does not delay other rollouts.
 
 mod commit_results;
+mod effect;
 mod gate_reader;
 mod jobs;
 mod metrics;

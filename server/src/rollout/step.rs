@@ -90,12 +90,36 @@ pub fn take(plan: &RolloutPlan, number: u32, flag: &Flag, moved: Option<&MovedSp
         },
         None => begin(plan, flag)?,
     };
+    reachable(&moving)?;
     match &step.to {
         Exposure::Segment(key) => add_segment(&mut moving, plan, key)?,
         Exposure::Share(share) => raise(&mut moving, plan, *share).map_err(|problem| PlanMismatch::new(format!("steps[{place}].to"), problem))?,
     }
     moving.moved.left = written(find(&moving.flag, &moving.moved.rule))?;
     Ok(moving)
+}
+
+/// Refuses a rule that no user reaches: a rollout of it would change nothing.
+fn reachable(moving: &MovedFlag) -> Result<(), PlanMismatch> {
+    let id = &moving.moved.rule;
+    let Some(place) = moving.flag.rules.iter().position(|rule| rule.id.as_ref() == Some(id)) else {
+        return Ok(());
+    };
+    if let Some(dead) = moving.flag.dead_rules().into_iter().find(|dead| dead.index == place) {
+        let problem = if moving.moved.before.is_none() {
+            format!("is missing; one would be added at the end, but {dead}. Remove or limit that rule first")
+        } else {
+            format!("{id} would be rolled out without effect: {dead}. Move it in front, or remove that rule")
+        };
+        return Err(PlanMismatch::new("rule", problem));
+    }
+    if moving.flag.rules.get(place).is_some_and(Rule::matches_nobody) {
+        return Err(PlanMismatch::new(
+            "rule",
+            format!("{id} has a condition that no user meets, so a rollout of it would change nothing"),
+        ));
+    }
+    Ok(())
 }
 
 /// Whether what a rollout moved still is as it left it; else what differs, in words.

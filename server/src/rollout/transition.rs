@@ -41,6 +41,7 @@ pub(super) fn entered(rollout: &Rollout, observed: &StepObservations, moved: Mov
         judged_since: Some(now),
         advance: None,
         moved: Some(moved),
+        changed: None,
         gates: Vec::new(),
         position: position.or(rollout.position),
         ..rollout.clone()
@@ -101,6 +102,7 @@ fn past(rollout: &Rollout, observed: &StepObservations, now: Timestamp) -> Vec<P
         step: rollout.step,
         entered,
         left: now,
+        changed: rollout.changed,
         gates: observed.gates.clone(),
         looks: observed.histories.clone(),
     }));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::peers::OtherNodes;
 use crate::check::Checks;
-use crate::checkpoint::AutoVouch;
+use crate::checkpoint::{AutoVouch, EvidenceSources};
 use crate::clock::SystemClock;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -36,16 +36,20 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
         outcomes: outcomes.clone(),
         elsewhere: Arc::clone(others) as Arc<dyn PeerOutcomes>,
         checks: checks.clone(),
-        drivers: leader.clone(),
+        lease: leader.clone(),
     };
     controller::start(deps);
     let pings = Pings::new(environments.clone(), fleet.clone(), leader.clone());
     pings.start();
     let vouching = AutoVouch {
         environments: environments.clone(),
-        fleet: fleet.clone(),
-        checks: checks.clone(),
-        drivers: leader.clone(),
+        sources: EvidenceSources {
+            fleet: fleet.clone(),
+            checks: checks.clone(),
+            outcomes: outcomes.clone(),
+            elsewhere: Arc::clone(others) as Arc<dyn PeerOutcomes>,
+        },
+        lease: leader.clone(),
     };
     vouching.start();
     let reports = Arc::clone(others) as Arc<dyn Reports>;

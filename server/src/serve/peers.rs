@@ -13,7 +13,7 @@ use super::config::ServeConfig;
 use crate::fleet::{self, ConfirmationQuestion, ConfirmationReport, ConfirmationTarget, Fleet, PeerAnswer};
 use crate::leader::LiveNodes;
 use crate::outcome::reports::{LocalReports, NodeSums, Reports, SeriesQuery};
-use crate::outcome::{ExposureQuery, Outcomes, PeerExposure, PeerOutcomes};
+use crate::outcome::{ExposureQuery, OutcomeTotal, Outcomes, PeerExposure, PeerOutcomes, TotalsQuery};
 use crate::peer::Peers;
 use crate::store::redis::{ClusterQuery, QueryHandler, RedisStore};
 use crate::store::{Store as _, StoreState};
@@ -76,8 +76,8 @@ impl OtherNodes {
     }
 
     async fn ask_one(&self, url: &str, question: &ConfirmationQuestion) -> PeerAnswer {
-        let asked = self.post(url, question).await;
-        asked.map_or_else(|| PeerAnswer::NotReached(url.to_owned()), |report| PeerAnswer::Reported(Box::new(report)))
+        let report = self.post(url, question).await;
+        report.map_or_else(|| PeerAnswer::NotReached(url.to_owned()), |report| PeerAnswer::Reported(Box::new(report)))
     }
 
     async fn post(&self, url: &str, question: &ConfirmationQuestion) -> Option<ConfirmationReport> {
@@ -169,6 +169,27 @@ impl PeerOutcomes for OtherNodes {
             }
         })
     }
+
+    fn totals<'a>(&'a self, question: &'a TotalsQuery) -> BoxFuture<'a, Vec<OutcomeTotal>> {
+        Box::pin(async move {
+            let question = TotalsQuestion { totals: question.clone() };
+            let (Some(cluster_query), Ok(text)) = (self.cluster_query(), to_raw_value(&question)) else {
+                return Vec::new();
+            };
+            let answers = cluster_query.ask(&text, REPORTED_IN).await;
+            let totals = answers.answered.into_values().flatten();
+            totals
+                .filter_map(|answer| serde_json::from_str::<Vec<OutcomeTotal>>(answer.get()).ok())
+                .flatten()
+                .collect()
+        })
+    }
+}
+
+/// A query for totals. Its one member distinguishes it from the others.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct TotalsQuestion {
+    totals: TotalsQuery,
 }
 
 /// A query for what was served. Its one member distinguishes it from a query for confirmations.
@@ -195,7 +216,11 @@ impl QueryHandler for NodeAnswers {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         Box::pin(async move {
             if let Ok(ServedQuery { served }) = serde_json::from_str(question.get()) {
-                return to_raw_value(&self.outcomes.answer(&served)).ok();
+                let confirmed = self.fleet.confirmed_at(&served.environment, served.rollback);
+                return to_raw_value(&self.outcomes.answer(&served, confirmed)).ok();
+            }
+            if let Ok(TotalsQuestion { totals }) = serde_json::from_str(question.get()) {
+                return to_raw_value(&self.outcomes.totals_between(&totals)).ok();
             }
             if let Ok(question) = serde_json::from_str::<ReportQuestion>(question.get()) {
                 return to_raw_value(&self.reports.own(&question.environment, &question.outcomes)).ok();
@@ -215,7 +240,11 @@ pub(super) fn http_client(config: &ServeConfig) -> Option<reqwest::Client> {
     }
     // Another part of this process (the demo's commands) may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder().tcp_nodelay(true).connect_timeout(Duration::from_millis(500));
+    // Never through a proxy: it would see the peers' secret, and kills must not depend on it.
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .connect_timeout(Duration::from_millis(500));
     builder
         .build()
         .inspect_err(|error| tracing::error!(%error, "cannot create the HTTP client for peers; peers are not reached"))

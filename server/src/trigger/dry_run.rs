@@ -63,15 +63,13 @@ impl Triggers {
                 };
                 match prepared {
                     Ok(prepared) => {
-                        let flags = effects::flags_moved(&prepared);
-                        let detail = format!(", which changes {}", messages::flags(flags.len()));
-                        Preview::new(
-                            messages::would(action, &detail),
-                            FiringEffects {
-                                flags,
-                                ..FiringEffects::default()
-                            },
-                        )
+                        let effects = FiringEffects {
+                            flags: effects::flags_moved(&prepared),
+                            conflicts: rollback::conflicts(&self.inner.environments, &prepared).await.unwrap_or_default(),
+                            ..FiringEffects::default()
+                        };
+                        let (flags, kept) = (messages::flags(effects.flags.len()), messages::kept(&effects.conflicts));
+                        Preview::new(messages::would(action, &format!(", which changes {flags}{kept}")), effects)
                     }
                     Err(why) => Preview::new(messages::would(action, &format!(", but cannot: {why}")), FiringEffects::default()),
                 }

@@ -1,14 +1,18 @@
 //! Messages of firings and deliveries, for people on call.
 
 use jiff::Timestamp;
+use ripcord_proto::diff::PlanConflict;
 use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::problem::Code;
-use ripcord_proto::text::counted_len;
+use ripcord_proto::text::{counted_len, listed};
 use ripcord_proto::trigger::{FiringEffects, TriggerAction};
 use ripcord_proto::{FiringId, RollbackId};
 
 use super::activation::Activation;
 use super::decision::Restraint;
+
+/// Most flags and segments that are named.
+const NAMED: usize = 5;
 
 /// A firing that does not act.
 pub(super) fn restrained(activation: &Activation, restraint: &Restraint, would: &str) -> String {
@@ -53,9 +57,28 @@ pub(super) fn killed_instead(killed: &str, why: &str) -> String {
 }
 
 /// A rollback that was committed.
-pub(super) fn rolled_back(id: &RollbackId, flags: usize, target: &str) -> String {
-    let flags = self::flags(flags);
-    format!("Rolled back {flags} to {target}. Confirmations: `ripcord rollback show {id}`")
+pub(super) fn rolled_back(id: &RollbackId, effects: &FiringEffects, target: &str) -> String {
+    let (flags, kept) = (self::flags(effects.flags.len()), kept(&effects.conflicts));
+    format!("Rolled back {flags} to {target}{kept}. Confirmations: `ripcord rollback show {id}`")
+}
+
+/// `; kept as they are, because others changed them: gift-cards (by ada)`.
+pub(super) fn kept(conflicts: &[PlanConflict]) -> String {
+    if conflicts.is_empty() {
+        return String::new();
+    }
+    let name = |conflict: &PlanConflict| {
+        let thing = match (&conflict.flag, &conflict.segment) {
+            (Some(flag), _) => flag.to_string(),
+            (None, Some(segment)) => format!("segment {segment}"),
+            (None, None) => String::new(),
+        };
+        match &conflict.changed {
+            Some(changed) => format!("{thing} (by {})", changed.actor.name),
+            None => thing,
+        }
+    };
+    format!("; kept as they are, because others changed them: {}", listed(conflicts.iter().map(name), NAMED))
 }
 
 /// `1 flag`, `2 flags`.

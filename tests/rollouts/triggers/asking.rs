@@ -44,6 +44,27 @@ async fn a_firing_waits_until_somebody_on_call_confirms_it(world: World) -> Outc
     Ok(())
 }
 
+async fn what_others_have_changed_since_is_named_before_and_after(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    admin.put_flag("gift-cards", &ripcord_tests::flags::boolean("off")).await?.ok()?;
+    let on = ripcord_tests::flags::boolean("on");
+    admin.put("flags/gift-cards?reason=launch&release=web-12", &on).await?.ok()?;
+    let mut edited = on;
+    edited["description"] = json!("by hand");
+    admin.put_flag("gift-cards", &edited).await?.ok()?;
+    let plan = admin.post("rollbacks/plan", &json!({"release": "web-12"})).await?.ok()?;
+    ensure!(plan["conflicts"][0]["flag"] == "gift-cards", "{plan}");
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({})).await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    let waits = firing(&admin, &came["firing"]).await?;
+    ensure!(waits["effects"]["conflicts"] == plan["conflicts"], "{waits}\n{plan}");
+    let path = format!("firings/{}/confirm", came["firing"].as_str().unwrap_or_default());
+    let done = admin.post(&path, &json!({"reason": "r"})).await?.ok()?;
+    ensure!(done["state"] == "acted" && done["effects"]["conflicts"] == plan["conflicts"], "{done}");
+    ensure!(admin.value("checkout").await? == false && admin.value("gift-cards").await? == true);
+    Ok(())
+}
+
 async fn what_was_declined_or_is_over_is_not_done_any_more(world: World) -> Outcome {
     let admin = released(&world).await?;
     let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({})).await?;
@@ -188,6 +209,7 @@ async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(mut
 
 on_both_stores!(
     a_firing_waits_until_somebody_on_call_confirms_it,
+    what_others_have_changed_since_is_named_before_and_after,
     what_was_declined_or_is_over_is_not_done_any_more,
     the_mode_is_narrowed_and_never_widened_and_off_only_records,
     what_was_agreed_on_needs_no_second_person_and_its_maker_is_not_one,

@@ -1,4 +1,4 @@
-//! The answer of `POST rollbacks/plan`.
+//! The response to `POST rollbacks/plan`.
 
 use serde_json::value::RawValue;
 
@@ -10,97 +10,85 @@ use crate::revision::{Epoch, Revision};
 use crate::rollback::{RollbackId, RollbackScope, RollbackTarget};
 use crate::validation::ValidationError;
 
-/// What a rollback would do. Executing with `hash` as `plan` does exactly this, or is refused.
+pub use crate::diff::PlanConflict;
+
+/// The effect of a rollback. Executing it with `hash` as `plan` does exactly this, or is refused.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackPlan {
-    /// What to give as `plan`.
+    /// The hash of the plan; pass it as `plan` to execute exactly this.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub hash: Digest,
-    /// Where it goes back to.
+    /// The target of the rollback.
     pub target: RollbackTarget,
-    /// What it puts back.
+    /// The scope of the rollback.
     pub scope: RollbackScope,
-    /// Only for users in this segment, where it was asked so.
+    /// The segment, if the rollback is for its users only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
-    /// The epoch that it was made against.
+    /// The epoch of the state that the plan was computed for.
     pub epoch: Epoch,
-    /// The revision that it was made against; the hash does not depend on it.
+    /// The revision that the plan was computed for; the hash does not depend on it.
     pub revision: Revision,
+    /// How many flags are in the scope, those that stay as they are included.
+    #[serde(default)]
+    pub flags_in_scope: usize,
     /// Flags that would change, by key.
     pub flags: Vec<PlannedFlag>,
     /// Segments that would change.
     pub segments: Vec<SegmentDiff>,
-    /// The settings, where they would change.
+    /// The settings, if they would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsDiff>,
-    /// Flags and segments that stay as they are, because others have changed them.
+    /// Flags and segments that stay as they are because others changed them.
     pub conflicts: Vec<PlanConflict>,
     /// Flags of the plan that stay killed.
     pub kills: Vec<KilledFlag>,
-    /// One-way doors that it would pass.
+    /// One-way doors that it would cross.
     pub one_way: Vec<OneWayCrossing>,
-    /// References that it would break, prerequisites among them: while there are any it is refused.
+    /// References that it would break, including prerequisites. If there are any, it is refused.
     pub breaks: Vec<ValidationError>,
-    /// Flags for which rules cannot say what is asked: while there are any it is refused.
+    /// Flags whose rules cannot express the target. If there are any, it is refused.
     pub cannot: Vec<BlockedFlag>,
     /// Live rollouts that it would stop.
     pub rollouts: Vec<StoppedRollout>,
-    /// A rollback of the same flags that is under way: while it is, this one is refused.
+    /// A rollback of the same flags that is in progress. While it is, this one is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<RollbackId>,
     /// How many users would get a different variant of at least one flag.
     pub users: UserShare,
-    /// The steps, where it goes down a ladder.
+    /// The steps of a staged rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<PlannedStages>,
-    /// What to think of before going on.
+    /// Warnings to consider before executing it.
     pub warnings: Vec<String>,
 }
 
-/// A flag, as it is and as it would be.
+/// A flag before and after the rollback.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlannedFlag {
     /// The key of the flag.
     pub key: FlagKey,
-    /// As it is; `null` = it was deleted.
+    /// The current flag; `null` if it was deleted.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub from: Option<Box<RawValue>>,
-    /// As it would be.
+    /// The flag after the rollback.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub to: Option<Box<RawValue>>,
-    /// Whom it serves what, in words, now.
+    /// What it serves to whom now, in words.
     pub now: String,
-    /// The same after the rollback.
+    /// What it would serve to whom after the rollback, in words.
     pub then: String,
     /// What differs, in words.
     pub differs: Vec<String>,
-    /// The commit that changed it last; absent where the log does not know.
+    /// The commit that last changed it; absent if the log does not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<ChangedBy>,
     /// How many users would get a different variant of this flag.
     pub users: FlagShare,
-}
-
-/// Something that stays as it is; exactly one of `flag` and `segment` is there.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PlanConflict {
-    /// The key of the flag, if the conflict is about a flag.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flag: Option<FlagKey>,
-    /// The key of the segment, if the conflict is about a segment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<SegmentKey>,
-    /// Why it conflicts, in words.
-    pub why: String,
-    /// The later commit by someone else; absent if it is not in the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub changed: Option<ChangedBy>,
 }
 
 /// A flag that stays killed.
@@ -111,7 +99,7 @@ pub struct KilledFlag {
     pub flag: FlagKey,
     /// The ids of the kills that cover the flag.
     pub kills: Vec<KillId>,
-    /// Whether what it serves while it is killed would change: then it is refused without `allow_killed_edit`.
+    /// Whether the variant that it serves while killed would change; this requires `allow_killed_edit`.
     pub needs_allow_killed_edit: bool,
 }
 
@@ -123,16 +111,16 @@ pub struct OneWayCrossing {
     pub flag: FlagKey,
     /// The variant that some users would lose.
     pub from: VariantName,
-    /// Why that cannot simply be undone.
+    /// Why this cannot simply be undone.
     pub reason: String,
-    /// The checkpoint of the data from which it could be restored.
+    /// The backup from which the data could be restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_checkpoint: Option<String>,
     /// Whether the request named it in `acknowledge_one_way`.
     pub acknowledged: bool,
 }
 
-/// A flag for which rules cannot say it.
+/// A flag whose rules cannot express the target.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BlockedFlag {
@@ -150,21 +138,21 @@ pub struct StoppedRollout {
     pub name: String,
 }
 
-/// The way down in steps.
+/// The steps of a staged rollback.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlannedStages {
-    /// Seconds that each is held.
+    /// Seconds for which each step is held.
     pub every_seconds: u64,
-    /// Each step; the last is the target itself.
+    /// The steps; the last one is the target itself.
     pub steps: Vec<PlannedStage>,
-    /// Flags that go back whole at the first step, because more than the weights of one split differs.
+    /// Flags that are rolled back completely at the first step, because more than the weights of one split differs.
     pub whole: Vec<FlagKey>,
-    /// Flags that go back at the last step, because they expose more at the target.
+    /// Flags that are rolled back at the last step, because the target exposes more.
     pub last: Vec<FlagKey>,
 }
 
-/// One step of the way down.
+/// A step of a staged rollback.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlannedStage {
@@ -172,6 +160,6 @@ pub struct PlannedStage {
     pub percent: Option<f64>,
     /// Seconds after the first commit.
     pub after_seconds: u64,
-    /// Flags that it changes.
+    /// Number of flags that it changes.
     pub flags: u64,
 }

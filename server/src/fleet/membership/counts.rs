@@ -1,7 +1,7 @@
 //! Reads the counts: who is connected, and the report of a revision or a kill.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ripcord_proto::confirmation::MissingInstance;
 use ripcord_proto::{Position, Revision};
@@ -42,11 +42,14 @@ impl Members {
                 count.confirmed += tally.departed;
                 count.gone = tally.gone;
                 let (at, merged) = (tally.at, tally.merged);
-                self.count(&mut report, |member| {
+                let counts = |member: &FleetMember| {
                     let back = member.returning && member.joined.saturating_duration_since(at) <= self.grace;
-                    (member.level == ConfirmationLevel::Applied && (member.joined <= at || back))
-                        .then(|| tally.confirmed.contains(&member.instance.id) || merged.is_some_and(|merged| self.has_confirmed(member, merged)))
-                });
+                    member.level == ConfirmationLevel::Applied && (member.stands_since <= at || back) && self.is_there_at(member, at)
+                };
+                let has_confirmed =
+                    |member: &FleetMember| tally.confirmed.contains(&member.instance.id) || merged.is_some_and(|merged| self.has_confirmed(member, merged));
+                self.count(&mut report, |member| counts(member).then(|| has_confirmed(member)));
+                self.name_lost(&mut report, tally.lease, now, (counts, has_confirmed));
                 Some(report)
             }
         }
@@ -56,7 +59,7 @@ impl Members {
         Position::new(self.epoch.0, self.head())
     }
 
-    pub(super) fn report_of(&self, position: Position, _now: Instant) -> Option<ConfirmationReport> {
+    pub(super) fn report_of(&self, position: Position, now: Instant) -> Option<ConfirmationReport> {
         let revision = position.revision.0;
         if position.epoch != self.epoch || revision < self.first {
             let kept = self.figures.iter().rev().find(|(at, _)| *at == position);
@@ -77,14 +80,22 @@ impl Members {
             count.confirmed += confirmed;
             count.gone = u64::try_from(departed().map(|departed| departed.gone).sum::<i64>()).unwrap_or(0);
         }
-        self.count(&mut report, |member| {
-            let last = match member.state {
-                MemberState::Lost(_, last) => last,
-                MemberState::Connected | MemberState::Polling(_) => u64::MAX,
-            };
-            (member.counts_from <= revision && revision <= last).then(|| self.has_confirmed(member, revision))
-        });
+        let counts = |member: &FleetMember| member.counts_from <= revision && self.counts_until(member).is_none_or(|last| revision <= last);
+        let has_confirmed = |member: &FleetMember| self.has_confirmed(member, revision);
+        self.count(&mut report, |member| counts(member).then(|| has_confirmed(member)));
+        self.name_lost(&mut report, tally.lease, now, (counts, has_confirmed));
         Some(report)
+    }
+
+    /// How long ago the last application confirmed a revision; `None` if one is missing, or if names are not kept any more.
+    pub(in crate::fleet) fn confirmed_ago(&self, position: Position, now: Instant) -> Option<Duration> {
+        let report = self.report_of(position, now)?;
+        let slot = usize::try_from(position.revision.0.checked_sub(self.first)?).ok()?;
+        let tally = self.counts_by_revision.get(slot).filter(|_| report.is_settled())?;
+        let level = ConfirmationLevel::Applied;
+        let times = self.times_of(position.revision.0, level, tally.at, tally.times.of(level).clone());
+        let took = times.slowest().map_or(Duration::ZERO, |(took, _)| *took);
+        Some(now.saturating_duration_since(tally.at).saturating_sub(took))
     }
 
     fn has_confirmed(&self, member: &FleetMember, revision: u64) -> bool {
@@ -109,6 +120,7 @@ impl Members {
             };
             let count = report.count_mut(member.level);
             count.connected += 1;
+            let is_awaited = !confirmed && member.level != ConfirmationLevel::Applied && matches!(member.state, MemberState::Connected);
             if confirmed {
                 count.confirmed += 1;
             } else if count.missing.len() < Count::NAMED {
@@ -121,6 +133,7 @@ impl Members {
                     lost: matches!(member.state, MemberState::Lost(..)),
                 });
             }
+            report.awaited += u64::from(is_awaited);
         }
     }
 }

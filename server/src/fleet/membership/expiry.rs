@@ -42,10 +42,20 @@ impl Members {
             let Some(Some(member)) = self.slots.get_mut(slot) else {
                 continue;
             };
+            let kept = match member.level {
+                ConfirmationLevel::Applied => self.lost_kept,
+                ConfirmationLevel::Fetched | ConfirmationLevel::Sent => self.gone,
+            };
             match member.state {
                 MemberState::Polling(last) if now.saturating_duration_since(last) > self.gone => member.state = MemberState::Lost(last, head),
-                MemberState::Lost(since, last) if now.saturating_duration_since(since) > self.gone => {
+                MemberState::Lost(since, last) if now.saturating_duration_since(since) > kept => {
                     let (level, from, confirmed, instance) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.instance));
+                    let last = self
+                        .slots
+                        .get(slot)
+                        .and_then(Option::as_ref)
+                        .and_then(|member| self.counts_until(member))
+                        .unwrap_or(last);
                     self.kills.gone(&instance);
                     self.depart(level, from, last, confirmed, Departure::Counted);
                     self.forget(slot);

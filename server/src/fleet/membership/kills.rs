@@ -6,15 +6,19 @@ use std::time::Instant;
 
 use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Instance;
-use ripcord_proto::frame::{KillEnd, Overlay};
+use ripcord_proto::frame::KillEnd;
 
+use super::lost::longest_lease;
 use crate::fleet::counters::ConfirmationTimes;
+use crate::snapshot::publication::Served;
 
 /// The counts of one provisional kill.
 #[derive(Debug)]
 pub(super) struct KillCounts {
     /// When this node began to serve it.
     pub(super) at: Instant,
+    /// The longest lease of the flags that it covers, in seconds; `None` if one of them has none.
+    pub(super) lease: Option<u32>,
     /// The revision that it was merged at; confirming that revision confirms the kill.
     pub(super) merged: Option<u64>,
     /// How long confirmations took.
@@ -40,10 +44,12 @@ impl KillCountsById {
     }
 
     /// Starts counting new kills, and marks those that are in the log now.
-    pub(super) fn published(&mut self, overlay: &Overlay, revision: u64, at: Instant) {
-        for id in overlay.kills.keys() {
+    pub(super) fn published(&mut self, served: &Served, at: Instant) {
+        let (overlay, revision) = (&served.overlay, served.snapshot.position.revision.0);
+        for (id, kill) in &overlay.kills {
             self.0.entry(id.clone()).or_insert_with(|| KillCounts {
                 at,
+                lease: longest_lease(std::iter::once(kill), std::iter::empty(), &served.snapshot),
                 merged: None,
                 times: ConfirmationTimes::default(),
                 confirmed: HashSet::new(),

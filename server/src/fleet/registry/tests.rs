@@ -12,6 +12,7 @@ fn member(name: &str) -> NewMember {
     NewMember {
         name: name.to_owned(),
         id: format!("id-{name}"),
+        key: "key".to_owned(),
         sdk: "test/1".to_owned(),
         position: Some(Position::new(1, 1)),
         acknowledges: true,

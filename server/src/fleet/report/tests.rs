@@ -46,9 +46,9 @@ fn a_node_that_was_not_reached_is_named_and_nothing_is_complete_without_it() {
 }
 
 #[test]
-fn nobody_connected_is_complete() {
+fn if_nobody_was_asked_nothing_is_complete_and_nothing_is_left_to_wait_for() {
     let sum = merge(&target(), report("a", &[], 0), vec![]);
-    assert!(sum.complete);
+    assert!(!sum.complete && sum.is_settled());
     assert_eq!(sum.applied.p50_ms, None);
 }
 
@@ -57,4 +57,46 @@ fn a_report_survives_the_way_between_nodes() {
     let own = report("a", &[10, 20], 3);
     let json = serde_json::to_string(&own).unwrap();
     assert_eq!(serde_json::from_str::<ConfirmationReport>(&json).unwrap(), own);
+}
+
+fn lost(node: &str, number: usize, missing: bool) -> LostMember {
+    LostMember {
+        key: "key".to_owned(),
+        application: LostApplication {
+            instance: Instance {
+                name: "shop".to_owned(),
+                id: format!("{node}-{number}"),
+                sdk: "test/1".to_owned(),
+                node: node.to_owned(),
+            },
+            at: jiff::Timestamp::UNIX_EPOCH,
+            revision: None,
+            missing,
+            lease_seconds: None,
+        },
+    }
+}
+
+fn arrival(id: &str, name: &str) -> Arrival {
+    Arrival {
+        id: id.to_owned(),
+        key: "key".to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+#[test]
+fn an_application_that_moved_to_another_node_is_not_lost() {
+    let mut own = report("a", &[10], 3);
+    own.lost = vec![lost("a", 1, true), lost("a", 2, true), lost("a", 3, false)];
+    own.lost_total = 3;
+    let mut other = report("b", &[20], 1);
+    other.arrivals = vec![arrival("a-1", "shop"), arrival("new", "shop"), arrival("newer", "till")];
+    let sum = merge(&target(), own.clone(), vec![PeerAnswer::Reported(Box::new(other))]);
+    assert!(sum.complete, "{sum:?}");
+    assert_eq!((sum.applied.connected, sum.applied.confirmed), (2, 2));
+    assert_eq!(sum.lost.iter().map(|lost| lost.instance.id.as_str()).collect::<Vec<_>>(), ["a-3"]);
+    assert_eq!(sum.lost_total, 1);
+    let alone = merge(&target(), own, vec![]);
+    assert_eq!((alone.complete, alone.lost_total), (false, 3));
 }

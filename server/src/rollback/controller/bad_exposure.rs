@@ -13,7 +13,7 @@ use crate::audit;
 use crate::commit::CommitError;
 use crate::impact;
 use crate::outcome::{ExposureQuery, FallingVariant};
-use crate::store::{LogName, Store};
+use crate::store::{LogName, Store, StoreError};
 
 /// How far back counts are kept; earlier changes need not be looked for.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
@@ -97,9 +97,10 @@ pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rol
 
 /// The variants that fewer users get at the newest commit of the rollback than before its first.
 async fn falling(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Result<Vec<FallingVariant>, CommitError> {
+    let unreadable = |error: StoreError| CommitError::Internal(error.to_string());
     let (Some(before), Some(after)) = (
-        deps.environments.state_at(environment, rollback.before).await?,
-        deps.environments.state_at(environment, rollback.position()).await?,
+        deps.environments.state_at(environment, rollback.before).await.map_err(unreadable)?,
+        deps.environments.state_at(environment, rollback.position()).await.map_err(unreadable)?,
     ) else {
         return Err(CommitError::Internal(
             "the log no longer holds the states before and after the rollback".to_owned(),

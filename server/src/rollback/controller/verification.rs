@@ -1,5 +1,6 @@
 //! Verifies a rollback's newest commit: who has confirmed it, what the checks say, and the record that follows from both.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +17,8 @@ use crate::rollback::{messages, stages};
 
 /// How long applications may take to reconnect to a new leader: until then it does not know who is missing.
 const RETURN: Duration = Duration::from_secs(5);
+/// After how long the record tells what is known so far.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// How often a failed check is repeated before the deadline.
 const CHECK_RETRY: Duration = Duration::from_millis(500);
 
@@ -109,7 +112,7 @@ impl ObservedCommit {
 
 /// When the next step is due. From here on it is measured by the monotonic clock.
 pub(super) fn due(rollback: &Rollback, now: Timestamp) -> Instant {
-    let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
+    let next_at = rollback.ladder.as_ref().and_then(|stages| stages.next_at).unwrap_or(now);
     Instant::now() + between(now, next_at)
 }
 
@@ -120,16 +123,28 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
 
 /// What is known about a commit.
 #[derive(Debug)]
-pub(super) struct Evidence {
-    pub(super) confirmation: Option<Confirmation>,
-    pub(super) checks: Vec<CheckOutcome>,
-    pub(super) served: ExposureCount,
-    pub(super) committed: Timestamp,
+struct Evidence {
+    confirmation: Option<Confirmation>,
+    checks: Vec<CheckOutcome>,
+    /// `None` while it is not counted yet.
+    exposure: Option<ExposureCount>,
+    committed: Timestamp,
     /// When all of this was known.
-    pub(super) now: Timestamp,
+    now: Timestamp,
 }
 
-/// Waits for confirmations, runs the checks, and answers with the next record.
+impl Evidence {
+    fn is_settled(&self) -> bool {
+        self.confirmation.as_ref().is_some_and(Confirmation::is_settled)
+    }
+
+    fn fails(&self, when: CheckPhase) -> bool {
+        self.checks.iter().any(|check| check.when == when && !check.passed)
+    }
+}
+
+/// Waits for confirmations, runs the checks, and answers with the next record. Before the deadline that may be a record that only
+/// tells what is known so far: who is missing, which check fails.
 pub(super) async fn verify(
     deps: &RollbackDeps,
     environment: &EnvironmentKey,
@@ -137,29 +152,53 @@ pub(super) async fn verify(
     observed: &ObservedCommit,
     limits: VerificationWindow,
 ) -> Rollback {
-    let committed = async {
-        match observed.committed(rollback) {
-            Some(at) => at,
-            None => bad_exposure::committed_at(deps, environment, rollback.position())
-                .await
-                .unwrap_or(observed.seen_at),
+    let is_step = stages::remaining(rollback) > 0;
+    let committed = committed(deps, environment, rollback, observed).await;
+    let is_shown = rollback.confirmation.is_some();
+    let mut look = if is_step || is_shown { limits.until } else { Instant::now() + FIRST_LOOK };
+    loop {
+        let until = limits.until.min(look);
+        let confirmation = confirmations(deps, environment, rollback, VerificationWindow { until, ..limits }).await;
+        let mut checks = deps.checks.run(&rollback.probes, CheckPhase::After).await;
+        if is_step {
+            checks.extend(deps.checks.run(&rollback.probes, CheckPhase::Step).await);
         }
-    };
-    let (confirmation, committed, onset) = tokio::join!(
-        confirmations(deps, environment, rollback, limits),
-        committed,
-        bad_exposure::onset(deps, environment, rollback)
-    );
-    let checks = checks(deps, rollback, limits).await;
-    let now = deps.clock().now();
-    let evidence = Evidence {
-        confirmation,
-        checks,
-        served: bad_exposure::count(deps, environment, rollback, onset, now).await,
-        committed,
-        now,
-    };
-    concluded(rollback, evidence, environment)
+        let evidence = Evidence {
+            confirmation,
+            checks,
+            exposure: None,
+            committed,
+            now: deps.clock().now(),
+        };
+        let (is_settled, fails) = (evidence.is_settled(), evidence.fails(CheckPhase::After));
+        if is_step || (is_settled && !fails) || Instant::now() >= limits.until {
+            let exposure = bad_exposure::count(deps, environment, rollback, evidence.now).await;
+            let exposure = Some(exposure);
+            return concluded(rollback, Evidence { exposure, ..evidence }, environment);
+        }
+        if !is_shown || failing(&evidence.checks) != failing(&rollback.checks) {
+            return so_far(rollback, evidence, environment);
+        }
+        if is_settled {
+            tokio::time::sleep_until(limits.until.min(Instant::now() + CHECK_RETRY)).await;
+        }
+        look = limits.until;
+    }
+}
+
+async fn committed(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, observed: &ObservedCommit) -> Timestamp {
+    match observed.committed(rollback) {
+        Some(at) => at,
+        None => bad_exposure::committed_at(deps, environment, rollback.position())
+            .await
+            .unwrap_or(observed.seen_at),
+    }
+}
+
+/// The checks that fail after the rollback.
+fn failing(checks: &[CheckOutcome]) -> BTreeSet<(&str, &str)> {
+    let failing = checks.iter().filter(|check| check.when == CheckPhase::After && !check.passed);
+    failing.map(|check| (check.of.as_str(), check.name.as_str())).collect()
 }
 
 /// Returns when no application is missing any more.
@@ -168,7 +207,7 @@ pub(super) async fn all_confirmed(deps: &RollbackDeps, environment: &Environment
         tokio::time::sleep(every).await;
         let target = target(deps, environment, rollback.position());
         let known = deps.fleet.confirmation(environment, &target, Duration::ZERO).await;
-        if known.is_some_and(|confirmation| confirmation.complete) {
+        if known.is_some_and(|confirmation| confirmation.is_settled()) {
             return;
         }
     }
@@ -179,42 +218,22 @@ async fn confirmations(deps: &RollbackDeps, environment: &EnvironmentKey, rollba
         let target = target(deps, environment, rollback.position());
         let left = limits.until.saturating_duration_since(Instant::now());
         let confirmation = deps.fleet.wait(environment, &target, left, None).await;
-        let is_complete = confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
-        if !is_complete || Instant::now() >= limits.not_before {
+        let is_settled = confirmation.as_ref().is_some_and(Confirmation::is_settled);
+        if !is_settled || Instant::now() >= limits.not_before.min(limits.until) {
             return confirmation;
         }
-        tokio::time::sleep_until(limits.not_before).await;
+        tokio::time::sleep_until(limits.not_before.min(limits.until)).await;
     }
 }
 
 /// An acknowledgement of a later revision also acknowledges this one. A node that started later counts for the revision it started with.
 fn target(deps: &RollbackDeps, environment: &EnvironmentKey, position: Position) -> ConfirmationTarget {
-    let asked = ConfirmationTarget::Revision(position);
+    let requested = ConfirmationTarget::Revision(position);
     let head = deps.environments.board().served(environment.as_str()).map(|served| served.snapshot.position);
     match head {
-        Some(head) if head > position && deps.fleet.report(environment, &asked).is_none() => ConfirmationTarget::Revision(head),
-        Some(_) | None => asked,
+        Some(head) if head > position && deps.fleet.report(environment, &requested).is_none() => ConfirmationTarget::Revision(head),
+        Some(_) | None => requested,
     }
-}
-
-/// Runs the checks of this commit. Those of the last commit are repeated until they pass or the time is up, those of a step run once.
-async fn checks(deps: &RollbackDeps, rollback: &Rollback, limits: VerificationWindow) -> Vec<CheckOutcome> {
-    let is_step = stages::remaining(rollback) > 0;
-    let mut outcomes = deps.checks.run(&rollback.probes, CheckPhase::After).await;
-    if is_step {
-        outcomes.extend(deps.checks.run(&rollback.probes, CheckPhase::Step).await);
-        return outcomes;
-    }
-    while outcomes.iter().any(|outcome| !outcome.passed) && Instant::now() < limits.until {
-        tokio::time::sleep_until(limits.until.min(Instant::now() + CHECK_RETRY)).await;
-        let failed = rollback.probes.iter().filter(|probe| {
-            let is_own = |outcome: &&CheckOutcome| outcome.of == probe.of && outcome.name == probe.check.name;
-            outcomes.iter().find(is_own).is_some_and(|outcome| !outcome.passed)
-        });
-        let failed: Vec<_> = failed.cloned().collect();
-        replace(&mut outcomes, deps.checks.run(&failed, CheckPhase::After).await);
-    }
-    outcomes
 }
 
 /// Replaces outcomes by newer ones of the same check.
@@ -226,45 +245,56 @@ fn replace(known: &mut Vec<CheckOutcome>, newer: Vec<CheckOutcome>) {
 /// The record that follows from the evidence.
 fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentKey) -> Rollback {
     let remaining = stages::remaining(rollback);
-    let is_complete = evidence.confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
-    let fails = |when: CheckPhase| evidence.checks.iter().any(|check| check.when == when && !check.passed);
-    let state = match (remaining > 0, is_complete) {
-        (true, _) if fails(CheckPhase::Step) => RollbackState::Failed,
+    let state = match (remaining > 0, evidence.is_settled()) {
+        (true, _) if evidence.fails(CheckPhase::Step) => RollbackState::Failed,
         (true, _) => RollbackState::Committed,
-        (false, _) if fails(CheckPhase::After) => RollbackState::Failed,
+        (false, _) if evidence.fails(CheckPhase::After) => RollbackState::Failed,
         (false, true) => RollbackState::Confirmed,
         (false, false) => RollbackState::Partial,
     };
+    with_evidence(rollback, evidence, state, environment)
+}
+
+/// The record of what is known before the deadline.
+fn so_far(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentKey) -> Rollback {
+    with_evidence(rollback, evidence, RollbackState::Committed, environment)
+}
+
+fn with_evidence(rollback: &Rollback, evidence: Evidence, state: RollbackState, environment: &EnvironmentKey) -> Rollback {
     let mut next = rollback.clone();
     next.state = state;
-    next.phases = phases(&rollback.phases, &evidence, is_complete);
+    next.phases = phases(&rollback.phases, &evidence);
     replace(&mut next.checks, evidence.checks);
-    next.bad_exposure = evidence.served.counts;
+    next.bad_exposure = evidence.exposure.as_ref().and_then(|exposure| exposure.counts).or(rollback.bad_exposure);
     next.confirmation = evidence.confirmation.or_else(|| rollback.confirmation.clone());
     if state == RollbackState::Failed
-        && let Some(ladder) = &mut next.ladder
+        && let Some(stages) = &mut next.ladder
     {
-        ladder.next_at = None;
+        stages.next_at = None;
     }
     next.message = messages::state(&next, environment);
-    if let Some(gap) = evidence.served.gap {
+    if let Some(gap) = evidence.exposure.and_then(|exposure| exposure.gap) {
         next.message = format!("{} {gap}", next.message);
     }
     next
 }
 
-fn phases(known: &PhaseTimes, evidence: &Evidence, is_complete: bool) -> PhaseTimes {
+fn phases(known: &PhaseTimes, evidence: &Evidence) -> PhaseTimes {
     let level = evidence.confirmation.as_ref().map(|confirmation| &confirmation.applied);
     // To the microsecond: what is finer is noise.
     let millis = |from: Timestamp, to: Timestamp| (between(from, to).as_secs_f64() * 1_000_000.0).round() / 1_000.0;
     let last = level.and_then(|level| level.max_ms);
+    // Nobody has applied it if nobody was asked.
+    let is_complete = evidence.confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
     let applied = is_complete.then(|| {
         let took = last.map_or(Duration::ZERO, |last| Duration::from_secs_f64(last / 1_000.0));
         evidence.committed.checked_add(took).unwrap_or(evidence.now)
     });
-    let is_healthy = is_complete && evidence.checks.iter().all(|check| check.passed);
+    // Only a check can tell that service is restored.
+    let mut checks = evidence.checks.iter().filter(|check| check.when == CheckPhase::After).peekable();
+    let is_healthy = evidence.is_settled() && checks.peek().is_some() && checks.all(|check| check.passed);
     // The last acknowledgement is timed from the swap, this moment by the clock: service is restored when both are there.
-    let healthy = applied.filter(|_| is_healthy).map(|applied| applied.max(evidence.now));
+    let healthy = is_healthy.then(|| applied.map_or(evidence.now, |applied| applied.max(evidence.now)));
     PhaseTimes {
         detected: known.detected,
         decided: known.decided,

@@ -11,6 +11,7 @@ use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::effect;
 use super::jobs::{CommitKind, CommitResult, JobResult};
 use super::state::{AbortReason, FOLLOWER_POLL, RolloutController};
 use crate::commit::state::EnvironmentState;
@@ -49,6 +50,10 @@ impl RolloutController {
     }
 
     fn submit(&mut self, ids: Vec<RolloutId>, what: CommitKind, draft: Draft) {
+        self.submit_when_ready(ids, what, std::future::ready(draft));
+    }
+
+    fn submit_when_ready(&mut self, ids: Vec<RolloutId>, what: CommitKind, draft: impl Future<Output = Draft> + Send + 'static) {
         for id in &ids {
             if let Some(tracked) = self.tracked.get_mut(id) {
                 tracked.busy = true;
@@ -57,7 +62,7 @@ impl RolloutController {
         let environments = self.rollouts.environments.clone();
         let span = tracing::info_span!("rollout", env = %self.environment, rollout = ids.first().map(tracing::field::display), what = what.as_str());
         let job = async move {
-            let submitted = environments.commit(draft);
+            let submitted = environments.commit(draft.await);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
                 CommitKind::RollBack => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
@@ -146,8 +151,16 @@ impl RolloutController {
         }
         let members: Vec<ObservedRollout> = ids.iter().filter_map(|id| self.member(id)).collect();
         let reason = format!("{} of {}", messages::step(&rollout, rollout.step + 1), rollout.plan.flag);
-        let draft = self.draft(&rollout, &reason, commits::enter(token, members, self.wall()));
-        self.submit(ids, CommitKind::Step, draft);
+        let draft = self.draft(&rollout, &reason, Vec::new());
+        let (served, wall) = (self.rollouts.environments.board().served(self.environment.as_str()), self.wall());
+        let users = effect::users(self.tracked.len());
+        self.submit_when_ready(ids, CommitKind::Step, async move {
+            let members = effect::measured(served, members, users).await;
+            Draft {
+                operations: commits::enter(token, members, wall),
+                ..draft
+            }
+        });
     }
 
     /// Whether a kill that the log does not know yet covers its flag: no step is taken over that.

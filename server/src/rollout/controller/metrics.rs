@@ -45,7 +45,7 @@ impl RolloutMetrics {
     }
 
     /// Sets the number of rollouts in each state.
-    pub(super) fn stand(&self, states: impl Iterator<Item = RolloutState>) {
+    pub(super) fn count_states(&self, states: impl Iterator<Item = RolloutState>) {
         let mut counts = [0.0; 4];
         for state in states {
             let own = self.live.iter().position(|(own, _)| *own == state);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{GateVerdict, PrometheusQuery};
 use serde_json::Value;
 
 use super::Lasting;
+use crate::outbound;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +29,10 @@ async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u
     let encoded = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
     let url = format!("{}/api/v1/query?query={encoded}", address.trim_end_matches('/'));
     let away = |error: reqwest::Error| format!("Prometheus cannot be reached: {}", error.without_url());
+    let url = Url::parse(&url).map_err(|error| format!("{address} is not an address: {error}"))?;
+    if let Some(why) = outbound::forbidden(&url) {
+        return Err(why.to_owned());
+    }
     let mut answer = http.get(url).send().await.map_err(away)?;
     let status = answer.status();
     let mut bytes = Vec::new();

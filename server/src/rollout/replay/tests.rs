@@ -34,6 +34,7 @@ fn rollout(gate: &Value, samples: &[(u64, u64)]) -> Rollout {
         step: 1,
         entered: at,
         left: at,
+        changed: None,
         gates: Vec::new(),
         looks: vec![GateHistory {
             gate: "g".to_owned(),

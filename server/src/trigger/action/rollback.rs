@@ -124,12 +124,17 @@ impl Triggers {
             Some(name) => format!("{name} ({})", target.position()),
             None => target.position().to_string(),
         };
+        let conflicts = match rollback::conflicts(&self.inner.environments, prepared).await {
+            Ok(conflicts) => conflicts,
+            Err(error) => return Ok(RollbackResult::Stopped(stopped(&error.into()))),
+        };
         let effects = FiringEffects {
             rollback: Some(reversal.record.id.clone()),
             flags: effects::flags_moved(prepared),
+            conflicts,
             ..FiringEffects::default()
         };
-        let message = messages::rolled_back(&reversal.record.id, effects.flags.len(), &target);
+        let message = messages::rolled_back(&reversal.record.id, &effects, &target);
         let asking = activation.clone();
         let decide = move |state: &EnvironmentState| match asking.verdict(state)? {
             ActivationVerdict::Act(before, expected) => {

@@ -1,20 +1,27 @@
-//! Which users a rollback affects: every flag that it may change is evaluated for every user of a population, as it is and as it would
+//! Which users a change affects: every flag that it may change is evaluated for every user of a population, as it is and as it would
 //! be, by the engine that applications evaluate with. On two threads, beside the runtime.
 
+mod sample_users;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rest::rollbacks::{FlagShare, Population, UserShare};
 use ripcord_proto::rule::Serve;
-use ripcord_proto::{Flag, FlagKey, Snapshot};
+use ripcord_proto::{Flag, FlagKey, Snapshot, VariantName};
 use ripcord_sdk::engine::{Compiled, Context, SinceContact};
 use serde_json::{Map, Value};
 
-use super::sample_users::AttributeMentions;
+use self::sample_users::AttributeMentions;
 use crate::commit::CommitError;
+use crate::outcome::FallingVariant;
+use crate::snapshot::publication::Served;
 
 /// Evaluations of one plan, at most: of more flags than that allows, fewer users are looked at, and the plan says how many.
 const EVALUATIONS: usize = 20_000_000;
+/// Simulated users, unless the caller says how many.
+const USERS: usize = 10_000;
 /// Threads that evaluate.
 const THREADS: usize = 2;
 
@@ -36,7 +43,7 @@ pub enum SampleUsers {
 
 impl Default for SampleUsers {
     fn default() -> Self {
-        Self::Synthetic(10_000)
+        Self::Synthetic(USERS)
     }
 }
 
@@ -53,7 +60,47 @@ pub(crate) async fn shares(comparison: ImpactComparison, users: SampleUsers) -> 
     counted.map_err(|error| CommitError::Internal(format!("the share of users could not be computed: {error}")))
 }
 
+/// How many simulated users get a different variant of one flag at `after` than now.
+pub(crate) async fn of_flag(served: Arc<Served>, after: Snapshot, key: FlagKey, users: usize) -> Result<UserShare, CommitError> {
+    let counted = crate::tasks::blocking(move || {
+        let mut touched = TouchedKeys::default();
+        touched.flags.insert(key.clone());
+        let then = served.compiled.update(&after, &touched);
+        let mut mentions = AttributeMentions::default();
+        for snapshot in [&served.snapshot, &after] {
+            mentions.add_with_requirements(&key, snapshot);
+        }
+        let users = mentions.users(users);
+        let changed = tally_part(&served.compiled, &then, &[key], &users).users;
+        user_share(Population::Synthetic, users.len(), changed)
+    });
+    counted
+        .await
+        .map_err(|error| CommitError::Internal(format!("the share of users could not be computed: {error}")))
+}
+
+/// The variants of flags that fewer users get after a change than before it, by what simulated users get.
+pub(crate) async fn falling(before: Snapshot, after: Snapshot, touched: TouchedKeys) -> Result<Vec<FallingVariant>, CommitError> {
+    let counted = crate::tasks::blocking(move || {
+        let now = Compiled::new(&before);
+        let comparison = ImpactComparison { now, before, after, touched };
+        comparison.falling()
+    });
+    counted
+        .await
+        .map_err(|error| CommitError::Internal(format!("the variants that fewer users get could not be computed: {error}")))
+}
+
 impl ImpactComparison {
+    fn falling(self) -> Vec<FallingVariant> {
+        let then = self.now.update(&self.after, &self.touched);
+        let flags = self.affected();
+        let most = (EVALUATIONS / 2 / flags.len().max(1)).max(1);
+        let users = self.mentions(&flags).users(USERS.min(most));
+        let contexts: Vec<Context<'_>> = users.iter().map(Context::from_json).collect();
+        flags.iter().flat_map(|key| falling_of(&self.now, &then, key, &contexts)).collect()
+    }
+
     fn count(self, users: SampleUsers) -> ImpactShares {
         let then = self.now.update(&self.after, &self.touched);
         let flags = self.affected();
@@ -76,12 +123,7 @@ impl ImpactComparison {
         });
         ImpactShares {
             flags: shares.collect(),
-            users: UserShare {
-                source,
-                contexts,
-                changed: tally.users,
-                share: share(tally.users, contexts),
-            },
+            users: user_share(source, users.len(), tally.users),
         }
     }
 
@@ -104,17 +146,39 @@ impl ImpactComparison {
     fn mentions(&self, flags: &[FlagKey]) -> AttributeMentions {
         let mut mentions = AttributeMentions::default();
         for snapshot in [&self.before, &self.after] {
-            for flag in flags.iter().filter_map(|key| snapshot.flags.value(key.as_str())) {
-                mentions.add(flag, snapshot);
-                for requirement in &flag.requires {
-                    if let Some(required) = snapshot.flags.value(requirement.flag.as_str()) {
-                        mentions.add(required, snapshot);
-                    }
-                }
-            }
+            flags.iter().for_each(|key| mentions.add_with_requirements(key, snapshot));
         }
         mentions
     }
+}
+
+/// The variants of one flag that fewer users get. One whose value differs counts too: its old value is served to nobody any more.
+fn falling_of(now: &Compiled, then: &Compiled, key: &FlagKey, contexts: &[Context<'_>]) -> Vec<FallingVariant> {
+    let mut changes = BTreeMap::<Option<&VariantName>, VariantChange>::new();
+    for context in contexts {
+        let is = now.evaluate(key.as_str(), context, SinceContact::FRESH);
+        let will = then.evaluate(key.as_str(), context, SinceContact::FRESH);
+        let differs = is.variant() == will.variant() && is.value() != will.value();
+        let before = changes.entry(is.variant()).or_default();
+        (before.before, before.differs) = (before.before + 1, before.differs || differs);
+        changes.entry(will.variant()).or_default().after += 1;
+    }
+    let falls = changes.into_iter().filter(|(_, change)| change.after < change.before || change.differs);
+    falls
+        .map(|(variant, change)| FallingVariant {
+            flag: key.clone(),
+            variant: variant.cloned(),
+            remains: change.after > 0,
+        })
+        .collect()
+}
+
+/// How many users get a variant before and after a change.
+#[derive(Default)]
+struct VariantChange {
+    before: u64,
+    after: u64,
+    differs: bool,
 }
 
 /// How many users are affected, of each flag and of any.
@@ -159,6 +223,16 @@ fn tally_part(now: &Compiled, then: &Compiled, flags: &[FlagKey], users: &[Map<S
     }
     tally.users = affected.len() as u64;
     tally
+}
+
+fn user_share(source: Population, users: usize, changed: u64) -> UserShare {
+    let contexts = users as u64;
+    UserShare {
+        source,
+        contexts,
+        changed,
+        share: share(changed, contexts),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most ten thousand")]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ripcord_proto::condition::{Condition, Test};
 use ripcord_proto::rule::Serve;
 use ripcord_proto::value::Scalar;
-use ripcord_proto::{Flag, SegmentKey, Snapshot};
+use ripcord_proto::{Flag, FlagKey, SegmentKey, Snapshot};
 use serde_json::{Map, Number, Value, json};
 
 /// Values that are kept of one attribute, at most.
@@ -25,7 +25,7 @@ pub(super) struct AttributeMentions {
 
 impl AttributeMentions {
     /// Adds what a flag of `snapshot` asks, the segments that it names among it.
-    pub(super) fn add(&mut self, flag: &Flag, snapshot: &Snapshot) {
+    fn add(&mut self, flag: &Flag, snapshot: &Snapshot) {
         for rule in &flag.rules {
             if let Some(when) = &rule.when {
                 self.condition(when, snapshot);
@@ -34,6 +34,17 @@ impl AttributeMentions {
                 Serve::Split(split) => self.buckets.extend(split.by().map(|by| by.as_str().to_owned())),
                 Serve::JsonLogic(logic) => self.logic(logic),
                 Serve::Variant(_) => {}
+            }
+        }
+    }
+
+    /// Adds what a flag of `snapshot` and the flags that it requires ask.
+    pub(super) fn add_with_requirements(&mut self, key: &FlagKey, snapshot: &Snapshot) {
+        let Some(flag) = snapshot.flags.value(key.as_str()) else { return };
+        self.add(flag, snapshot);
+        for requirement in &flag.requires {
+            if let Some(required) = snapshot.flags.value(requirement.flag.as_str()) {
+                self.add(required, snapshot);
             }
         }
     }

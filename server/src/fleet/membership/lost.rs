@@ -1,0 +1,174 @@
+//! Lost applications: those whose connection ended without a goodbye. They may still serve what they last had.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::SignedDuration;
+use ripcord_proto::confirmation::LostApplication;
+use ripcord_proto::delta::Delta;
+use ripcord_proto::kill::{Kill, KillScope};
+use ripcord_proto::{Flag, Revision, Snapshot};
+
+use super::{Departure, FleetMember, MemberId, MemberState, Members};
+use crate::clock::{Clock as _, SystemClock};
+use crate::fleet::connections::{ConfirmationLevel, NewMember};
+use crate::fleet::report::{Arrival, ConfirmationReport, Count, LostMember};
+
+/// A lost application whose place is taken by a new process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Predecessor {
+    /// The first revision that it counted for and did not confirm.
+    pub(super) unconfirmed_from: Option<u64>,
+    pub(super) stood_since: Instant,
+}
+
+/// Most arrivals that a report names.
+const ARRIVALS: usize = 500;
+
+impl Members {
+    /// A member's connection is lost.
+    pub(in crate::fleet) fn lost(&mut self, id: MemberId, now: Instant) {
+        let head = self.head();
+        if let Some(member) = self
+            .slots
+            .get_mut(id.slot)
+            .and_then(Option::as_mut)
+            .filter(|member| member.generation == id.generation)
+        {
+            member.state = MemberState::Lost(now, head);
+            if member.level == ConfirmationLevel::Applied {
+                self.lost.insert(id.slot);
+            }
+        }
+    }
+
+    /// A member said goodbye.
+    pub(in crate::fleet) fn left(&mut self, id: MemberId) {
+        let Some(member) = self.member(id) else {
+            return;
+        };
+        let (level, from, confirmed, instance) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.instance));
+        self.kills.left(&instance);
+        self.depart(level, from, self.head(), confirmed, Departure::Forgotten);
+        self.forget(id.slot);
+    }
+
+    /// The last revision that a lost member counts for; `None` if it is connected. An application counts for what is committed
+    /// shortly after it was lost, too.
+    pub(super) fn counts_until(&self, member: &FleetMember) -> Option<u64> {
+        let MemberState::Lost(since, last) = member.state else { return None };
+        if member.level != ConfirmationLevel::Applied {
+            return Some(last);
+        }
+        let soon = self
+            .counts_by_revision
+            .partition_point(|tally| tally.at.saturating_duration_since(since) < self.missing);
+        Some(last.max((self.first + soon as u64).saturating_sub(1)))
+    }
+
+    /// Whether a member counts for what happened at this moment, as far as its connection decides it.
+    pub(super) fn is_there_at(&self, member: &FleetMember, at: Instant) -> bool {
+        match member.state {
+            MemberState::Connected | MemberState::Polling(_) => true,
+            MemberState::Lost(since, _) => at.saturating_duration_since(since) < self.missing,
+        }
+    }
+
+    /// Removes one lost application of the same key and name: a new process takes its place.
+    pub(super) fn replace_lost(&mut self, new: &NewMember, level: ConfirmationLevel, recent: u64) -> Option<Predecessor> {
+        if level != ConfirmationLevel::Applied {
+            return None;
+        }
+        let same = |member: &FleetMember| member.instance.name == new.name && member.key == new.key;
+        let slot = *self
+            .lost
+            .iter()
+            .find(|slot| self.slots.get(**slot).and_then(Option::as_ref).is_some_and(same))?;
+        let member = self.slots.get(slot)?.as_ref()?;
+        let last = self.counts_until(member)?;
+        let (from, confirmed, stood_since, instance) = (member.counts_from, member.confirmed, member.stands_since, member.instance.clone());
+        let confirmed_to = confirmed
+            .filter(|confirmed| confirmed.epoch == self.epoch)
+            .map(|confirmed| confirmed.revision.0 + 1);
+        let unconfirmed_from = from.max(confirmed_to.unwrap_or(0));
+        self.kills.left(&instance);
+        self.depart(level, from, last, confirmed, Departure::Forgotten);
+        self.forget(slot);
+        Some(Predecessor {
+            unconfirmed_from: (unconfirmed_from <= last && recent <= last + 1).then_some(unconfirmed_from),
+            stood_since,
+        })
+    }
+
+    /// Names the lost applications that have not confirmed. `counts` says whether one counts as connected.
+    pub(super) fn name_lost(
+        &self,
+        report: &mut ConfirmationReport,
+        lease: Option<u32>,
+        now: Instant,
+        (counts, has_confirmed): (impl Fn(&FleetMember) -> bool, impl Fn(&FleetMember) -> bool),
+    ) {
+        let clock = SystemClock.now();
+        for member in self.lost.iter().filter_map(|slot| self.slots.get(*slot)?.as_ref()) {
+            let MemberState::Lost(since, _) = member.state else { continue };
+            if has_confirmed(member) {
+                continue;
+            }
+            report.lost_total += 1;
+            if report.lost.len() < Count::NAMED {
+                let ago = SignedDuration::try_from(now.saturating_duration_since(since)).unwrap_or_default();
+                report.lost.push(LostMember {
+                    key: member.key.clone(),
+                    application: LostApplication {
+                        instance: (*member.instance).clone(),
+                        at: clock.saturating_sub(ago).unwrap_or(clock),
+                        revision: member.confirmed.filter(|at| at.epoch == self.epoch).map(|at| Revision(at.revision.0)),
+                        missing: counts(member),
+                        lease_seconds: lease,
+                    },
+                });
+            }
+        }
+    }
+
+    /// The applications that connected to this node recently, newest last: they may be lost on another node.
+    pub(in crate::fleet) fn arrivals(&self, now: Instant) -> Vec<Arrival> {
+        let is_recent = |member: &&FleetMember| {
+            member.level == ConfirmationLevel::Applied
+                && matches!(member.state, MemberState::Connected)
+                && now.saturating_duration_since(member.joined) < self.lost_kept
+        };
+        let mut recent: Vec<&FleetMember> = self.slots.iter().flatten().filter(is_recent).collect();
+        recent.sort_by_key(|member| member.joined);
+        let skipped = recent.len().saturating_sub(ARRIVALS);
+        let arrival = |member: &&FleetMember| Arrival {
+            id: member.instance.id.clone(),
+            key: member.key.clone(),
+            name: member.instance.name.clone(),
+        };
+        recent.iter().skip(skipped).map(arrival).collect()
+    }
+}
+
+/// The longest lease of the flags that a change affects; `None` if one of them has none, or if there are none.
+pub(super) fn lease_of(delta: &Delta, snapshot: &Snapshot) -> Option<u32> {
+    longest_lease(delta.changed.kills.values(), delta.changed.flags.values(), snapshot)
+}
+
+/// The longest lease of the flags that kills cover, and of other flags.
+pub(super) fn longest_lease<'a>(kills: impl Iterator<Item = &'a Kill>, others: impl Iterator<Item = &'a Flag>, snapshot: &Snapshot) -> Option<u32> {
+    let seconds = |flag: &Flag| flag.lease.map(|lease| lease.seconds);
+    let mut leases: Vec<Option<u32>> = others.map(seconds).collect();
+    for kill in kills {
+        match &kill.scope {
+            KillScope::All(_) => return longest(snapshot.flags.values().map(seconds)),
+            KillScope::Flag(key) => leases.extend(snapshot.flags.value(key.as_str()).map(seconds)),
+            KillScope::Tag(_) => leases.extend(kill.flags.iter().filter_map(|key| snapshot.flags.value(key.as_str())).map(seconds)),
+        }
+    }
+    longest(leases.into_iter())
+}
+
+fn longest(mut leases: impl Iterator<Item = Option<u32>>) -> Option<u32> {
+    leases.try_fold(0, |longest, lease| Some(longest.max(lease?))).filter(|longest| *longest > 0)
+}
