@@ -16,7 +16,7 @@ mod safe;
 mod sets;
 mod write;
 
-pub(crate) use cautions::of_flag as cautions_of;
+pub(crate) use cautions::{of_flag as cautions_of, unknown as unknown_operator_caution};
 pub use engines::EngineGeneration;
 pub use operators::unknown_operator;
 pub(crate) use operators::unknown as unknown_operators;

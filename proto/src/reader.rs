@@ -149,12 +149,12 @@ impl Reader {
         }
     }
 
-    /// Refuses a value that takes more than `most` bytes as compact JSON.
-    pub(crate) fn size(&mut self, value: &Value, most: usize) -> Read<()> {
+    /// Refuses a value that takes more than `most` bytes as compact JSON; `hint` says what to do about it.
+    pub(crate) fn size(&mut self, value: &Value, most: usize, hint: &str) -> Read<()> {
         let mut counter = ByteCounter(0);
         let counted = serde_json::to_writer(&mut counter, value);
         if counted.is_err() || counter.0 > most {
-            return self.refuse(format!("takes {} bytes as JSON; at most {most} are allowed", counter.0));
+            return self.refuse(format!("takes {} bytes as JSON; at most {most} are allowed{hint}", counter.0));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::key::SegmentKey;
 use crate::reader::{self, Read, Reader};
 use crate::table::Entity;
 use crate::validation::{ValidationError, ValidationErrors};
-use crate::{json, limits};
+use crate::{flagd, json, limits};
 
 const MEMBERS: [&str; 2] = ["description", "when"];
 
@@ -25,14 +25,15 @@ impl Segment {
     /// Reads the JSON form and reports every problem.
     pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, |reader, value| {
-            reader.size(value, limits::SEGMENT_BYTES)?;
+            reader.size(value, limits::SEGMENT_BYTES, "; split it into several")?;
             Self::read(reader, value)
         })
     }
 
-    /// Tests that mix types, each with its path; see [`crate::Flag::cautions`].
+    /// Conditions that can never work, and tests that mix types, each with its path; see [`crate::Flag::cautions`].
     pub fn cautions(&self) -> Vec<ValidationError> {
-        let mut found = Vec::new();
+        let unknown = self.when.unknown_operators().into_iter().map(flagd::unknown_operator_caution);
+        let mut found: Vec<_> = unknown.map(|problem| ValidationError::new("when", problem)).collect();
         WantedTypes::default().visit(&self.when, "when", &mut found);
         found
     }

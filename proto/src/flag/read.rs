@@ -41,8 +41,11 @@ impl Flag {
     }
 }
 
+/// Where a long list of ids belongs.
+const LONG_LISTS: &str = "; a segment can hold a long list of values";
+
 fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
-    reader.size(value, limits::FLAG_BYTES)?;
+    reader.size(value, limits::FLAG_BYTES, LONG_LISTS)?;
     let map = reader.object(value)?;
     reader.members(map, "a flag", &MEMBERS, &[]);
     let names = VariantNames(map.get("variants").and_then(Value::as_object));

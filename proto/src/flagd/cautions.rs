@@ -34,7 +34,7 @@ fn of_rule(rule: &Value, variants: &Variants) -> Vec<String> {
 }
 
 /// Why an operator is none.
-fn unknown(operator: &str) -> String {
+pub(crate) fn unknown(operator: &str) -> String {
     if operator == "$ref" {
         return "refers to an evaluator that does not exist; every evaluation ends in PARSE_ERROR".to_owned();
     }

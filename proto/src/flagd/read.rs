@@ -216,7 +216,7 @@ fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set<'_>, safe: &S
     warnings.extend(flag.cautions().into_iter().map(|caution| caution.under(&format!("flags.{name}"))));
     safe.choose(&key, &mut flag).or_else(|faults| reader.refuse_all(faults))?;
     let native = serde_json::to_value(&flag).or_else(|error| reader.refuse(format!("cannot be kept: {error}")))?;
-    reader.size(&native, limits::FLAG_BYTES)?;
+    reader.size(&native, limits::FLAG_BYTES, "")?;
     Ok((key, flag))
 }
 

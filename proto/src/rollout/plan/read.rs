@@ -43,7 +43,7 @@ fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     if value.is_null() {
         return reader.refuse("is empty; a plan has \"flag\", \"variant\" and \"steps\"");
     }
-    reader.size(value, limits::PLAN_BYTES)?;
+    reader.size(value, limits::PLAN_BYTES, "")?;
     let map = reader.object(value)?;
     reader.members(map, "a plan", &MEMBERS, &[]);
     let flag = reader.required(map, "flag", "the key of a flag", Reader::parsed);
