@@ -7,16 +7,13 @@ mod body;
 mod probe;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use ripcord_proto::check::{CheckOutcome, CheckPhase, ScopedCheck};
 
 pub(crate) use self::body::{BodyMatch, compare};
 use crate::clock::Clock;
-
-/// How long a connection may take; a shorter timeout of a check ends it sooner.
-const CONNECT: Duration = Duration::from_secs(5);
+use crate::outbound;
 
 /// Runs probes. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,13 +25,7 @@ pub struct Checks {
 impl Checks {
     /// With a client of their own: no redirects are followed, since the first status is the one that counts.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        // Other code in this process (the demo's commands) may already have done it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .user_agent(concat!("ripcord-check/", env!("CARGO_PKG_VERSION")))
-            .build();
+        let http = outbound::client("ripcord-check");
         let http = http.inspect_err(|error| tracing::error!(%error, "checks cannot run; all of them count as failed"));
         Self { http: http.ok(), clock }
     }
@@ -47,7 +38,7 @@ impl Checks {
     }
 
     async fn ask(&self, probe: &ScopedCheck, when: CheckPhase) -> CheckOutcome {
-        let asked = match &self.http {
+        let result = match &self.http {
             Some(http) => probe::ask(http, &probe.check).await,
             None => Err("this node cannot run checks because its HTTP client could not be created; see its log".to_owned()),
         };
@@ -55,8 +46,8 @@ impl Checks {
             name: probe.check.name.clone(),
             of: probe.of.clone(),
             when,
-            passed: asked.is_ok(),
-            detail: asked.unwrap_or_else(std::convert::identity),
+            passed: result.is_ok(),
+            detail: result.unwrap_or_else(std::convert::identity),
             at: self.clock.now(),
         };
         tracing::debug!(

@@ -14,6 +14,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
@@ -49,15 +50,21 @@ impl Default for LogConfig {
     }
 }
 
+/// Writes the log as long as it lives; dropping it writes what is still queued.
+#[derive(Debug)]
+#[must_use = "the log ends when this is dropped"]
+pub struct LogWriter(#[expect(dead_code, reason = "held for its end")] WorkerGuard);
+
 /// Writes log lines to standard error, and spans to `exporter` if there is one. Can be called once per process.
-pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<(), TelemetryError> {
+///
+/// A thread of its own writes them: if nobody reads standard error, lines are dropped, and requests do not wait.
+pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<LogWriter, TelemetryError> {
     let filter = EnvFilter::from_str(&config.filter).map_err(|source| TelemetryError::Filter {
         filter: config.filter.clone(),
         source,
     })?;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(writer);
     let lines = match config.format {
         LogFormat::Pretty => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
@@ -66,7 +73,7 @@ pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<(),
         None => Registry::default().with(lines).with(filter).try_init()?,
         Some(exporter) => Registry::default().with(lines.with_filter(filter)).with(exporter.layer()).try_init()?,
     }
-    Ok(())
+    Ok(LogWriter(guard))
 }
 
 /// The metrics of this process.
@@ -136,7 +143,7 @@ mod tests {
             filter: "ripcord=loud=x".to_owned(),
             ..LogConfig::default()
         };
-        let told = start_logs(&config, None).unwrap_err().to_string();
-        assert!(told.contains("ripcord_server=debug,info"), "{told}");
+        let message = start_logs(&config, None).unwrap_err().to_string();
+        assert!(message.contains("ripcord_server=debug,info"), "{message}");
     }
 }

@@ -13,7 +13,7 @@ pub const FLAGS: usize = 100;
 
 /// Serves until its input ends; says where, and with which key.
 pub fn run() -> Result<()> {
-    start_logs(&LogConfig::default(), None)?;
+    let _log = start_logs(&LogConfig::default(), None)?;
     let server = InProcessServer::start()?;
     let changes: Vec<Value> = (0..FLAGS)
         .map(|number| json!({"put_flag": {"key": key(number), "flag": flag(number)}}))

@@ -60,9 +60,9 @@ impl Api {
             .service(at("/v1/keys/{key}", "DELETE", [web::delete().to(keys::revoke)]))
             .service(
                 web::scope("/v1/peer")
-                    .app_data(web::PayloadConfig::new(peers::BYTES))
                     .service(at("/sync", "POST", [web::post().to(peers::sync)]))
-                    .service(at("/confirmations", "POST", [web::post().to(peers::confirmations)])),
+                    .service(at("/confirmations", "POST", [web::post().to(peers::confirmations)]))
+                    .wrap(from_fn(peers::only_peers)),
             )
             .service(
                 web::scope("/v1/audit")

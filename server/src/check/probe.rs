@@ -3,9 +3,11 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
+use reqwest::Url;
 use ripcord_proto::check::Check;
 
 use super::body;
+use crate::outbound;
 
 /// Most bytes of a body that are read.
 const BODY: usize = 64 * 1024;
@@ -22,7 +24,11 @@ pub(super) async fn ask(http: &reqwest::Client, check: &Check) -> Result<String,
 }
 
 async fn get(http: &reqwest::Client, check: &Check) -> Result<String, String> {
-    let answer = http.get(&check.url).send().await.map_err(|error| unreachable_because(&error))?;
+    let url = Url::parse(&check.url).map_err(|error| format!("{} is not an address: {error}", check.url))?;
+    if let Some(why) = outbound::forbidden(&url) {
+        return Err(why.to_owned());
+    }
+    let answer = http.get(url).send().await.map_err(|error| unreachable_because(&error))?;
     let status = answer.status().as_u16();
     if status != check.expect {
         return Err(format!("{status}, expected {}", check.expect));

@@ -3,8 +3,12 @@
 //! It is built from the framework's parts instead of its `HttpServer`, because a WebSocket's socket is taken over: after the
 //! opening request such a connection no longer goes through the HTTP service.
 
+mod crowded;
+mod kept;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +21,10 @@ use futures_util::TryFutureExt as _;
 use futures_util::future::{Either, ready};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
+use self::kept::KeptConnections;
+use super::open_files::{ConnectionBudget, ConnectionPlace};
 use crate::stream::{ClientSocket, SocketControl, Streams, Worker};
 
 /// Where and how to listen.
@@ -31,6 +38,10 @@ pub struct HttpServerSettings {
     pub shutdown: Duration,
     /// How long a connection may be idle between two requests.
     pub keep_alive: Duration,
+    /// Fires when the server is to end.
+    pub stop: CancellationToken,
+    /// How many connections there may be.
+    pub connections: ConnectionBudget,
 }
 
 impl Default for HttpServerSettings {
@@ -40,6 +51,8 @@ impl Default for HttpServerSettings {
             tls: None,
             shutdown: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
+            stop: CancellationToken::new(),
+            connections: ConnectionBudget::of_process(),
         }
     }
 }
@@ -47,7 +60,8 @@ impl Default for HttpServerSettings {
 /// How long a TLS handshake or a request's head may take.
 const OPENING: Duration = Duration::from_secs(5);
 
-/// Connections of one worker, at most. Set so high that the stream limit refuses first: it sends an answer, the framework would not.
+/// Connections of one worker, at most. Set so high that the [`ConnectionBudget`] refuses first: it sends an answer, the framework
+/// would not.
 const CONNECTIONS: usize = 1_000_000;
 
 /// Starts the server on sockets that are already bound. `app` builds the application of one worker thread; it must call
@@ -75,6 +89,8 @@ where
         server = server.listen(format!("http-{address}"), listener, move || {
             let worker = streams.worker();
             let front = worker.clone();
+            let kept = KeptConnections::until(settings.stop.clone());
+            let entered = Rc::clone(&kept);
             let (tls, keep_alive) = (settings.tls.clone(), settings.keep_alive);
             let app = app(worker.clone()).into_factory().map_err(|error: S::Error| error.into().error_response());
             let http = HttpService::build()
@@ -83,8 +99,9 @@ where
                 .client_disconnect_timeout(Duration::from_secs(1))
                 .h1_allow_half_closed(false)
                 .local_addr(address)
-                .on_connect_ext(|transport: &ClientSocket, extensions| {
-                    extensions.insert(std::rc::Rc::<SocketControl>::clone(transport.control()));
+                .on_connect_ext(move |transport: &ClientSocket, extensions| {
+                    extensions.insert(Rc::<SocketControl>::clone(transport.control()));
+                    extensions.insert(entered.enter(transport.control()));
                 })
                 .upgrade(fn_service(
                     move |(request, framed): (Request, actix_codec::Framed<ClientSocket, actix_http::h1::Codec>)| {
@@ -97,12 +114,14 @@ where
                     },
                 ))
                 .finish(apply_fn_factory(map_config(app, |()| AppConfig::default()), move |request, app| {
+                    let (kept, busy) = (Rc::clone(&kept), KeptConnections::request(&request));
                     match front.fast_path(&request) {
-                        Some(answer) => Either::Left(ready(Ok(answer))),
-                        None => Either::Right(app.call(request).map_ok(|answer| answer.into().map_into_boxed_body())),
+                        Some(answer) => Either::Left(ready(Ok(kept.answer(answer, busy)))),
+                        None => Either::Right(app.call(request).map_ok(move |answer| kept.answer(answer.into().map_into_boxed_body(), busy))),
                     }
                 }));
-            fn_service(move |stream: TcpStream| accept(stream, tls.clone()))
+            let connections = settings.connections.clone();
+            fn_service(move |stream: TcpStream| accept(stream, tls.clone(), connections.enter()))
                 .map_err(|error: io::Error| actix_http::error::DispatchError::Io(error))
                 .and_then(http)
         })?;
@@ -111,11 +130,18 @@ where
 }
 
 /// Prepares a connection: no delay of small writes, and the TLS handshake if TLS is on.
-async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<(ClientSocket, Protocol, Option<SocketAddr>)> {
+async fn accept(
+    mut stream: TcpStream,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    place: ConnectionPlace,
+) -> io::Result<(ClientSocket, Protocol, Option<SocketAddr>)> {
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr().ok();
     let Some(tls) = tls else {
-        return Ok((ClientSocket::plain(stream), Protocol::Http1, peer));
+        if place.reserved {
+            stream = crowded::admitted(stream).await?;
+        }
+        return Ok((ClientSocket::plain(stream).holding(place), Protocol::Http1, peer));
     };
     let handshake = TlsAcceptor::from(tls).accept(stream);
     let stream = tokio::time::timeout(OPENING, handshake).await??;
@@ -123,7 +149,7 @@ async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io
         Some(b"h2") => Protocol::Http2,
         Some(_) | None => Protocol::Http1,
     };
-    Ok((ClientSocket::tls(stream), protocol, peer))
+    Ok((ClientSocket::tls(stream).holding(place), protocol, peer))
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ const SEND_BUFFER: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct ClientSocket {
     control: Rc<SocketControl>,
+    /// What the connection holds as long as it is open.
+    _held: Option<Box<dyn std::fmt::Debug>>,
 }
 
 #[derive(Debug)]
@@ -63,8 +65,13 @@ impl SocketControl {
         self.blocked.get().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
+    /// Whether it is no stream and nothing waits to be written: a client that holds it open for its next request.
+    pub fn is_between_requests(&self) -> bool {
+        self.narrow.get() == Narrow::No && self.is_idle()
+    }
+
     /// Cuts the connection, whatever it is doing.
-    pub(super) fn cut(&self) {
+    pub fn cut(&self) {
         self.cut.set(true);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
@@ -201,7 +208,16 @@ impl ClientSocket {
             wire: RefCell::new(Some(wire)),
             ..SocketControl::default()
         };
-        Self { control: Rc::new(control) }
+        Self {
+            control: Rc::new(control),
+            _held: None,
+        }
+    }
+
+    /// Keeps `held` until the connection is closed: its place among the connections of the server.
+    pub fn holding(mut self, held: impl std::fmt::Debug + 'static) -> Self {
+        self._held = Some(Box::new(held));
+        self
     }
 
     /// Its control handle.

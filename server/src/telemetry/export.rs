@@ -20,6 +20,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::error::TelemetryError;
+use crate::outbound;
 
 /// The path of the collector for spans.
 const PATH: &str = "/v1/traces";
@@ -40,12 +41,7 @@ impl Exporter {
     /// The URL cannot be used.
     pub fn start(endpoint: &str, runtime: Handle) -> Result<Self, TelemetryError> {
         let unusable = |why: String| TelemetryError::Export(endpoint.to_owned(), why);
-        // Another part of this process may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
+        let client = outbound::builder("ripcord-otlp").and_then(|builder| builder.timeout(PATIENCE).build()).map_err(|error| unusable(error.to_string()))?;
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_http_client(client)

@@ -95,6 +95,8 @@ impl Actors {
     pub(super) async fn seed(&self, fork: &Fork) -> Result<(), Failure> {
         let settings = ChangeRequest::PutSettings(SettingsRequest {
             bucketing: fork.settings.bucketing,
+            context: fork.settings.context.clone(),
+            context_from_headers: fork.settings.context_from_headers.clone(),
             rebuckets_everybody: true,
             reason: None,
         });
