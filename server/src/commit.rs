@@ -31,6 +31,6 @@ pub(crate) mod writer;
 
 pub use self::draft::{Approval, Author, Draft, Expected, GivenApproval, KilledEdit, Operation, Precheck, Precondition};
 pub(crate) use self::dry_run::plan_of;
-pub use self::error::{CommitError, ErrorKind};
+pub use self::error::{CommitError, GuardRefusal, InvalidDraft, MissingItem, StateConflict, StoreFailure, UnfitForProposal};
 pub use self::idempotency::{IdempotentCall, RenderedAnswer, Renderer};
 pub use self::outcome::{Applied, KillStatus, Outcome};

@@ -21,7 +21,7 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Author, CommitError, Draft, Expected, Operation};
+use crate::commit::{Author, CommitError, Draft, Expected, MissingItem, Operation, StateConflict};
 use crate::environment::Environments;
 
 /// Which other nodes share this node's logs.
@@ -126,7 +126,11 @@ impl LeaderLease {
         };
         match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),
-            Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
+            Err(
+                CommitError::Conflict(StateConflict::RecordMoved(_))
+                | CommitError::Conflict(StateConflict::Exists { .. })
+                | CommitError::NotFound(MissingItem::Record(_)),
+            ) => None,
             Err(error) => {
                 tracing::debug!(env = %environment, %error, "this node could not become the leader");
                 None

@@ -23,7 +23,7 @@ use super::settings::{rebuckets, warning};
 use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::commit::plan::{CommitPlan, PlannedCommit, PlannedStep};
-use crate::commit::{Author, CommitError, Operation};
+use crate::commit::{Author, CommitError, InvalidDraft, Operation};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{self, ImpactComparison, SampleUsers};
 use crate::{file_set, proposal};
@@ -39,7 +39,7 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     let write = write.narrow(&actions)?;
     // A file set is decided on when it is committed; that an edit by a person says why is known before.
     if body.value.changes.iter().any(|change| set_of(change).is_some()) && !gives_reason(&write, &body.value) {
-        return Err(CommitError::ReasonRequired.into());
+        return Err(CommitError::Invalid(InvalidDraft::ReasonRequired).into());
     }
     let mut asked = asked(body.value, &write.permit.author(), &app)?;
     asked.precondition = of_environment(write.condition)?;

@@ -20,7 +20,7 @@ use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::Write;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
-use crate::commit::CommitError;
+use crate::commit::{CommitError, MissingItem};
 use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::proposal::{DecidedProposal, ProposalDecision, Proposals, Rejection};
@@ -147,7 +147,7 @@ pub(super) async fn withdraw(
 fn proposed_actions(environment: &EnvironmentReader, id: &ProposalId) -> Result<Vec<Action>, ApiError> {
     let records = environment.records()?;
     let proposal = records.proposals.value(id.as_str());
-    let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+    let proposal = proposal.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Proposal(id.clone()))))?;
     Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
 }
 

@@ -20,7 +20,7 @@ use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Applied, CommitError};
+use crate::commit::{Applied, CommitError, MissingItem};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, NewRelease};
@@ -48,7 +48,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
     let touched = environment.changes_of(&name).await?;
     let state = environment.state()?;
     let entry = state.records.releases.get(name.as_str());
-    let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(name.clone())))?;
+    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))))?;
     let release = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The release cannot be read: {faults}.")))?;

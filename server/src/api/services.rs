@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::problem::Code;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::rollback::Rollback;
@@ -19,7 +18,7 @@ use crate::access::permit::{Administer, Allows, AnswerTrigger, Kill, Read, Resto
 use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
 use crate::commit::plan::PlannedCommit;
-use crate::commit::{CommitError, Draft, IdempotentCall, RenderedAnswer};
+use crate::commit::{CommitError, Draft, IdempotentCall, MissingItem, RenderedAnswer, StoreFailure};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
@@ -80,7 +79,7 @@ impl AppState {
 
     fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
         let served = self.parts.environments.board().served(environment.as_str());
-        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is still loading.")).retry_after(1))
+        served.ok_or_else(|| CommitError::from(StoreFailure::NotReady(environment.clone())).into())
     }
 
     /// Since when the store is away; `None` while it is available.
@@ -106,7 +105,7 @@ impl AppState {
     pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
-            let away = CommitError::Unavailable("it does not answer".to_owned());
+            let away = CommitError::Store(StoreFailure::Unavailable("it does not answer".to_owned()));
             return Err(RollbackError::store_away(away, &order.scope, None).into());
         }
         Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
@@ -163,7 +162,7 @@ impl AppState {
     /// What the source of a copy serves.
     pub(super) fn source(&self, _: &GlobalPermit<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
         if !self.parts.environments.system().environments.contains_key(environment.as_str()) {
-            return Err(CommitError::NoEnvironment(environment.clone()).into());
+            return Err(CommitError::NotFound(MissingItem::Environment(environment.clone())).into());
         }
         Ok(self.board(environment)?.snapshot.clone())
     }
@@ -192,7 +191,7 @@ impl AppState {
     /// Waits for the outcome of a rollback, for `patience` at most, and returns its state.
     pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, ApiError> {
         let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
-        settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+        settled.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Rollback(id.clone()))).into())
     }
 
     /// The answer that a call got before, if any.

@@ -23,7 +23,7 @@ use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
-use crate::commit::{Applied, CommitError};
+use crate::commit::{Applied, CommitError, MissingItem};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::trigger::Triggers;
@@ -156,7 +156,7 @@ pub(super) async fn test(
 
 fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), ApiError> {
     let entry = records.triggers.get(name.as_str());
-    let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
+    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Trigger(name.clone()))))?;
     let unreadable = |faults: &ValidationErrors| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
     Ok((entry, entry.value().map_err(unreadable)?))
 }

@@ -14,7 +14,7 @@ use ripcord_proto::{FlagKey, KillId, Position, SegmentKey, Snapshot};
 use serde_json::value::RawValue;
 
 use super::draft::Draft;
-use super::error::CommitError;
+use super::error::{CommitError, StateConflict};
 use super::state::EnvironmentState;
 
 /// What would happen.
@@ -113,7 +113,7 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
     } else {
         format!("the plan no longer matches what would happen to {}", moved.join(", "))
     };
-    Err(CommitError::PlanStale { moved, now: plan.hash })
+    Err(CommitError::Conflict(StateConflict::PlanStale { moved, now: plan.hash }))
 }
 
 fn step<M: Entity>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<PlannedStep<M::Key>> {

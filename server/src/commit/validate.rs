@@ -16,7 +16,7 @@ use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseNam
 
 use super::approval::{self, ApprovalOutcome, Effect};
 use super::draft::{Author, Draft, Operation};
-use super::error::CommitError;
+use super::error::{CommitError, MissingItem};
 use super::idempotency::{IdempotentCall, Renderer};
 use super::kill_guard;
 use super::outcome::{Applied, KillStatus};
@@ -260,7 +260,7 @@ impl<'a> Candidate<'a> {
                 entry.json().get().len(),
                 limits::FLAG_BYTES
             );
-            return Err(CommitError::Invalid(ValidationErrors::one(format!("flags.{key}"), problem)));
+            return Err(CommitError::from(ValidationErrors::one(format!("flags.{key}"), problem)));
         }
         if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
@@ -272,7 +272,7 @@ impl<'a> Candidate<'a> {
 
     fn delete_flag(&mut self, key: &FlagKey) -> Result<(), CommitError> {
         if self.state.snapshot.flags.get(key.as_str()).is_none() {
-            return Err(CommitError::NoFlag(key.clone()));
+            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
         }
         self.touched.flags.insert(key.clone());
         self.push(Change::DeleteFlag(key.clone()));
@@ -281,7 +281,7 @@ impl<'a> Candidate<'a> {
 
     fn set_enabled(&mut self, key: &FlagKey, enabled: bool) -> Result<(), CommitError> {
         let Some(flag) = self.state.snapshot.flags.value(key.as_str()) else {
-            return Err(CommitError::NoFlag(key.clone()));
+            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
         };
         let flag = Flag { enabled, ..flag.clone() };
         self.put_flag(key, &flag)
@@ -295,7 +295,7 @@ impl<'a> Candidate<'a> {
                 entry.json().get().len(),
                 limits::SEGMENT_BYTES
             );
-            return Err(CommitError::Invalid(ValidationErrors::one(format!("segments.{key}"), problem)));
+            return Err(CommitError::from(ValidationErrors::one(format!("segments.{key}"), problem)));
         }
         if self.state.snapshot.segments.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
@@ -307,7 +307,7 @@ impl<'a> Candidate<'a> {
 
     fn delete_segment(&mut self, key: &SegmentKey) -> Result<(), CommitError> {
         if self.state.snapshot.segments.get(key.as_str()).is_none() {
-            return Err(CommitError::NoSegment(key.clone()));
+            return Err(CommitError::NotFound(MissingItem::Segment(key.clone())));
         }
         self.touched.segments.insert(key.clone());
         self.push(Change::DeleteSegment(key.clone()));
@@ -325,7 +325,7 @@ impl<'a> Candidate<'a> {
             && self.state.snapshot.flags.get(key.as_str()).is_none()
             && !self.is_covered(key)
         {
-            return Err(CommitError::NoFlag(key.clone()));
+            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
         }
         let in_force = self.state.snapshot.kills.iter().filter_map(|entry| entry.value().ok());
         if let Some(existing) = in_force.clone().find(|other| other.scope == kill.scope || other.id == kill.id) {
@@ -333,7 +333,7 @@ impl<'a> Candidate<'a> {
             return Ok(());
         }
         if self.state.ended_kills.contains(&kill.id) {
-            return Err(CommitError::NoKill(kill.id.clone()));
+            return Err(CommitError::NotFound(MissingItem::Kill(kill.id.clone())));
         }
         let kill = self.put_kill(kill.clone())?;
         self.kill = Some((Arc::new(kill), KillStatus::New));
@@ -366,7 +366,7 @@ impl<'a> Candidate<'a> {
 
     fn restore(&mut self, id: &KillId) -> Result<(), CommitError> {
         if self.state.snapshot.kills.get(id.as_str()).is_none() {
-            return Err(CommitError::NoKill(id.clone()));
+            return Err(CommitError::NotFound(MissingItem::Kill(id.clone())));
         }
         self.push(Change::Restore(id.clone()));
         Ok(())
@@ -374,7 +374,7 @@ impl<'a> Candidate<'a> {
 
     fn give_reason(&mut self, id: &KillId, reason: &str) -> Result<(), CommitError> {
         let Some(kill) = self.state.snapshot.kills.value(id.as_str()) else {
-            return Err(CommitError::NoKill(id.clone()));
+            return Err(CommitError::NotFound(MissingItem::Kill(id.clone())));
         };
         if kill.reason.as_deref() == Some(reason) {
             return Ok(());
@@ -443,7 +443,7 @@ impl<'a> Candidate<'a> {
             snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes(),
             limits::SNAPSHOT_BYTES,
         );
-        ValidationErrors::check(found, ()).map_err(CommitError::Invalid)
+        ValidationErrors::check(found, ()).map_err(CommitError::from)
     }
 
     /// The result of the operations so far.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::Kills;
 use crate::commit::committer::{OnDisconnect, Queue};
-use crate::commit::{Approval, Author, CommitError, Draft, Operation};
+use crate::commit::{Approval, Author, CommitError, Draft, MissingItem, Operation, StoreFailure};
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::StoreState;
@@ -73,7 +73,7 @@ impl Kills {
             .find(|pending| pending.environment == *environment && pending.kill.id == *id);
         match pending {
             Some(pending) => self.submit_merge(&pending).await,
-            None => Err(CommitError::NoKill(id.clone())),
+            None => Err(CommitError::NotFound(MissingItem::Kill(id.clone()))),
         }
     }
 
@@ -84,7 +84,7 @@ impl Kills {
                 self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] });
             }
             // Its environment is gone, and with it every flag that it covered.
-            Err(CommitError::NoEnvironment(_)) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
+            Err(CommitError::NotFound(MissingItem::Environment(_))) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
             Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged into the log yet"),
         }
     }
@@ -94,7 +94,7 @@ impl Kills {
         let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, OnDisconnect::Finish);
         match tokio::time::timeout(PATIENCE, submitted).await {
             Ok(merged) => merged.map(drop),
-            Err(_) => Err(CommitError::OutcomeUnknown),
+            Err(_) => Err(CommitError::Store(StoreFailure::OutcomeUnknown)),
         }
     }
 }

@@ -10,7 +10,7 @@ use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 use super::order::{KillDurability, KillInForce, KillOrder};
 use super::service::Kills;
 use crate::commit::state::flags_with_tag;
-use crate::commit::{CommitError, KillStatus};
+use crate::commit::{CommitError, KillStatus, MissingItem, StoreFailure};
 use crate::snapshot::publication::Served;
 use crate::store::journal::{Journal, JournalRecord};
 use crate::telemetry::names;
@@ -29,7 +29,11 @@ impl Kills {
     pub(super) fn check_not_ended(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
         let running = self.inner.environments.running(environment)?;
         let ended = running.committer.state().ended_kills.contains(id) || running.publisher.served().overlay.ended.contains_key(id);
-        if ended { Err(CommitError::NoKill(id.clone())) } else { Ok(()) }
+        if ended {
+            Err(CommitError::NotFound(MissingItem::Kill(id.clone())))
+        } else {
+            Ok(())
+        }
     }
 
     /// The answer for a scope that is provisionally killed already.
@@ -55,7 +59,7 @@ impl Kills {
         if let KillScope::Flag(key) = &kill.scope
             && served.snapshot.flags.get(key.as_str()).is_none()
         {
-            return Err(CommitError::NoFlag(key.clone()));
+            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
         }
         latch(&served, &mut kill);
         let id = kill.id.clone();
@@ -108,9 +112,9 @@ impl Kills {
     /// Withdraws a provisional kill that this node made, while the store is away.
     pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
         if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
-            return Err(CommitError::Unavailable(format!(
+            return Err(CommitError::Store(StoreFailure::Unavailable(format!(
                 "kill {id} was made on another node: restore it there, or here when the store is back"
-            )));
+            ))));
         }
         let record = JournalRecord::Withdrawn {
             environment: environment.clone(),

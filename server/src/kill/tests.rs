@@ -14,7 +14,9 @@ use serde_json::value::to_raw_value;
 use super::provisional::overlay_from;
 use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
 use crate::clock::SystemClock;
-use crate::commit::{Applied, Author, CommitError, Draft, ErrorKind, IdempotentCall, KilledEdit, Operation, RenderedAnswer, Renderer};
+use crate::commit::{
+    Applied, Author, CommitError, Draft, GuardRefusal, IdempotentCall, InvalidDraft, KilledEdit, MissingItem, Operation, RenderedAnswer, Renderer, StoreFailure,
+};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
@@ -231,11 +233,14 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_me
     node.put("checkout", "").await;
     node.kill(flag("checkout")).await;
     let refused = node.submit(Role::Pipeline, vec![put("checkout", r#""x""#)]).await;
-    assert!(matches!(refused, Err(CommitError::Killed { .. })));
+    assert!(matches!(refused, Err(CommitError::Guard(GuardRefusal::Killed { .. }))));
     node.submit(Role::Pipeline, vec![put("checkout", "")]).await.unwrap();
     node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap();
     let other_safe = || Operation::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::parse(&flag_json("", "on")).unwrap()));
-    assert!(matches!(node.submit(Role::Editor, vec![other_safe()]).await, Err(CommitError::Killed { .. })));
+    assert!(matches!(
+        node.submit(Role::Editor, vec![other_safe()]).await,
+        Err(CommitError::Guard(GuardRefusal::Killed { .. }))
+    ));
     let knowing = Draft {
         killed_edit: KilledEdit::Accept,
         ..draft(Role::Editor, vec![other_safe()])
@@ -248,7 +253,7 @@ async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
     let node = Node::start().await;
     node.put("checkout", "").await;
     let bad = vec![put("other", ""), Operation::DeleteFlag(FlagKey::new("missing").unwrap())];
-    assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NoFlag(_))));
+    assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NotFound(MissingItem::Flag(_)))));
     assert_eq!(node.served().snapshot.flags.len(), 1);
 }
 
@@ -363,7 +368,10 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
     let again = node.kills.kill(ask("a")).await.unwrap();
     assert!(matches!(again, KillOutcome::Replayed(_)) && id_of(&again) == id);
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "the repeat did not kill again");
-    assert!(matches!(node.kills.kill(ask("b")).await, Err(CommitError::IdempotencyMismatch)));
+    assert!(matches!(
+        node.kills.kill(ask("b")).await,
+        Err(CommitError::Invalid(InvalidDraft::IdempotencyMismatch))
+    ));
     let restarted = Node::over(Arc::clone(&node.store), Journal::in_memory()).await;
     let over_a_restart = restarted.kills.kill(ask("a")).await.unwrap();
     assert!(matches!(over_a_restart, KillOutcome::Replayed(_)), "it is remembered over a restart");
@@ -376,7 +384,7 @@ async fn a_write_in_doubt_is_applied_once_or_not_at_all() {
         node.store.set(fault);
         assert!(matches!(
             node.submit(Role::Editor, vec![put("checkout", "")]).await,
-            Err(CommitError::OutcomeUnknown)
+            Err(CommitError::Store(StoreFailure::OutcomeUnknown))
         ));
         node.store.set(Fault::None);
         node.eventually("the settlement", |node| node.served().snapshot.flags.len() == usize::from(written) || !written)
@@ -404,6 +412,6 @@ async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
         node.put("checkout", "").await;
         node.store.set(fault);
         let failed = node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap_err();
-        assert_eq!(failed.kind(), ErrorKind::StoreAway, "{fault:?}");
+        assert!(failed.is_store_away(), "{fault:?}: {failed}");
     }
 }

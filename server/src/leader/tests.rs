@@ -1,6 +1,7 @@
 use parking_lot::Mutex;
 
 use super::*;
+use crate::commit::StateConflict;
 use crate::environment::fixture::{TestNode, production};
 
 /// The nodes that are said to be alive.
@@ -25,7 +26,7 @@ async fn still_drives(drivers: &LeaderLease, token: LeaderToken) -> bool {
     let draft = Draft::new(production(), drivers.author(), vec![token.ask()]);
     match drivers.environments.commit(draft).await {
         Ok(_) => true,
-        Err(CommitError::NotDriving) => false,
+        Err(CommitError::Conflict(StateConflict::NotLeader)) => false,
         Err(error) => panic!("{error}"),
     }
 }

@@ -11,7 +11,7 @@ use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
 use super::error::{ActionError, WrongRollbackState};
 use super::{messages, stages};
-use crate::commit::{CommitError, Draft, Expected, Operation, Outcome};
+use crate::commit::{CommitError, Draft, Expected, MissingItem, Operation, Outcome, StateConflict};
 use crate::environment::Environments;
 
 /// How a rollback continues.
@@ -47,7 +47,7 @@ pub async fn amend(
         }
         let entry = state.records.rollbacks.get(id.as_str());
         let Some((entry, rollback)) = entry.and_then(|entry| Some((entry, entry.value().ok()?))) else {
-            return Err(CommitError::NoRecord(key).into());
+            return Err(CommitError::NotFound(MissingItem::Record(key)).into());
         };
         let next = Entry::new(id.clone(), change(rollback)?, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
         let put = Operation::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
@@ -56,11 +56,11 @@ pub async fn amend(
             ..draft.clone()
         };
         match environments.submit(draft).await {
-            Err(CommitError::RecordMoved(_)) => {}
+            Err(CommitError::Conflict(StateConflict::RecordMoved(_))) => {}
             done => return Ok(done?),
         }
     }
-    Err(CommitError::RecordMoved(key).into())
+    Err(CommitError::Conflict(StateConflict::RecordMoved(key)).into())
 }
 
 /// The record of a rollback that is stopped at its step.

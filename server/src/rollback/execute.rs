@@ -16,7 +16,7 @@ use super::plan_drift;
 use super::prepare::PreparedRollback;
 use super::spec::RollbackSpec;
 use crate::check::Checks;
-use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, probes};
+use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, StateConflict, probes};
 use crate::environment::Environments;
 
 /// A rollback that was committed, or was before.
@@ -68,7 +68,7 @@ pub(super) async fn concluded(
     match submitted {
         Ok(Outcome::Replayed { recorded, .. }) => Ok(done_before(environments, &draft.environment, &recorded)?),
         Ok(outcome) => Ok(done(environments, &draft.environment, &outcome.applied()?)?),
-        Err(CommitError::PlanStale { now, moved }) => {
+        Err(CommitError::Conflict(StateConflict::PlanStale { now, moved })) => {
             let told = match draft.plan {
                 Some(expected) => plan_drift::told(environments, &draft.environment, &draft.author, order, expected).await,
                 None => None,

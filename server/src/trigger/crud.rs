@@ -13,7 +13,7 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::{Credential, SignalSource, SigningKey, Trigger};
 use ripcord_proto::{Position, TriggerName, ValidationErrors, limits};
 
-use crate::commit::{CommitError, Expected, Operation};
+use crate::commit::{CommitError, Expected, MissingItem, Operation};
 use crate::secret::Secret;
 
 /// Random letters and digits of a secret: 250 bits.
@@ -64,7 +64,7 @@ pub fn create(trigger: Trigger) -> Operation {
     Operation::decide(move |state| {
         if state.records.triggers.len() >= limits::TRIGGERS {
             let problem = format!("the environment already has {} triggers, the maximum; delete one first", limits::TRIGGERS);
-            return Err(CommitError::Invalid(ValidationErrors::one("", problem)));
+            return Err(CommitError::from(ValidationErrors::one("", problem)));
         }
         Ok(vec![Operation::PutRecord(entry(trigger.clone())?, Expected::Absent)])
     })
@@ -75,7 +75,7 @@ pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) 
     Operation::decide(move |state| {
         let found = state.records.triggers.get(name.as_str());
         let found = found.and_then(|entry| Some((entry, entry.value().ok()?)));
-        let (present, trigger) = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
+        let (present, trigger) = found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Trigger(name.clone()))))?;
         let changed = changed(trigger, &patch);
         Ok(vec![Operation::PutRecord(
             entry(changed)?,
@@ -103,7 +103,10 @@ fn changed(trigger: &Trigger, patch: &TriggerPatch) -> Trigger {
 pub fn delete(name: TriggerName, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let key = RecordKey::Trigger(name.clone());
-        let found = state.records.digest(&key).ok_or_else(|| CommitError::NoRecord(key.clone()))?;
+        let found = state
+            .records
+            .digest(&key)
+            .ok_or_else(|| CommitError::NotFound(MissingItem::Record(key.clone())))?;
         Ok(vec![Operation::DeleteRecord(key, Expected::Digest(expected.unwrap_or(found)))])
     })
 }

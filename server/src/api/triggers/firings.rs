@@ -18,7 +18,7 @@ use crate::api::records::lost;
 use crate::api::services::AppState;
 use crate::api::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use crate::api::write::{Write, WriteRequest, answer, reply};
-use crate::commit::CommitError;
+use crate::commit::{CommitError, MissingItem};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::trigger::{FiringConfirmation, Triggers};
@@ -45,7 +45,7 @@ pub(in crate::api) async fn get(guarded: Guarded<Read, (EnvironmentReader, Trigg
     let (environment, triggers) = &*guarded;
     let (records, PathKey(id)) = (environment.records()?, id);
     let found = records.firings.value(id.as_str()).cloned();
-    let firing = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id)))?;
+    let firing = found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Firing(id))))?;
     let view = FiringView::of(triggers.counted(firing), environment.now());
     Ok(ApiResponse::ok(&view)?.stale(environment.stale()))
 }

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation, Renderer};
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, MissingItem, Operation, Renderer, StateConflict};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::kill::Kills;
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};

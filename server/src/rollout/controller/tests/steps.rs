@@ -36,9 +36,12 @@ async fn a_flag_is_moved_by_one_rollout_at_a_time_and_one_that_cannot_follow_is_
     let world = World::new().await;
     let id = world.start(&["1% for 1h"], &json!({})).await;
     let refused = world.try_start(&["2% for 1h"], &json!({})).await.unwrap_err();
-    assert!(matches!(&refused, CommitError::InUse { by, .. } if by.contains(id.as_str())), "{refused}");
+    assert!(
+        matches!(&refused, CommitError::Conflict(StateConflict::InUse { by, .. }) if by.contains(id.as_str())),
+        "{refused}"
+    );
     let refused = world.try_start(&["2% for 1h"], &json!({"flag": "nothing"})).await.unwrap_err();
-    assert!(matches!(refused, CommitError::NoFlag(_)), "{refused}");
+    assert!(matches!(refused, CommitError::NotFound(MissingItem::Flag(_))), "{refused}");
     world
         .put(
             "twenty",
