@@ -16,6 +16,4 @@ pub const PATHS: &[&str] = &[];
 pub const LONG: &[&str] = &[
     "proto/src: frame",
     "server/cli/src: client",
-    "server/src: api/services",
-    "server/src: commit/validate",
 ];

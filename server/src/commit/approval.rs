@@ -24,13 +24,12 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rest::commits::ChangeRequest;
-use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, ProposalId, Revision, limits};
 
-use super::draft::{Approval, Draft, GivenApproval, KilledEdit, Operation};
+use super::draft::{Approval, Draft, GivenApproval, KilledEdit};
 use super::error::{CommitError, GuardRefusal, MissingItem, StateConflict, UnfitForProposal};
+use super::operation::Operation;
 use super::plan;
 use super::state::EnvironmentState;
 
@@ -88,7 +87,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
     if draft.operations.iter().any(|ask| matches!(ask, Operation::Kill(_))) {
         return Err(GuardRefusal::SecondPerson(UnfitForProposal::ContainsKill).into());
     }
-    let Some(asked) = draft.operations.iter().map(kept).collect::<Option<Vec<_>>>() else {
+    let Some(asked) = draft.operations.iter().map(Operation::kept).collect::<Option<Vec<_>>>() else {
         return Err(GuardRefusal::SecondPerson(UnfitForProposal::NotOneProposal).into());
     };
     let plan = planned(effect);
@@ -177,43 +176,6 @@ fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitErr
     let covered = (plan.hash, approval_scope::relied_on(effect), rollbacks.collect::<Result<Vec<_>, _>>()?);
     let covered = serde_json::to_vec(&covered).map_err(|error| CommitError::Internal(error.to_string()))?;
     Ok(Digest::of([b"proposal\0".as_slice(), &covered]))
-}
-
-/// The operation in a form that another node can carry out; `None` if no proposal can hold it.
-fn kept(operation: &Operation) -> Option<ProposedOperation> {
-    let change = match operation {
-        Operation::PutFlag(key, flag) => ChangeRequest::PutFlag {
-            key: key.clone(),
-            flag: flag.clone(),
-        },
-        Operation::DeleteFlag(key) => ChangeRequest::DeleteFlag(key.clone()),
-        Operation::SetEnabled(key, enabled) => ChangeRequest::SetEnabled {
-            key: key.clone(),
-            enabled: *enabled,
-        },
-        Operation::PutSegment(key, segment) => ChangeRequest::PutSegment {
-            key: key.clone(),
-            segment: segment.clone(),
-        },
-        Operation::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
-        Operation::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
-            bucketing: settings.bucketing,
-            rebuckets_everybody: true,
-            reason: None,
-        }),
-        Operation::Restore(id) => ChangeRequest::Restore(id.clone()),
-        Operation::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.into())),
-        Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked().cloned(),
-        Operation::Rollback(reversal) => return Some(ProposedOperation::RollBack(Box::new(reversal.record.clone()))),
-        Operation::Kill(_)
-        | Operation::Merge(_)
-        | Operation::Withdraw(_)
-        | Operation::GiveReason(..)
-        | Operation::Driven(_)
-        | Operation::DeleteRecord(..)
-        | Operation::Ping(_) => return None,
-    };
-    Some(ProposedOperation::Change(change))
 }
 
 /// The warning in the plan of a write that needs approval.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ripcord_proto::FlagKey;
 use ripcord_proto::role::Role;
 
-use super::draft::{Draft, KilledEdit, Operation};
+use super::draft::{Draft, KilledEdit};
 use super::error::{CommitError, GuardRefusal, InvalidDraft};
+use super::operation::Operation;
 use super::state::{EnvironmentState, served};
 
 /// Refuses a draft that a kill forbids, or that lacks a required reason.

@@ -14,8 +14,9 @@ use ripcord_proto::release::Release;
 use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{Flag, FlagKey};
 
-use super::draft::{Draft, Operation};
+use super::draft::Draft;
 use super::error::{GuardRefusal, ProtectedChange};
+use super::operation::Operation;
 use super::state::EnvironmentState;
 
 /// The owner that every release must name.

@@ -7,8 +7,8 @@ use ripcord_proto::release::{Release, ReleaseState};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, ReleaseName, Sequence};
 
-use super::draft::Expected;
 use super::error::{CommitError, MissingItem, StateConflict};
+use super::operation::Expected;
 
 /// Refuses a write of a record that is not as expected.
 pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> Result<(), CommitError> {

@@ -6,7 +6,7 @@ use ripcord_proto::record::Record;
 use ripcord_proto::rest::commits::ChangeRequest;
 
 use crate::check::Checks;
-use crate::commit::{Author, CommitError, Expected, InvalidDraft, MissingItem, Operation, StateConflict};
+use crate::commit::{Author, CommitError, CompoundChange, Expected, InvalidDraft, MissingItem, Operation, StateConflict};
 use crate::environment::Environments;
 use crate::file_set;
 use crate::rollback::{self, PrepareError, RollbackError};
@@ -68,17 +68,11 @@ fn of_preparation(error: PrepareError) -> ReplayError {
 /// # Errors
 /// It is a kill of this scope, whose id and time are made when it is pulled.
 pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
-    Ok(match change {
-        ChangeRequest::PutFlag { key, flag } => Operation::PutFlag(key, flag),
-        ChangeRequest::DeleteFlag(key) => Operation::DeleteFlag(key),
-        ChangeRequest::SetEnabled { key, enabled } => Operation::SetEnabled(key, enabled),
-        ChangeRequest::PutSegment { key, segment } => Operation::PutSegment(key, segment),
-        ChangeRequest::DeleteSegment(key) => Operation::DeleteSegment(key),
-        ChangeRequest::Restore(id) => Operation::Restore(id),
-        ChangeRequest::PutSettings(request) => Operation::PutSettings(request.settings()),
-        ChangeRequest::ApplySet(set) => file_set::ask(*set),
-        ChangeRequest::Kill { scope } => return Err(scope),
-    })
+    match Operation::try_from(change) {
+        Ok(operation) => Ok(operation),
+        Err(CompoundChange::ApplySet(set)) => Ok(file_set::ask(*set)),
+        Err(CompoundChange::Kill(scope)) => Err(scope),
+    }
 }
 
 /// Whether something is refused because the environment has changed since it was proposed.

@@ -10,8 +10,8 @@ use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
-use super::super::draft::Operation;
 use super::super::error::CommitError;
+use super::super::operation::Operation;
 use super::effect::Effect;
 
 /// Why a commit needs a second person; empty if it does not.
