@@ -6,7 +6,6 @@ mod authorize;
 mod backup;
 mod checkpoints;
 mod commits;
-mod confirm;
 mod confirmations;
 mod connections;
 mod drills;

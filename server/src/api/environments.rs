@@ -12,8 +12,8 @@ use ripcord_proto::rest::pings::LastPing;
 
 use super::authorize::Caller;
 use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
-use super::write::{NO_BODY, answer, renderer, reply};
+use super::services::guarded::{Administration, EnvironmentReader, Guarded, OpenedBy as _};
+use super::write::{Answered, NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
@@ -73,47 +73,36 @@ fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
 #[utoipa::path(post, path = "/v1/environments", tag = "environments",
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
     responses((status = 201, description = "Created", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn create(
-    permit: GlobalPermit<Administer>,
-    identity: Identity,
-    body: Body<EnvironmentRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn create(administration: Administration, identity: Identity, body: Body<EnvironmentRequest>) -> Result<ApiResponse, ApiError> {
     let EnvironmentRequest {
         key,
         description,
         copy_of,
         reason,
     } = body.value;
-    let source = copy_of.map(|source| app.source(&permit, &source)).transpose()?;
+    let source = copy_of.map(|source| administration.source(&source)).transpose()?;
     let record = EnvironmentRecord {
         key: key.clone(),
         description,
-        created: app.now(),
+        created: administration.now(),
     };
     let draft = draft(
-        &permit,
+        administration.permit(),
         SystemOperation::CreateEnvironment(record),
         reason.clone(),
         (&identity, &body.digest),
         key.clone(),
         StatusCode::CREATED,
     );
-    let committed = app.submit_system(&permit, draft).await?;
+    let committed = Answered::to_system(draft, &administration).await?;
     let Some(source) = source.filter(|_| !committed.replayed) else {
         return reply(&committed.answer, committed.replayed, None);
     };
-    copy(&permit, &app, key, &source, reason).await
+    copy(&administration, key, &source, reason).await
 }
 
 /// Fills a new environment. If that fails, the environment is deleted again.
-async fn copy(
-    permit: &GlobalPermit<Administer>,
-    app: &AppState,
-    key: EnvironmentKey,
-    source: &ripcord_proto::Snapshot,
-    reason: Option<String>,
-) -> Result<ApiResponse, ApiError> {
+async fn copy(administration: &Administration, key: EnvironmentKey, source: &ripcord_proto::Snapshot, reason: Option<String>) -> Result<ApiResponse, ApiError> {
     let draft = Draft {
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
         renderer: renderer({
@@ -127,14 +116,20 @@ async fn copy(
                 answer(StatusCode::CREATED, &body)
             }
         }),
-        ..Draft::new(key.clone(), permit.author(), contents(source))
+        ..Draft::new(key.clone(), administration.permit().author(), contents(source))
     };
-    match app.fill(permit, draft).await {
+    match Answered::to(draft, administration.environments()).await {
         Ok(committed) => reply(&committed.answer, false, None),
         Err(refusal) => {
             let undo = SystemOperation::DeleteEnvironment(key.clone());
-            let undo = draft_of(permit, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
-            if let Err(left) = app.submit_system(permit, undo).await {
+            let undo = draft_of(
+                administration.permit(),
+                undo,
+                Some("its copy could not be filled".to_owned()),
+                key,
+                StatusCode::OK,
+            );
+            if let Err(left) = Answered::to_system(undo, administration).await {
                 tracing::warn!(%left, "copying an environment failed, and the empty environment could not be deleted");
             }
             Err(refusal)
@@ -171,11 +166,10 @@ pub(super) struct DeleteQuery {
 #[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath, DeleteQuery),
     responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
-    everywhere: GlobalPermit<Administer>,
+    administration: Administration,
     permit: Permit<Administer>,
     identity: Identity,
     query: Query<DeleteQuery>,
-    app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let (key, Query(query)) = (permit.environment().clone(), query);
     if query.confirm.as_deref() != Some(key.as_str()) {
@@ -186,14 +180,14 @@ pub(super) async fn delete(
     }
     let ask = SystemOperation::DeleteEnvironment(key.clone());
     let draft = draft(
-        &everywhere,
+        administration.permit(),
         ask,
         query.reason.map(Reason::into_text),
         (&identity, &NO_BODY),
         key,
         StatusCode::OK,
     );
-    let committed = app.submit_system(&everywhere, draft).await?;
+    let committed = Answered::to_system(draft, &administration).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
