@@ -9,6 +9,8 @@ mod orphans;
 mod per_environment;
 mod registry;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use self::orphans::Orphans;
 pub use self::per_environment::EnvironmentTask;

@@ -12,6 +12,7 @@ use super::{EnvironmentDeps, Environments, Orphans};
 use crate::clock::SystemClock;
 use crate::commit::{Applied, Author, CommitError, Draft, Operation, Renderer};
 use crate::store::Store;
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
@@ -42,6 +43,34 @@ pub(crate) fn percent(key: &str, percent: u32) -> Operation {
     Operation::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::from_value(&flag).unwrap()))
 }
 
+fn creation(key: EnvironmentKey) -> SystemDraft {
+    let record = EnvironmentRecord {
+        key,
+        description: None,
+        created: jiff::Timestamp::now(),
+    };
+    SystemDraft {
+        author: author("ana"),
+        reason: None,
+        operations: vec![SystemOperation::CreateEnvironment(record)],
+        call: None,
+        renderer: Renderer::default(),
+    }
+}
+
+/// Creates the environment `staging`, which this node cannot load until its store's fault is over. Returns its key.
+pub(crate) async fn staging_that_does_not_load(environments: &Environments, store: &FaultyStore<MemoryStore>) -> EnvironmentKey {
+    let key = EnvironmentKey::new("staging").unwrap();
+    store.set(Fault::Unloadable);
+    let (waiting, draft) = (environments.clone(), creation(key.clone()));
+    environments.tasks().short_lived(async move {
+        waiting.submit_system(draft).await.unwrap();
+    });
+    let mut system = environments.watch_system();
+    drop(system.wait_for(|state| state.environments.contains_key("staging")).await.unwrap());
+    key
+}
+
 pub(crate) struct TestNode {
     pub(crate) environments: Environments,
 }
@@ -63,19 +92,7 @@ impl TestNode {
         };
         let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
         if !environments.system().environments.contains_key("production") {
-            let record = EnvironmentRecord {
-                key: production(),
-                description: None,
-                created: jiff::Timestamp::now(),
-            };
-            let draft = SystemDraft {
-                author: author("ana"),
-                reason: None,
-                operations: vec![SystemOperation::CreateEnvironment(record)],
-                call: None,
-                renderer: Renderer::default(),
-            };
-            environments.submit_system(draft).await.unwrap();
+            environments.submit_system(creation(production())).await.unwrap();
         }
         Self { environments }
     }

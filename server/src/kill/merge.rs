@@ -77,13 +77,13 @@ impl Kills {
         }
     }
 
-    async fn merge(&self, pending: PendingKill) {
+    pub(super) async fn merge(&self, pending: PendingKill) {
         match self.submit_merge(&pending).await {
             Ok(()) => {
                 tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is now settled in the log");
                 self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] });
             }
-            // Its environment is gone, and with it every flag that it covered.
+            // Its environment is gone, and with it every flag that it covered. One that is not loaded yet is an error of the store.
             Err(CommitError::NotFound(MissingItem::Environment(_))) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
             Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged into the log yet"),
         }

@@ -17,11 +17,12 @@ use crate::clock::SystemClock;
 use crate::commit::{
     Applied, Author, CommitError, Draft, GuardRefusal, IdempotentCall, InvalidDraft, KilledEdit, MissingItem, Operation, RenderedAnswer, Renderer, StoreFailure,
 };
+use crate::environment::fixture::staging_that_does_not_load;
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
 use crate::store::fault_injection::{Fault, FaultyStore};
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, JournalRecord};
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
@@ -414,4 +415,36 @@ async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
         let failed = node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap_err();
         assert!(failed.is_store_away(), "{fault:?}: {failed}");
     }
+}
+
+#[tokio::test]
+async fn a_provisional_kill_of_an_environment_that_is_not_loaded_yet_is_not_forgotten() {
+    let node = Node::start().await;
+    let staging = staging_that_does_not_load(&node.environments, &node.store).await;
+    let refused = node
+        .kills
+        .kill(KillOrder {
+            environment: staging.clone(),
+            ..order(flag("checkout"))
+        })
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, CommitError::Store(StoreFailure::NotReady(_))), "{refused}");
+    let id = KillId::from_parts(1, 9);
+    let taken = JournalRecord::Taken {
+        environment: staging.clone(),
+        kill: ripcord_kill(&id),
+        node: "a".to_owned(),
+        answered: None,
+    };
+    node.journal.append(&taken).unwrap();
+    node.kills.merge(node.journal.pending().remove(0)).await;
+    assert_eq!(node.journal.pending().len(), 1, "it waits for its environment");
+    node.store.set(Fault::None);
+    let is_merged = |node: &Node| {
+        node.environments
+            .state(&staging)
+            .is_ok_and(|state| state.snapshot.kills.get(id.as_str()).is_some())
+    };
+    node.eventually("the merge", is_merged).await;
 }

@@ -1,6 +1,7 @@
 //! Rollbacks on a node whose applications and clock are in the test's hands.
 
 mod confirming;
+mod faults;
 mod stepping;
 mod taking_over;
 
@@ -29,6 +30,7 @@ use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transpo
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::snapshot::board::Board;
+use crate::store::fault_injection::FaultyStore;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
@@ -56,6 +58,7 @@ pub(super) struct World {
     pub(super) fleet: Fleet,
     pub(super) outcomes: Outcomes,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<FaultyStore<MemoryStore>>,
     ids: std::sync::atomic::AtomicU64,
 }
 
@@ -78,8 +81,9 @@ impl World {
             since: tokio::time::Instant::now(),
         });
         let board = Arc::new(Board::default());
+        let store = FaultyStore::new(MemoryStore::new());
         let rooms = EnvironmentDeps {
-            store: Arc::new(MemoryStore::new()),
+            store: Arc::clone(&store) as _,
             board: Arc::clone(&board),
             clock: Arc::clone(&clock),
             tasks: TaskSet::default(),
@@ -104,6 +108,7 @@ impl World {
             environments,
             outcomes: Outcomes::default(),
             clock,
+            store,
             ids: std::sync::atomic::AtomicU64::new(1),
         };
         world.put("checkout", 0, &[]).await;
