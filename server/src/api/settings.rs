@@ -63,24 +63,6 @@ pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, Validati
 
 /// A warning about an operation that succeeds.
 pub(super) fn warning(ask: &Operation) -> Option<String> {
-    match ask {
-        Operation::PutSettings(_) => Some("Changing the bucketing generation re-buckets all users: most users of a split get a different variant.".to_owned()),
-        Operation::PutFlag(..)
-        | Operation::DeleteFlag(_)
-        | Operation::SetEnabled(..)
-        | Operation::PutSegment(..)
-        | Operation::DeleteSegment(_)
-        | Operation::Kill(_)
-        | Operation::Merge(_)
-        | Operation::Withdraw(_)
-        | Operation::Restore(_)
-        | Operation::GiveReason(..)
-        | Operation::Driven(_)
-        | Operation::PutRecord(..)
-        | Operation::DeleteRecord(..)
-        | Operation::Decide(_)
-        | Operation::DecideNow(_)
-        | Operation::Ping(_)
-        | Operation::Rollback(_) => None,
-    }
+    let text = "Changing the bucketing generation re-buckets all users: most users of a split get a different variant.";
+    matches!(ask, Operation::PutSettings(_)).then(|| text.to_owned())
 }

@@ -298,9 +298,8 @@ opened_by! {
 
 fn reader_of_rollbacks(app: &AppState, environment: &EnvironmentKey) -> RollbackReader {
     RollbackReader {
-        environments: app.parts.environments.clone(),
+        app: app.clone(),
         key: environment.clone(),
-        stale: app.stale(),
     }
 }
 

@@ -22,12 +22,9 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedO
         return Ok(found);
     }
     let back = taken_back(effect.changes);
-    let edits = if rolls_back(effect)? {
-        GuardedOperation::Rollback
-    } else {
-        GuardedOperation::Changes
-    };
-    found.extend(rolls_back(effect)?.then_some(GuardedOperation::Rollback));
+    let rolls_back = rolls_back(effect)?;
+    let edits = if rolls_back { GuardedOperation::Rollback } else { GuardedOperation::Changes };
+    found.extend(rolls_back.then_some(GuardedOperation::Rollback));
     let mut loosens = false;
     for change in effect.changes {
         match change {

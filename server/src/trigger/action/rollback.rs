@@ -177,9 +177,10 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
     if is_store_away {
         return RollbackStopped::StoreAway(error.to_string());
     }
-    let guarded = match error {
-        RollbackError::Commit(CommitError::Guard(refusal)) => messages::guarded(refusal),
-        _ => None,
+    let guarded = if let RollbackError::Commit(CommitError::Guard(refusal)) = error {
+        messages::guarded(refusal)
+    } else {
+        None
     };
     RollbackStopped::Refused(guarded.map_or_else(|| error.to_string(), ToOwned::to_owned))
 }
