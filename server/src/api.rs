@@ -7,7 +7,6 @@ mod backup;
 mod cautions;
 mod checkpoints;
 mod commits;
-mod confirm;
 mod confirmations;
 mod connections;
 mod dead_rules;

@@ -10,6 +10,7 @@
 
 mod approval;
 mod batch;
+mod candidate;
 pub(crate) mod committer;
 mod draft;
 mod dry_run;
@@ -17,6 +18,7 @@ mod error;
 pub mod idempotency;
 mod kill_guard;
 mod metrics;
+mod operation;
 mod outcome;
 pub mod plan;
 mod precondition;
@@ -29,9 +31,10 @@ pub(crate) mod traits;
 mod validate;
 pub(crate) mod writer;
 
-pub use self::draft::{Approval, Author, Draft, Expected, GivenApproval, KilledEdit, Operation, Precheck, Precondition};
+pub use self::draft::{Approval, Author, Draft, GivenApproval, KilledEdit, Precondition};
 pub(crate) use self::dry_run::plan_of;
-pub use self::error::{CommitError, ErrorKind};
+pub use self::error::{CommitError, GuardRefusal, InvalidDraft, MissingItem, StateConflict, StoreFailure};
 pub use self::idempotency::{IdempotentCall, RenderedAnswer, Renderer};
+pub use self::operation::{CompoundChange, Expected, Operation, Precheck};
 pub use self::outcome::{Applied, KillStatus, Outcome};
 pub(crate) use self::records::record_entry;

@@ -10,6 +10,8 @@ mod orphans;
 mod per_environment;
 mod registry;
 mod start;
+#[cfg(test)]
+mod tests;
 
 pub use self::heads::NodeHeads;
 pub use self::orphans::Orphans;

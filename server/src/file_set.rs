@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
 use ripcord_proto::ownership::{OwnedEntry, Ownership, OwnershipKey};
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::commits::ChangeRequest;
@@ -31,7 +30,7 @@ use serde_json::value::RawValue;
 pub use self::merge::Difference;
 use self::merge::Merged;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Expected, Operation, Precheck};
+use crate::commit::{CommitError, Expected, GuardRefusal, InvalidDraft, Operation, Precheck};
 
 /// What applying a file set does to an environment.
 #[derive(Debug, Default)]
@@ -335,16 +334,11 @@ impl<'a> FileSetDecider<'a> {
 
     fn end(self) -> Result<FileSetDecision, CommitError> {
         if !self.foreign.is_empty() {
-            let detail = format!(
-                "Nothing was changed: set {} does not own everything that it would change; errors lists each. To take all of it over, set \"takeover\": \"adopt\".",
-                self.set.set
-            );
-            return Err(CommitError::Refused(Box::new(Problem::new(Code::OtherOwner, detail).with_errors(self.foreign))));
+            let set = self.set.set.clone();
+            return Err(GuardRefusal::OtherOwner { set, entries: self.foreign }.into());
         }
         if !self.unfit.is_empty() {
-            let detail = "Nothing was changed: manual changes since the last apply conflict with the files; errors lists each. Add them to the files, \
-                or overwrite them with \"takeover\": \"adopt\".";
-            return Err(CommitError::Refused(Box::new(Problem::new(Code::Invalid, detail).with_errors(self.unfit))));
+            return Err(InvalidDraft::FileConflicts(self.unfit).into());
         }
         Ok(self.decision)
     }

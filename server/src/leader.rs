@@ -22,7 +22,7 @@ use ripcord_proto::driver::Driver;
 use ripcord_proto::policy::SingletonKey;
 use ripcord_proto::record::RecordKey;
 
-use crate::commit::{Author, CommitError, Draft, Expected, Operation};
+use crate::commit::{Author, CommitError, Draft, Expected, MissingItem, Operation, StateConflict};
 use crate::environment::Environments;
 
 /// Which other nodes share this node's logs.
@@ -115,7 +115,11 @@ impl LeaderLease {
         };
         match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),
-            Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
+            Err(
+                CommitError::Conflict(StateConflict::RecordMoved(_))
+                | CommitError::Conflict(StateConflict::Exists { .. })
+                | CommitError::NotFound(MissingItem::Record(_)),
+            ) => None,
             Err(error) => {
                 tracing::debug!(env = %environment, %error, "this node could not become the leader");
                 None

@@ -8,7 +8,6 @@ mod schedule;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::ping::{Ping, PingId};
 use ripcord_proto::record::{RecordKey, Records};
@@ -60,6 +59,17 @@ pub struct SentPing {
     pub replayed: bool,
 }
 
+/// Why a ping was not sent, or its repetition not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum PingError {
+    /// It was not committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// What is recorded of the first call cannot be read.
+    #[error("the receipt of the first call cannot be read: {0}")]
+    Receipt(serde_json::Error),
+}
+
 /// How a repeated call finds its ping.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct PingReceipt {
@@ -85,18 +95,18 @@ impl Pings {
 
     /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future does
     /// not undo it.
-    pub async fn send(&self, order: PingRequest) -> Result<SentPing, CommitError> {
+    pub async fn send(&self, order: PingRequest) -> Result<SentPing, PingError> {
         self.send_with(order, Vec::new()).await
     }
 
-    async fn send_with(&self, order: PingRequest, conditions: Vec<Operation>) -> Result<SentPing, CommitError> {
+    async fn send_with(&self, order: PingRequest, conditions: Vec<Operation>) -> Result<SentPing, PingError> {
         let at = self.environments.clock().now();
         let id = new_id(at, PingId::from_parts);
         let draft = draft(&order, id.clone(), conditions);
         let outcome = self.environments.submit(draft).await?;
         let is_replayed = outcome.is_replayed();
         let receipt = if let Outcome::Replayed { recorded, .. } = &outcome {
-            serde_json::from_str(recorded.answer.get()).map_err(|error| CommitError::Internal(error.to_string()))?
+            serde_json::from_str(recorded.answer.get()).map_err(PingError::Receipt)?
         } else {
             let position = outcome.applied()?.position;
             PingReceipt { id, position }
@@ -168,7 +178,8 @@ fn receipt_of(id: &PingId, made: &Applied) -> RenderedAnswer {
         position: made.position,
     };
     RenderedAnswer {
-        status: StatusCode::CREATED.as_u16(),
+        // As the endpoint answers a call that sends one.
+        status: 201,
         body: serde_json::value::to_raw_value(&receipt).unwrap_or_default(),
     }
 }

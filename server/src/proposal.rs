@@ -27,7 +27,8 @@ pub use self::replay::change;
 use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{
-    Applied, Approval, Author, CommitError, Draft, Expected, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer,
+    Applied, Approval, Author, CommitError, Draft, Expected, GivenApproval, IdempotentCall, InvalidDraft, KilledEdit, MissingItem, Operation, Outcome,
+    RenderedAnswer, Renderer, StateConflict,
 };
 use crate::environment::Environments;
 
@@ -93,12 +94,12 @@ impl Proposals {
             };
             match self.environments.submit(draft).await {
                 Ok(outcome) => return Ok(self.decided(decision, outcome.position())?),
-                Err(CommitError::RecordMoved(RecordKey::Proposal(_))) => {}
+                Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Proposal(_)))) => {}
                 Err(error) if replay::has_moved(&error) => return Err(self.gone_stale(&proposal, decision, &error.to_string()).await?),
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(CommitError::RecordMoved(RecordKey::Proposal(decision.id.clone())).into())
+        Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Proposal(decision.id.clone()))).into())
     }
 
     /// Ends a proposal without applying it.
@@ -126,7 +127,7 @@ impl Proposals {
                 return Err(ProposalError::NotYours(proposal, rejection));
             }
             if decision.word.reason.is_none() {
-                return Err(CommitError::ReasonRequired.into());
+                return Err(CommitError::Invalid(InvalidDraft::ReasonRequired).into());
             }
             let next = Proposal {
                 state,
@@ -136,11 +137,11 @@ impl Proposals {
             };
             match self.amend(decision, next).await {
                 Ok(outcome) => return Ok(self.decided(decision, outcome.position())?),
-                Err(CommitError::RecordMoved(_)) => {}
+                Err(CommitError::Conflict(StateConflict::RecordMoved(_))) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(CommitError::RecordMoved(RecordKey::Proposal(decision.id.clone())).into())
+        Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Proposal(decision.id.clone()))).into())
     }
 
     /// A proposal once it is decided, or its state after `patience`.
@@ -150,7 +151,8 @@ impl Proposals {
     pub async fn settled(&self, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Proposal, CommitError> {
         let clock = self.environments.clock();
         let found = |state: &EnvironmentState| state.records.proposals.value(id.as_str()).cloned();
-        let proposal = found(&*self.environments.state(environment)?).ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+        let proposal =
+            found(&*self.environments.state(environment)?).ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Proposal(id.clone()))))?;
         let lapses = Duration::try_from(proposal.expires.duration_since(clock.now())).unwrap_or_default();
         let mut states = self.environments.watch(environment)?;
         let over = states.wait_for(|state| found(state).is_none_or(|proposal| proposal.state.is_final()));
@@ -172,7 +174,7 @@ impl Proposals {
     fn found(&self, decision: &ProposalDecision) -> Result<Proposal, CommitError> {
         let state = self.environments.state(&decision.environment)?;
         let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
-        let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
+        let missing = || CommitError::NotFound(MissingItem::Record(RecordKey::Proposal(decision.id.clone())));
         Ok(proposal.ok_or_else(missing)?.at(decision.word.at))
     }
 
@@ -221,7 +223,7 @@ impl Proposals {
             ..decision.clone()
         };
         match self.amend(&unasked, next).await {
-            Ok(_) | Err(CommitError::RecordMoved(_)) => {}
+            Ok(_) | Err(CommitError::Conflict(StateConflict::RecordMoved(_))) => {}
             Err(error) => return Err(error),
         }
         Ok(ProposalError::Stale {
@@ -238,7 +240,7 @@ impl Proposals {
             let waits = state.records.proposals.value(id.as_str());
             let waits = waits.is_some_and(|proposal| proposal.clone().at(at).state == ProposalState::Proposed);
             if !waits {
-                return Err(CommitError::RecordMoved(RecordKey::Proposal(id.clone())));
+                return Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Proposal(id.clone()))));
             }
             Ok(vec![Operation::put_record(id.clone(), next.clone(), Expected::Anything)?])
         });

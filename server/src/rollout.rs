@@ -34,7 +34,7 @@ use ripcord_proto::{EnvironmentKey, RolloutId};
 pub use self::gate_events::GateFired;
 pub use self::rollouts::Rollouts;
 use crate::check::Checks;
-use crate::commit::CommitError;
+use crate::commit::{CommitError, MissingItem};
 use crate::environment::Environments;
 use crate::kill::Kills;
 use crate::leader::LeaderLease;
@@ -77,6 +77,6 @@ impl Rollouts {
         let found = commits::entry_of(&state, id).map(|(_, rollout)| rollout.clone());
         found
             .map(|rollout| self.with_readings(rollout))
-            .ok_or_else(|| CommitError::NoRecord(RecordKey::Rollout(id.clone())))
+            .ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Rollout(id.clone()))))
     }
 }

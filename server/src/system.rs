@@ -8,7 +8,7 @@ use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 
 use crate::commit::traits::{AdmittedDraft, LogDraft, LogState};
-use crate::commit::{Applied, Author, CommitError, IdempotentCall, Renderer};
+use crate::commit::{Applied, Author, CommitError, IdempotentCall, MissingItem, Renderer, StateConflict};
 use crate::store::{Head, Loaded};
 
 /// Environments and keys. Copying it copies them; there are few.
@@ -220,11 +220,15 @@ impl LogState for SystemState {
 impl SystemState {
     fn decide(&self, operation: &SystemOperation) -> Result<Change, CommitError> {
         match operation {
-            SystemOperation::CreateEnvironment(record) if self.environments.contains_key(record.key.as_str()) => Err(CommitError::Exists {
-                what: format!("environment {}", record.key),
-            }),
+            SystemOperation::CreateEnvironment(record) if self.environments.contains_key(record.key.as_str()) => {
+                Err(CommitError::Conflict(StateConflict::Exists {
+                    what: format!("environment {}", record.key),
+                }))
+            }
             SystemOperation::CreateEnvironment(record) => Ok(Change::PutEnvironment(record.clone())),
-            SystemOperation::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => Err(CommitError::NoEnvironment(key.clone())),
+            SystemOperation::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => {
+                Err(CommitError::NotFound(MissingItem::Environment(key.clone())))
+            }
             SystemOperation::DeleteEnvironment(key) => {
                 let holders: Vec<&str> = self
                     .keys
@@ -235,17 +239,17 @@ impl SystemState {
                 if holders.is_empty() {
                     return Ok(Change::DeleteEnvironment(key.clone()));
                 }
-                Err(CommitError::InUse {
+                Err(CommitError::Conflict(StateConflict::InUse {
                     what: format!("environment {key}"),
                     by: format!("keys that are valid only there ({}); revoke them first", holders.join(", ")),
-                })
+                }))
             }
             SystemOperation::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {
-                Some(missing) => Err(CommitError::NoEnvironment(missing.clone())),
+                Some(missing) => Err(CommitError::NotFound(MissingItem::Environment(missing.clone()))),
                 None => Ok(Change::PutKey(record.clone())),
             },
             SystemOperation::RevokeKey(id) if self.keys.contains_key(id) => Ok(Change::RevokeKey(id.clone())),
-            SystemOperation::RevokeKey(id) => Err(CommitError::NoKey(id.clone())),
+            SystemOperation::RevokeKey(id) => Err(CommitError::NotFound(MissingItem::Key(id.clone()))),
             SystemOperation::MergeRevocation(id) => Ok(Change::RevokeKey(id.clone())),
         }
     }

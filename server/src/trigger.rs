@@ -27,6 +27,8 @@ mod messages;
 mod metrics;
 mod signal;
 pub mod signature;
+#[cfg(test)]
+mod tests;
 mod webhook;
 
 use std::sync::Arc;

@@ -23,6 +23,4 @@ pub const PATHS: &[&str] = &[];
 pub const LONG: &[&str] = &[
     "proto/src: frame",
     "server/cli/src: client",
-    "server/src: api/services",
-    "server/src: commit/validate",
 ];

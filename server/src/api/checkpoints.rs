@@ -1,7 +1,6 @@
 //! `checkpoints` and `checkpoints/{name}`. The name `last-known-good` stands for the newest known-good checkpoint.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::change::Change;
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointVerdict, Judgement};
 use ripcord_proto::digest::Digest;
@@ -17,7 +16,6 @@ use serde_json::value::RawValue;
 use super::page;
 use super::path::PathKey;
 use super::records::{lost, read_before, reason, submit};
-use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
@@ -105,7 +103,7 @@ fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = CheckpointRequest, example = json!({"name": "before-web-12", "note": "the last quiet evening"})),
     responses((status = 201, description = "Taken", body = CheckpointView), (status = "4XX", body = Problem)))]
-pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>) -> Result<ApiResponse, ApiError> {
     let CheckpointRequest { name, note, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
     let why = reason(&format!("took checkpoint {name}"), given.as_deref());
@@ -113,11 +111,11 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
         name,
         note,
         by: write.permit.author().actor,
-        at: app.now(),
+        at: write.now(),
         judgement: None,
     };
     let asked = (checkpoint::take(taking), why);
-    let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::CREATED, put).await?;
+    let (_, reply) = submit(write, &body.digest, asked, StatusCode::CREATED, put).await?;
     Ok(reply)
 }
 
@@ -126,23 +124,18 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = VouchRequest, example = json!({"evidence": "an hour at full traffic", "figures": {"error_rate": 0.002}})),
     responses((status = 200, description = "Vouched for", body = CheckpointView), (status = "4XX", body = Problem)))]
-pub(super) async fn vouch(
-    write: WriteRecord<Vouch>,
-    name: PathKey<TargetName>,
-    body: Body<VouchRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn vouch(write: WriteRecord<Vouch>, name: PathKey<TargetName>, body: Body<VouchRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let VouchRequest { evidence, figures } = body.value;
     let judgement = Judgement {
         verdict: CheckpointVerdict::Vouched,
         by: write.permit.author().actor,
-        at: app.now(),
+        at: write.now(),
         evidence: Some(evidence.clone()),
         figures,
     };
     let own = format!("vouched for checkpoint {name}");
-    judge(&app, write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
+    judge(write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
 }
 
 /// Marks a checkpoint as doubted: no longer known-good.
@@ -150,37 +143,25 @@ pub(super) async fn vouch(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = Option<DoubtRequest>, example = json!({"reason": "orders of that evening were lost"})),
     responses((status = 200, description = "Doubted", body = CheckpointView), (status = "4XX", body = Problem)))]
-pub(super) async fn doubt(
-    write: WriteRecord<Vouch>,
-    name: PathKey<TargetName>,
-    body: OptionalBody<DoubtRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn doubt(write: WriteRecord<Vouch>, name: PathKey<TargetName>, body: OptionalBody<DoubtRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let given = body.value.unwrap_or_default().reason;
     let given = given.or_else(|| write.given_reason());
     let judgement = Judgement {
         verdict: CheckpointVerdict::Doubted,
         by: write.permit.author().actor,
-        at: app.now(),
+        at: write.now(),
         evidence: given.clone(),
         figures: serde_json::Map::new(),
     };
     let why = reason(&format!("doubted checkpoint {name}"), given.as_deref());
-    judge(&app, write, name, judgement, why, &body.digest).await
+    judge(write, name, judgement, why, &body.digest).await
 }
 
-async fn judge<A: Allows>(
-    app: &AppState,
-    write: WriteRecord<A>,
-    name: TargetName,
-    judgement: Judgement,
-    why: String,
-    digest: &Digest,
-) -> Result<ApiResponse, ApiError> {
+async fn judge<A: Allows>(write: WriteRecord<A>, name: TargetName, judgement: Judgement, why: String, digest: &Digest) -> Result<ApiResponse, ApiError> {
     let expected = read_before(write.condition)?;
     let asked = (checkpoint::judge(name, judgement, expected), why);
-    let (_, reply) = submit(app, write, digest, asked, StatusCode::OK, put).await?;
+    let (_, reply) = submit(write, digest, asked, StatusCode::OK, put).await?;
     Ok(reply)
 }
 
@@ -188,7 +169,7 @@ async fn judge<A: Allows>(
 #[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<TargetName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<TargetName>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = write.given_reason();
@@ -198,7 +179,7 @@ pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<Tar
         let name = made.changes.iter().find_map(deleted_name);
         Ok(serde_json::json!({"name": name, "revision": null}))
     };
-    let (_, reply) = submit(&app, write, &NO_BODY, asked, StatusCode::OK, deleted).await?;
+    let (_, reply) = submit(write, &NO_BODY, asked, StatusCode::OK, deleted).await?;
     Ok(reply)
 }
 

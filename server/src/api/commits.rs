@@ -6,29 +6,29 @@ mod warnings;
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::StatusCode;
-use actix_web::web;
+use jiff::Timestamp;
 use ripcord_proto::file_set::FileSet;
 use ripcord_proto::kill::Kill;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff, SettingsDiff};
+use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff};
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
 use ripcord_proto::table::Entity as _;
-use ripcord_proto::{Flag, FlagKey, KillId, Segment, SegmentKey, ValidationErrors};
+use ripcord_proto::{Flag, KillId, Segment, ValidationErrors};
 use ripcord_sdk::engine::Compiled;
 
-use super::confirm::Subject;
-use super::{cautions, dead_rules};
-use super::services::AppState;
+use super::services::guarded::EnvironmentReader;
 use super::settings::{rebuckets, warning};
 use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
+use super::{cautions, dead_rules};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::clock::new_id;
-use crate::commit::plan::{CommitPlan, PlannedCommit, PlannedStep};
-use crate::commit::{Author, CommitError, Operation};
+use crate::commit::plan::{CommitPlan, PlannedCommit};
+use crate::commit::{Author, CommitError, InvalidDraft, Operation};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::impact::{self, ImpactComparison, SampleUsers};
+use crate::outcome::Outcomes;
 use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
@@ -36,23 +36,22 @@ use crate::{file_set, proposal};
     params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
     responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
     let actions: BTreeSet<Action> = body.value.changes.iter().map(ChangeRequest::action).collect();
     let actions: Vec<Action> = actions.into_iter().collect();
     let write = write.narrow(&actions)?;
     // A file set is decided on when it is committed; that an edit by a person says why is known before.
     if body.value.changes.iter().any(|change| set_of(change).is_some()) && !gives_reason(&write, &body.value) {
-        return Err(CommitError::ReasonRequired.into());
+        return Err(CommitError::Invalid(InvalidDraft::ReasonRequired).into());
     }
-    let mut asked = asked(body.value, &write.permit.author(), &app)?;
+    let mut asked = asked(body.value, &write.permit.author(), write.now())?;
     asked.precondition = of_environment(write.condition)?;
     let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, move |made| written_with(made, StatusCode::OK, warnings.clone()));
-    let environment = prepared.environment().clone();
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     tracing::Span::current().record("revision", committed.position.revision.0);
-    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let confirmation = confirmations.of_revision(committed.position, wait).await;
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 
@@ -61,9 +60,10 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
     responses((status = 200, description = "What would happen", body = PlanResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
+    let (environment, outcomes) = write.part::<(EnvironmentReader, Outcomes)>();
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
-    let mut asked = asked(body.value, &write.permit.author(), &app)?;
+    let mut asked = asked(body.value, &write.permit.author(), write.now())?;
     asked.precondition = of_environment(write.condition)?;
     let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
@@ -72,14 +72,14 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
         before,
         after,
         mut touched,
-    } = app.plan(&prepared)?;
+    } = prepared.plan()?;
     let warnings = warnings
         .into_iter()
-        .chain(warnings::of(&plan, &app.outcomes().totals(prepared.environment()), &before.records));
-    let read = |step: &PlannedStep<FlagKey>| Some((step.key.clone(), Flag::parse(step.to.as_ref()?.get()).ok()?));
+        .chain(warnings::of(&plan, &outcomes.totals(environment.key()), &before.records));
+    let read = |step: &FlagDiff| Some((step.key.clone(), Flag::parse(step.to.as_ref()?.get()).ok()?));
     let flags: Vec<_> = plan.flags.iter().filter_map(read).collect();
     let dead_rules = dead_rules::of(flags.iter().map(|(key, flag)| (key, flag)));
-    let read = |step: &PlannedStep<SegmentKey>| Some((step.key.clone(), Segment::parse(step.to.as_ref()?.get()).ok()?));
+    let read = |step: &SegmentDiff| Some((step.key.clone(), Segment::parse(step.to.as_ref()?.get()).ok()?));
     let cautions = cautions::planned(flags.iter().map(|(key, flag)| (key, flag)), plan.segments.iter().filter_map(read));
     let warnings = warnings.chain(dead_rules::warnings(&dead_rules)).chain(cautions).collect();
     let mut answer = answer(plan, warnings);
@@ -101,7 +101,7 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
         let decision = file_set::decide(set, &before)?;
         answer.unchanged += decision.unchanged;
         answer.adopted.extend(decision.adopted);
-        answer.kept.extend(unapplied::told(decision.kept, &prepared, &before, &app).await?);
+        answer.kept.extend(unapplied::told(decision.kept, &environment, &before).await?);
     }
     ApiResponse::ok(&answer)
 }
@@ -115,9 +115,9 @@ fn set_of(change: &ChangeRequest) -> Option<&FileSet> {
     if let ChangeRequest::ApplySet(set) = change { Some(set) } else { None }
 }
 
-fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<WriteRequest, ApiError> {
+fn asked(request: CommitRequest, author: &Author, now: Timestamp) -> Result<WriteRequest, ApiError> {
     let operations = request.changes.into_iter().enumerate().map(|(index, change)| {
-        ask(change, author, request.reason.as_ref(), app).map_err(|faults| ApiError::invalid(faults.under(&format!("changes[{index}]"))))
+        ask(change, author, request.reason.as_ref(), now).map_err(|faults| ApiError::invalid(faults.under(&format!("changes[{index}]"))))
     });
     Ok(WriteRequest {
         operations: operations.collect::<Result<_, _>>()?,
@@ -128,17 +128,17 @@ fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<Writ
     })
 }
 
-fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &AppState) -> Result<Operation, ValidationErrors> {
+fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, now: Timestamp) -> Result<Operation, ValidationErrors> {
     if let ChangeRequest::PutSettings(request) = &change {
         rebuckets(request).map_err(|faults| faults.under("put_settings"))?;
     }
     Ok(proposal::change(change).unwrap_or_else(|scope| {
         Operation::Kill(Box::new(Kill {
-            id: new_id(app.now(), KillId::from_parts),
+            id: new_id(now, KillId::from_parts),
             scope,
             reason: reason.cloned(),
             actor: author.actor.clone(),
-            at: app.now(),
+            at: now,
             flags: BTreeSet::new(),
         }))
     }))
@@ -150,13 +150,9 @@ fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanResponse {
         hash: plan.hash,
         epoch: plan.at.epoch,
         revision: plan.at.revision,
-        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagDiff { key, from, to }).collect(),
-        segments: plan
-            .segments
-            .into_iter()
-            .map(|PlannedStep { key, from, to }| SegmentDiff { key, from, to })
-            .collect(),
-        settings: plan.settings.map(|step| SettingsDiff { from: step.from, to: step.to }),
+        flags: plan.flags,
+        segments: plan.segments,
+        settings: plan.settings,
         unchanged: 0,
         kept: Vec::new(),
         adopted: Vec::new(),

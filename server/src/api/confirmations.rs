@@ -5,11 +5,11 @@ use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::problem::{Code, Problem};
 
-use super::confirm::{Subject, confirmed};
 use super::revisions::position;
+use super::services::confirmations::Confirmations;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
-use crate::fleet::Fleet;
+use crate::fleet::ConfirmationTarget;
 use crate::http::query::{Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
@@ -28,18 +28,18 @@ pub(super) struct ConfirmationQuery {
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "A revision, epoch:revision, or a provisional kill's id", example = "42"), ConfirmationQuery),
     responses((status = 200, description = "The confirmation so far", body = Confirmation), (status = "4XX", body = Problem)))]
 pub(super) async fn get(
-    guarded: Guarded<Read, (EnvironmentReader, Fleet)>,
+    guarded: Guarded<Read, (EnvironmentReader, Confirmations)>,
     path: web::Path<(String, String)>,
     query: Query<ConfirmationQuery>,
 ) -> Result<ApiResponse, ApiError> {
-    let (environment, fleet) = &*guarded;
+    let (environment, confirmations) = &*guarded;
     let ((_, text), Query(query)) = (path.into_inner(), query);
-    let subject = if text.starts_with("k_") {
-        Subject::Kill(KillId::new(text.clone()).map_err(|faults| ApiError::bad_parameter("revision", faults))?)
+    let target = if text.starts_with("k_") {
+        ConfirmationTarget::Kill(KillId::new(text.clone()).map_err(|faults| ApiError::bad_parameter("revision", faults))?)
     } else {
-        Subject::Revision(position("revision", &text, environment.served()?.snapshot.position)?)
+        ConfirmationTarget::Revision(position("revision", &text, environment.served()?.snapshot.position)?)
     };
-    let confirmation = confirmed(fleet, environment.key(), subject, query.wait).await;
+    let confirmation = confirmations.of(&target, query.wait).await;
     let confirmation = confirmation.ok_or_else(|| {
         let detail = format!("No confirmations of {text}: this node has not served it since it started.");
         ApiError::new(Code::NotFound, detail)

@@ -3,7 +3,6 @@
 use std::borrow::Borrow as _;
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::drill::{Drill, DrillId};
 use ripcord_proto::limits;
 use ripcord_proto::problem::{Code, Problem};
@@ -14,8 +13,7 @@ use ripcord_proto::table::Table;
 
 use super::page;
 use super::path::PathKey;
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, answer, reply};
 use crate::access::permit::{KeepDrill, Read};
 use crate::clock::new_id;
@@ -58,9 +56,9 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
     request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
         "verdicts": [{"name": "every application is back at known-good", "passed": true, "detail": "5 of 5"}], "figures": {"back_ms": 12.4}})),
     responses((status = 201, description = "Kept", body = DrillRecorded), (status = "4XX", body = Problem)))]
-pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let kept = EnvironmentReader::open(&app, &write.permit).records()?.drills.clone();
-    let now = app.now();
+pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>) -> Result<ApiResponse, ApiError> {
+    let kept = write.part::<EnvironmentReader>().records()?.drills.clone();
+    let now = write.now();
     let drill = Drill {
         id: new_id(now, DrillId::from_parts),
         scenario: body.value.scenario,
@@ -80,7 +78,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
     };
     let kept = DrillRecorded { drill, revision: None };
     let prepared = write.prepare(asked, &body.digest, move |_| answer(StatusCode::CREATED, &kept));
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     reply(&committed.answer, committed.replayed, None)
 }
 

@@ -11,9 +11,9 @@ use ripcord_proto::rest::pings::LastPing;
 
 use super::authorize::Caller;
 use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::guarded::{Administration, EnvironmentReader, Guarded, OpenedBy as _};
 use super::system;
-use super::write::{NO_BODY, answer, renderer, reply};
+use super::write::{Answered, NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
@@ -73,42 +73,32 @@ fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
 #[utoipa::path(post, path = "/v1/environments", tag = "environments",
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
     responses((status = 201, description = "Created", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn create(
-    permit: GlobalPermit<Administer>,
-    identity: Identity,
-    body: Body<EnvironmentRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn create(administration: Administration, identity: Identity, body: Body<EnvironmentRequest>) -> Result<ApiResponse, ApiError> {
     let EnvironmentRequest {
         key,
         description,
         copy_of,
         reason,
     } = body.value;
-    let source = copy_of.map(|source| app.source(&permit, &source)).transpose()?;
+    let source = copy_of.map(|source| administration.source(&source)).transpose()?;
     let record = EnvironmentRecord {
         key: key.clone(),
         description,
-        created: app.now(),
+        created: administration.now(),
     };
-    let call = identity.call(permit.caller(), &body.digest);
+    let call = identity.call(administration.permit().caller(), &body.digest);
     let created = done(key.clone(), StatusCode::CREATED);
-    let draft = system::draft(&permit, SystemOperation::CreateEnvironment(record), reason.clone(), call, created);
-    let committed = app.submit_system(&permit, draft).await?;
+    let create = SystemOperation::CreateEnvironment(record);
+    let draft = system::draft(administration.permit(), create, reason.clone(), call, created);
+    let committed = Answered::to_system(draft, &administration).await?;
     let Some(source) = source.filter(|_| !committed.replayed) else {
         return reply(&committed.answer, committed.replayed, None);
     };
-    copy(&permit, &app, key, &source, reason).await
+    copy(&administration, key, &source, reason).await
 }
 
 /// Fills a new environment. If that fails, the environment is deleted again.
-async fn copy(
-    permit: &GlobalPermit<Administer>,
-    app: &AppState,
-    key: EnvironmentKey,
-    source: &ripcord_proto::Snapshot,
-    reason: Option<String>,
-) -> Result<ApiResponse, ApiError> {
+async fn copy(administration: &Administration, key: EnvironmentKey, source: &ripcord_proto::Snapshot, reason: Option<String>) -> Result<ApiResponse, ApiError> {
     let draft = Draft {
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
         renderer: renderer({
@@ -122,15 +112,15 @@ async fn copy(
                 answer(StatusCode::CREATED, &body)
             }
         }),
-        ..Draft::new(key.clone(), permit.author(), contents(source))
+        ..Draft::new(key.clone(), administration.permit().author(), contents(source))
     };
-    match app.fill(permit, draft).await {
+    match Answered::to(draft, administration.environments()).await {
         Ok(committed) => reply(&committed.answer, false, None),
         Err(refusal) => {
             let reason = Some("its copy could not be filled".to_owned());
             let undo = SystemOperation::DeleteEnvironment(key.clone());
-            let undo = system::draft(permit, undo, reason, None, done(key, StatusCode::OK));
-            if let Err(left) = app.submit_system(permit, undo).await {
+            let undo = system::draft(administration.permit(), undo, reason, None, done(key, StatusCode::OK));
+            if let Err(left) = Answered::to_system(undo, administration).await {
                 tracing::warn!(%left, "copying an environment failed, and the empty environment could not be deleted");
             }
             Err(refusal)
@@ -167,11 +157,10 @@ pub(super) struct DeleteQuery {
 #[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath, DeleteQuery),
     responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
-    everywhere: GlobalPermit<Administer>,
+    administration: Administration,
     permit: Permit<Administer>,
     identity: Identity,
     query: Query<DeleteQuery>,
-    app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let (key, Query(query)) = (permit.environment().clone(), query);
     if query.confirm.as_deref() != Some(key.as_str()) {
@@ -180,10 +169,10 @@ pub(super) async fn delete(
             format!("Nothing was deleted. Deleting {key} ends its streams and permanently removes its flags and history. Confirm with ?confirm={key}."),
         ));
     }
-    let (call, reason) = (identity.call(everywhere.caller(), &NO_BODY), query.reason.map(Reason::into_text));
+    let (call, reason) = (identity.call(administration.permit().caller(), &NO_BODY), query.reason.map(Reason::into_text));
     let delete = SystemOperation::DeleteEnvironment(key.clone());
-    let draft = system::draft(&everywhere, delete, reason, call, done(key, StatusCode::OK));
-    let committed = app.submit_system(&everywhere, draft).await?;
+    let draft = system::draft(administration.permit(), delete, reason, call, done(key, StatusCode::OK));
+    let committed = Answered::to_system(draft, &administration).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 

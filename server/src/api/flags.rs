@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
 use ripcord_proto::flag::Flag;
 use ripcord_proto::key::Tag;
 use ripcord_proto::problem::{Code, Problem};
@@ -13,11 +13,10 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Position};
 
-use super::confirm::Subject;
 use super::page;
 use super::path::PathKey;
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::confirmations::Confirmations;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Answered, Write, WriteRequest, of_flag, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
@@ -139,19 +138,19 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
     request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
     responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let environment = EnvironmentReader::open(&app, &write.permit);
+    let environment = write.part::<EnvironmentReader>();
     let status = if environment.served()?.snapshot.flags.get(key.as_str()).is_some() {
         StatusCode::OK
     } else {
         StatusCode::CREATED
     };
     let asked = WriteRequest::one(Operation::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
-    let committed = app.submit(prepared).await?;
-    answer(&app, &environment, &key, &committed, wait).await
+    let committed = prepared.submit().await?;
+    answer(&confirmations, &environment, &key, &committed, wait).await
 }
 
 /// Enables or disables a flag.
@@ -159,36 +158,42 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
     responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let environment = EnvironmentReader::open(&app, &write.permit);
+    let environment = write.part::<EnvironmentReader>();
     let asked = WriteRequest::one(Operation::SetEnabled(key.clone(), body.value.enabled))
         .under(of_flag(write.condition, &key))
         .because(body.value.reason);
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let committed = app.submit(prepared).await?;
-    answer(&app, &environment, &key, &committed, wait).await
+    let committed = prepared.submit().await?;
+    answer(&confirmations, &environment, &key, &committed, wait).await
 }
 
 /// Deletes a flag. Kills that cover it stay in force and cover a new flag with the same key.
 #[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let environment = EnvironmentReader::open(&app, &write.permit);
+    let environment = write.part::<EnvironmentReader>();
     let asked = WriteRequest::one(Operation::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &super::write::NO_BODY, |made| written(made, StatusCode::OK));
-    let committed = app.submit(prepared).await?;
-    answer(&app, &environment, &key, &committed, wait).await
+    let committed = prepared.submit().await?;
+    answer(&confirmations, &environment, &key, &committed, wait).await
 }
 
-async fn answer(app: &AppState, environment: &EnvironmentReader, key: &FlagKey, committed: &Answered, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+async fn answer(
+    confirmations: &Confirmations,
+    environment: &EnvironmentReader,
+    key: &FlagKey,
+    committed: &Answered,
+    wait: Option<Wait>,
+) -> Result<ApiResponse, ApiError> {
     let span = tracing::Span::current();
     span.record("flag", key.as_str()).record("revision", committed.position.revision.0);
-    let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
+    let confirmation = confirmations.of_revision(committed.position, wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
     let last_change = environment.served()?.snapshot.flags.get(key.as_str()).map(|entry| entry.changed());
     Ok(match committed.etag(last_change) {

@@ -8,9 +8,9 @@ use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::RecordResponse;
 
-use super::services::AppState;
+use super::services::guarded::Administration;
 use super::system;
-use super::write::{NO_BODY, answer, reply};
+use super::write::{Answered, NO_BODY, answer, reply};
 use crate::access::permit::Administer;
 use crate::access::{GlobalPermit, keys};
 use crate::commit::{Applied, RenderedAnswer};
@@ -22,8 +22,8 @@ use crate::system::SystemOperation;
 /// The valid keys, without their secrets.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
     responses((status = 200, description = "A page of keys", body = Page<KeyView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: GlobalPermit<Administer>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (system, stale, Query(query)) = (app.system(&permit), app.stale(), query);
+pub(super) async fn list(administration: Administration, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (system, stale, Query(query)) = (administration.system(), administration.stale(), query);
     let after = query.after.unwrap_or_default();
     let mut found = system.keys.values().filter(|record| record.id > after);
     let items: Vec<KeyView> = found.by_ref().take(query.limit.get()).map(view).collect();
@@ -50,12 +50,7 @@ fn view(record: &KeyRecord) -> KeyView {
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
     responses((status = 201, description = "Created", body = KeyCreated), (status = "4XX", body = Problem)))]
-pub(super) async fn create(
-    permit: GlobalPermit<Administer>,
-    identity: Identity,
-    body: Body<KeyRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn create(administration: Administration, identity: Identity, body: Body<KeyRequest>) -> Result<ApiResponse, ApiError> {
     let KeyRequest {
         role,
         environments,
@@ -69,14 +64,14 @@ pub(super) async fn create(
         role,
         environments,
         hash: keys::hash(secret.expose()),
-        created: app.now(),
+        created: administration.now(),
     };
     let id = record.id.clone();
     let shown_id = id.clone();
     let answer = move |made: &Applied| created(&id, made);
-    let call = identity.call(permit.caller(), &body.digest);
-    let draft = system::draft(&permit, SystemOperation::CreateKey(record), reason, call, answer);
-    let committed = app.submit_system(&permit, draft).await?;
+    let call = identity.call(administration.permit().caller(), &body.digest);
+    let draft = system::draft(administration.permit(), SystemOperation::CreateKey(record), reason, call, answer);
+    let committed = Answered::to_system(draft, &administration).await?;
     if committed.replayed {
         return reply(&committed.answer, true, None);
     }
@@ -104,11 +99,10 @@ fn created(id: &str, made: &Applied) -> Result<RenderedAnswer, ApiError> {
 #[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
     responses((status = 200, description = "Revoked", body = RecordResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn revoke(
-    permit: GlobalPermit<Administer>,
+    administration: Administration,
     identity: Identity,
     id: web::Path<String>,
     query: Query<WriteQuery>,
-    app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let (id, Query(query)) = (id.into_inner(), query);
     let recorded = id.clone();
@@ -120,8 +114,8 @@ pub(super) async fn revoke(
         };
         answer(StatusCode::OK, &body)
     };
-    let call = identity.call(permit.caller(), &NO_BODY);
-    let draft = system::draft(&permit, SystemOperation::RevokeKey(id), query.reason(), call, answer);
-    let committed = app.submit_system(&permit, draft).await?;
+    let call = identity.call(administration.permit().caller(), &NO_BODY);
+    let draft = system::draft(administration.permit(), SystemOperation::RevokeKey(id), query.reason(), call, answer);
+    let committed = Answered::to_system(draft, &administration).await?;
     reply(&committed.answer, committed.replayed, None)
 }

@@ -3,24 +3,22 @@
 mod view;
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, NAMED_FLAGS, ReasonRequest, RestoreResponse};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::text::{counted_len, listed};
-use ripcord_proto::{EnvironmentKey, FlagKey, KillId, RolloutId};
+use ripcord_proto::{FlagKey, KillId, RolloutId};
 
-use super::confirm::Subject;
 use super::page;
 use super::path::PathKey;
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
-use super::write::{Answered, PreparedWrite, RecordedBody, Write, WriteRequest, answer, renderer, replayed, reply, written};
+use super::services::guarded::{EnvironmentReader, Guarded};
+use super::write::{Answered, RecordedBody, Write, WriteRequest, answer, renderer, replayed, reply, written};
 use crate::access::permit::{Kill, Read, Restore};
 use crate::commit::{KillStatus, Operation, RenderedAnswer};
-use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
+use crate::fleet::ConfirmationTarget;
+use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, PeersTold, RestoreOutcome, Withdrawal};
 use crate::snapshot::publication::Served;
@@ -56,9 +54,9 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
     responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (environment, wait) = (write.permit.environment().clone(), write.wait());
-    let reader = EnvironmentReader::open(&app, &write.permit);
+pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>) -> Result<ApiResponse, ApiError> {
+    let (environment, wait, confirmations) = (write.permit.environment().clone(), write.wait(), write.confirmations());
+    let (reader, kills) = write.part::<(EnvironmentReader, Kills)>();
     let (served, records) = (reader.served()?, reader.records().unwrap_or_default());
     let renderer = renderer(move |killed| kill_answer(killed, &served, &records));
     let order = KillOrder {
@@ -70,28 +68,28 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
         reason: body.value.reason.or_else(|| write.query.reason()),
         renderer: renderer.clone(),
     };
-    let (answer, subject, is_replayed) = match app.kill(&write.permit, order).await? {
+    let (answer, subject, is_replayed) = match kills.kill(order).await? {
         KillOutcome::InForce(killed) => {
             let subject = match killed.durability {
                 KillDurability::Committed(position) => {
                     tracing::Span::current().record("revision", position.revision.0);
-                    Subject::Revision(position)
+                    ConfirmationTarget::Revision(position)
                 }
-                KillDurability::Journaled | KillDurability::Memory => Subject::Kill(killed.kill.id.clone()),
+                KillDurability::Journaled | KillDurability::Memory => ConfirmationTarget::Kill(killed.kill.id.clone()),
             };
             (renderer.render(&killed), Some(subject), false)
         }
         KillOutcome::Replayed(recorded) => {
             let body = RecordedBody::of(&recorded);
-            let provisional = body
-                .kill()
-                .filter(|id| Kills::open(&app, &write.permit).is_provisional(&environment, id).unwrap_or(false));
-            let subject = provisional.map(Subject::Kill).or_else(|| body.position().map(Subject::Revision));
+            let provisional = body.kill().filter(|id| kills.is_provisional(&environment, id).unwrap_or(false));
+            let subject = provisional
+                .map(ConfirmationTarget::Kill)
+                .or_else(|| body.position().map(ConfirmationTarget::Revision));
             (replayed(recorded)?, subject, true)
         }
     };
     let confirmation = match subject {
-        Some(subject) => app.confirmed(&environment, subject, wait).await,
+        Some(subject) => confirmations.of(&subject, wait).await,
         None => None,
     };
     reply(&answer, is_replayed, confirmation)
@@ -160,15 +158,11 @@ fn warnings(killed: &KillInForce, covered: &[&FlagKey], rollouts: &[RolloutId]) 
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "fixed in 2.1.1"})),
     responses((status = 200, description = "Lifted", body = RestoreResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn restore(
-    write: Write<Restore>,
-    id: PathKey<KillId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn restore(write: Write<Restore>, id: PathKey<KillId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let wait = write.wait();
-    let served = EnvironmentReader::open(&app, &write.permit).served()?;
+    let (wait, confirmations) = (write.wait(), write.confirmations());
+    let (reader, kills) = write.part::<(EnvironmentReader, Kills)>();
+    let served = reader.served()?;
     let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
     let lifted = restored(&id, &served);
     let withdrawn = RestoreResponse {
@@ -185,18 +179,17 @@ pub(super) async fn restore(
         };
         answer(StatusCode::OK, &body)
     });
-    let environment = prepared.environment().clone();
     let renderer = prepared.draft().renderer.clone();
-    match app.restore(id.clone(), prepared).await? {
+    match kills.restore(id.clone(), prepared.into_draft()).await? {
         RestoreOutcome::Committed(outcome) => {
             let committed = Answered::of(outcome, &renderer)?;
-            let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+            let confirmation = confirmations.of_revision(committed.position, wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }
         RestoreOutcome::Withdrawn(withdrawal) => {
-            let subject = Subject::Kill(withdrawal.id.clone());
+            let target = ConfirmationTarget::Kill(withdrawal.id.clone());
             let answer = answer(StatusCode::OK, &withdrawn(withdrawal))?;
-            let confirmation = app.confirmed(&environment, subject, wait).await;
+            let confirmation = confirmations.of(&target, wait).await;
             reply(&answer, false, confirmation)
         }
     }
@@ -248,22 +241,12 @@ fn restored(id: &KillId, served: &Served) -> RestoreResponse {
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
     responses((status = 200, description = "Noted", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn give_reason(
-    write: Write<Restore>,
-    id: PathKey<KillId>,
-    body: Body<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn give_reason(write: Write<Restore>, id: PathKey<KillId>, body: Body<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let asked = WriteRequest::one(Operation::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    commit(&app, prepared, wait).await
-}
-
-async fn commit(app: &AppState, prepared: PreparedWrite<Restore>, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
-    let environment: EnvironmentKey = prepared.environment().clone();
-    let committed = app.submit(prepared).await?;
-    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let committed = prepared.submit().await?;
+    let confirmation = confirmations.of_revision(committed.position, wait).await;
     reply(&committed.answer, committed.replayed, confirmation)
 }

@@ -4,20 +4,18 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
-use actix_web::web;
 use ripcord_proto::ping::Ping;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::PingView;
 
 use super::page;
-use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, Write};
 use crate::access::permit::{Read, SendPing};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse};
-use crate::ping::{self, PingRequest};
+use crate::ping::{self, PingRequest, Pings};
 
 /// The measurements, newest first: the environment's propagation history.
 #[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings",
@@ -34,7 +32,7 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 #[utoipa::path(post, path = "/v1/environments/{env}/pings", tag = "pings",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     responses((status = 201, description = "Sent", body = PingView), (status = "4XX", body = Problem)))]
-pub(super) async fn send(write: Write<SendPing>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn send(write: Write<SendPing>) -> Result<ApiResponse, ApiError> {
     let order = PingRequest {
         environment: write.permit.environment().clone(),
         author: write.permit.author(),
@@ -42,7 +40,7 @@ pub(super) async fn send(write: Write<SendPing>, app: web::Data<AppState>) -> Re
         wait: write.wait().map_or(Duration::ZERO, |Wait(patience)| patience),
         reason: write.query.reason.clone().map(crate::http::query::Reason::into_text),
     };
-    let sent = app.ping(&write.permit, order).await?;
+    let sent = write.part::<Pings>().send(order).await?;
     tracing::Span::current().record("revision", sent.ping.revision.0);
     let reply = ApiResponse::json(StatusCode::CREATED, &PingView::from(sent.ping))?;
     Ok(if sent.replayed {

@@ -1,14 +1,12 @@
 //! `policy`: the protection that an environment requires, and its automation.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::problem::Problem;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::policy::PolicyResponse;
 
 use super::records::{reason, submit};
-use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::WriteRecord;
 use crate::access::permit::{Read, SetPolicy};
@@ -33,7 +31,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
 #[utoipa::path(put, path = "/v1/environments/{env}/policy", tag = "policy", params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = Policy, example = json!({"protection": "protected", "vouch_after_seconds": 1800})),
     responses((status = 200, description = "Set, or unchanged", body = PolicyResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>) -> Result<ApiResponse, ApiError> {
     let expected = match write.condition {
         // An environment has a policy even before it is first set.
         RecordCondition::Unconditional | RecordCondition::Present => Expected::Anything,
@@ -53,6 +51,6 @@ pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: 
             policy: policy.clone(),
         })
     };
-    let (_, reply) = submit(&app, write, &body.digest, (ask, why), StatusCode::OK, written).await?;
+    let (_, reply) = submit(write, &body.digest, (ask, why), StatusCode::OK, written).await?;
     Ok(reply.record_etag(&digest))
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::ProposalId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
@@ -13,14 +12,12 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::role::Action;
 use ripcord_proto::rollout::Attribution;
 
-use super::confirm::Subject;
 use super::page;
 use super::path::PathKey;
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::Write;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
-use crate::commit::CommitError;
+use crate::commit::{CommitError, MissingItem};
 use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::proposal::{DecidedProposal, ProposalDecision, Proposals, Rejection};
@@ -89,19 +86,14 @@ pub(super) async fn get(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looked at it with Anna"})),
     responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: it would do something different from what was shown", body = Problem), (status = "4XX", body = Problem)))]
-pub(super) async fn approve(
-    write: Write<DecideProposal>,
-    id: PathKey<ProposalId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn approve(write: Write<DecideProposal>, id: PathKey<ProposalId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    write.permit.also(&proposed_actions(&EnvironmentReader::open(&app, &write.permit), &id)?)?;
+    write.permit.also(&proposed_actions(&write.part::<EnvironmentReader>(), &id)?)?;
     let wait = write.wait();
-    let decision = decision(&app, &write, id, body);
-    let decided = app.proposals().approve(&decision).await?;
+    let decision = decision(&write, id, body);
+    let decided = write.part::<Proposals>().approve(&decision).await?;
     let confirmation = match decided.position {
-        Some(position) if wait.is_some() => app.confirmed(&decision.environment, Subject::Revision(position), wait).await,
+        Some(position) if wait.is_some() => write.confirmations().of_revision(position, wait).await,
         Some(_) | None => None,
     };
     if let Some(position) = decided.position {
@@ -115,16 +107,11 @@ pub(super) async fn approve(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "not on a Friday"})),
     responses((status = 200, description = "Declined, now or before", body = Proposal), (status = "4XX", body = Problem)))]
-pub(super) async fn decline(
-    write: Write<DecideProposal>,
-    id: PathKey<ProposalId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn decline(write: Write<DecideProposal>, id: PathKey<ProposalId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    write.permit.also(&proposed_actions(&EnvironmentReader::open(&app, &write.permit), &id)?)?;
-    let decision = decision(&app, &write, id, body);
-    told(&app.proposals().refuse(&decision, Rejection::Decline).await?, None)
+    write.permit.also(&proposed_actions(&write.part::<EnvironmentReader>(), &id)?)?;
+    let decision = decision(&write, id, body);
+    told(&write.part::<Proposals>().refuse(&decision, Rejection::Decline).await?, None)
 }
 
 /// Withdraws a proposal of the same key. Requires a reason.
@@ -132,26 +119,21 @@ pub(super) async fn decline(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "superseded"})),
     responses((status = 200, description = "Withdrawn, now or before", body = Proposal), (status = "4XX", body = Problem)))]
-pub(super) async fn withdraw(
-    write: Write<WithdrawProposal>,
-    id: PathKey<ProposalId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn withdraw(write: Write<WithdrawProposal>, id: PathKey<ProposalId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let decision = decision(&app, &write, id, body);
-    told(&app.proposals().refuse(&decision, Rejection::Withdraw).await?, None)
+    let decision = decision(&write, id, body);
+    told(&write.part::<Proposals>().refuse(&decision, Rejection::Withdraw).await?, None)
 }
 
 /// What a key must be allowed to do, to decide on a proposal.
 fn proposed_actions(environment: &EnvironmentReader, id: &ProposalId) -> Result<Vec<Action>, ApiError> {
     let records = environment.records()?;
     let proposal = records.proposals.value(id.as_str());
-    let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+    let proposal = proposal.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Proposal(id.clone()))))?;
     Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
 }
 
-fn decision<A: Allows>(app: &AppState, write: &Write<A>, id: ProposalId, body: OptionalBody<ReasonRequest>) -> ProposalDecision {
+fn decision<A: Allows>(write: &Write<A>, id: ProposalId, body: OptionalBody<ReasonRequest>) -> ProposalDecision {
     let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
     let author = write.permit.author();
     ProposalDecision {
@@ -159,7 +141,7 @@ fn decision<A: Allows>(app: &AppState, write: &Write<A>, id: ProposalId, body: O
         id,
         word: Attribution {
             by: author.actor.clone(),
-            at: app.now(),
+            at: write.now(),
             reason,
         },
         author,

@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 
-use super::services::AppState;
 use super::write::{Answered, WriteRecord, WriteRequest, answer, reply};
 use crate::access::permit::Allows;
 use crate::commit::{Applied, Operation, RenderedAnswer};
@@ -30,7 +29,6 @@ pub(super) fn reason(own: &str, given: Option<&str>) -> String {
 
 /// Submits a write of a record and answers with the body that `body` builds.
 pub(super) async fn submit<A: Allows, B: serde::Serialize>(
-    app: &AppState,
     write: WriteRecord<A>,
     body_digest: &Digest,
     (ask, reason): (Operation, String),
@@ -39,7 +37,7 @@ pub(super) async fn submit<A: Allows, B: serde::Serialize>(
 ) -> Result<(Answered, ApiResponse), ApiError> {
     let asked = WriteRequest::one(ask).because(Some(reason));
     let prepared = write.prepare(asked, body_digest, move |made| answered(status, body(made)?));
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     let reply = reply(&committed.answer, committed.replayed, None)?;
     Ok((committed, reply))
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::release::Release;
@@ -15,12 +14,11 @@ use ripcord_proto::{ReleaseName, TargetName};
 use super::page;
 use super::path::PathKey;
 use super::records::{lost, read_before, reason, submit};
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Applied, CommitError};
+use crate::commit::{Applied, CommitError, MissingItem};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, NewRelease};
@@ -48,7 +46,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
     let touched = environment.changes_of(&name).await?;
     let state = environment.state()?;
     let entry = state.records.releases.get(name.as_str());
-    let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(name.clone())))?;
+    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))))?;
     let release = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The release cannot be read: {faults}.")))?;
@@ -66,14 +64,14 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = ReleaseRequest, example = json!({"name": "web-2026.11.24", "artifact": "web 2026.11.24", "failure": ["more than 1% of checkouts fail"], "window_seconds": 7200, "owners": {"commander": "ana"}})),
     responses((status = 201, description = "Begun", body = ReleaseView), (status = "4XX", body = Problem)))]
-pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseRequest>) -> Result<ApiResponse, ApiError> {
     let ReleaseRequest { name, details, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
     let why = reason(&format!("began release {name}"), given.as_deref());
-    let (by, at) = (write.permit.author().actor, app.now());
-    let view = viewer(&app, &write, name.clone())?;
+    let (by, at) = (write.permit.author().actor, write.now());
+    let view = viewer(&write, name.clone())?;
     let asked = (release::begin(NewRelease { name, details, by, at }), why);
-    let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::CREATED, view).await?;
+    let (_, reply) = submit(write, &body.digest, asked, StatusCode::CREATED, view).await?;
     Ok(reply)
 }
 
@@ -83,19 +81,14 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
     request_body(content = Object, description = "The members of POST but the name", example = json!({"success": ["orders as before"], "data": {"checkout-v2": "both formats are read"}})),
     responses((status = 200, description = "Changed, or unchanged", body = ReleaseView), (status = "4XX", body = Problem)))]
-pub(super) async fn set(
-    write: WriteRecord<ManageRelease>,
-    name: PathKey<ReleaseName>,
-    body: Body<ReleasePatch>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn set(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>, body: Body<ReleasePatch>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = body.value.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("changed the description of release {name}"), given.as_deref());
-    let view = viewer(&app, &write, name.clone())?;
+    let view = viewer(&write, name.clone())?;
     let asked = (release::set(name, body.value, expected), why);
-    let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::OK, view).await?;
+    let (_, reply) = submit(write, &body.digest, asked, StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -103,24 +96,20 @@ pub(super) async fn set(
 #[utoipa::path(post, path = "/v1/environments/{env}/releases/{key}/finish", tag = "releases",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
     responses((status = 200, description = "Finished", body = ReleaseView), (status = "4XX", body = Problem)))]
-pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = write.given_reason();
     let why = reason(&format!("finished release {name}"), given.as_deref());
-    let view = viewer(&app, &write, name.clone())?;
-    let asked = (release::finish(name, write.permit.author().actor, app.now(), expected), why);
-    let (_, reply) = submit(&app, write, &NO_BODY, asked, StatusCode::OK, view).await?;
+    let view = viewer(&write, name.clone())?;
+    let asked = (release::finish(name, write.permit.author().actor, write.now(), expected), why);
+    let (_, reply) = submit(write, &NO_BODY, asked, StatusCode::OK, view).await?;
     Ok(reply)
 }
 
 /// The view of a release as a commit wrote it.
-fn viewer(
-    app: &AppState,
-    write: &WriteRecord<ManageRelease>,
-    name: ReleaseName,
-) -> Result<impl Fn(&Applied) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
-    let (state, now) = (EnvironmentReader::open(app, &write.permit).state()?, app.now());
+fn viewer(write: &WriteRecord<ManageRelease>, name: ReleaseName) -> Result<impl Fn(&Applied) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
+    let (state, now) = (write.part::<EnvironmentReader>().state()?, write.now());
     Ok(move |made: &Applied| {
         let state = EnvironmentState {
             records: Arc::clone(&made.records),

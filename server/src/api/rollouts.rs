@@ -5,7 +5,6 @@ pub(super) mod actions;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::RolloutId;
 use ripcord_proto::change::Change;
 use ripcord_proto::problem::{Code, Problem};
@@ -16,7 +15,6 @@ use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan};
 
 use super::page;
 use super::path::PathKey;
-use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, reply};
 use crate::access::permit::{Read, RunRollout};
@@ -32,8 +30,8 @@ use crate::rollout::{actions as done, replay as trial};
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = Object, description = "The plan", example = json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "100%", "hold": "24h"}], "gates": [{"name": "smoke", "probe": {"url": "http://127.0.0.1:9000/healthz"}, "on_fail": "rollback"}]})),
     responses((status = 201, description = "Started", body = Rollout), (status = "4XX", body = Problem)))]
-pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let now = app.now();
+pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>) -> Result<ApiResponse, ApiError> {
+    let now = write.now();
     let word = Attribution {
         by: write.permit.author().actor,
         at: now,
@@ -45,7 +43,7 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app
     let prepared = write.prepare(WriteRequest::one(done::start(rollout)).because(reason), &body.digest, |made| {
         recorded(made, StatusCode::CREATED)
     });
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     reply(&committed.answer, committed.replayed, None)
 }
 

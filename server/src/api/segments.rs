@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
@@ -12,11 +12,10 @@ use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
-use super::confirm::Subject;
 use super::page;
 use super::path::PathKey;
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::confirmations::Confirmations;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, of_segment, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
@@ -86,40 +85,40 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: Path
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
     responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let environment = EnvironmentReader::open(&app, &write.permit);
+    let environment = write.part::<EnvironmentReader>();
     let known = environment.served()?.snapshot.segments.get(key.as_str()).is_some();
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     let asked = WriteRequest::one(Operation::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
-    commit(&app, &environment, prepared, &key, wait).await
+    commit(&confirmations, &environment, prepared, &key, wait).await
 }
 
 /// Deletes a segment that no flag uses.
 #[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
     responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let environment = EnvironmentReader::open(&app, &write.permit);
+    let environment = write.part::<EnvironmentReader>();
     let asked = WriteRequest::one(Operation::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &NO_BODY, |made| written(made, StatusCode::OK));
-    commit(&app, &environment, prepared, &key, wait).await
+    commit(&confirmations, &environment, prepared, &key, wait).await
 }
 
 async fn commit(
-    app: &AppState,
+    confirmations: &Confirmations,
     environment: &EnvironmentReader,
     prepared: PreparedWrite<Edit>,
     key: &SegmentKey,
     wait: Option<Wait>,
 ) -> Result<ApiResponse, ApiError> {
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     tracing::Span::current().record("revision", committed.position.revision.0);
-    let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
+    let confirmation = confirmations.of_revision(committed.position, wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
     let last_change = environment.served()?.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
     Ok(match committed.etag(last_change) {

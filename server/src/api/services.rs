@@ -1,40 +1,29 @@
-//! What handlers work with. Reads go through the extractors of [`guarded`]; writes through [`AppState`], whose methods take a permit or
-//! a write that was prepared with one.
+//! What handlers work with: the parts that the extractors of [`guarded`] open, each for the permits that its table names.
 
+pub(super) mod confirmations;
 pub(super) mod guarded;
+pub(super) mod rollbacks;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::problem::Code;
-use ripcord_proto::record::RecordKey;
-use ripcord_proto::rest::rollbacks::RollbackPlan;
-use ripcord_proto::rollback::Rollback;
-use ripcord_proto::{EnvironmentKey, RollbackId, Snapshot};
+use ripcord_proto::EnvironmentKey;
 use tokio::sync::watch;
 
-use super::write::{Answered, PreparedWrite, replayed};
-use crate::access::permit::{Administer, Allows, AnswerTrigger, Kill, Read, Restore, RollBack, SendPing};
-use crate::access::{GlobalPermit, Permit};
+use crate::access::GlobalPermit;
+use crate::access::permit::Administer;
 use crate::check::Checks;
-use crate::commit::plan::PlannedCommit;
-use crate::commit::{CommitError, Draft, IdempotentCall, RenderedAnswer};
+use crate::commit::{CommitError, StoreFailure};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
-use crate::impact::SampleUsers;
-use crate::kill::{self, Kills, RestoreOutcome};
+use crate::kill::Kills;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
-use crate::ping::{self, Pings};
-use crate::proposal::Proposals;
-use crate::rollback::actions;
-use crate::rollback::{self, RollbackError, RollbackSpec, WrongRollbackState, undo, wait};
+use crate::ping::Pings;
 use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
-use crate::system::{SystemDraft, SystemState};
 use crate::telemetry::{Metrics, names};
 use crate::trigger::Triggers;
 
@@ -81,7 +70,7 @@ impl AppState {
 
     fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
         let served = self.parts.environments.board().served(environment.as_str());
-        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is still loading.")).retry_after(1))
+        served.ok_or_else(|| CommitError::from(StoreFailure::NotReady(environment.clone())).into())
     }
 
     /// Since when the store is away; `None` while it is available.
@@ -93,122 +82,9 @@ impl AppState {
         }
     }
 
-    /// Submits what a permit prepared.
-    pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Answered, ApiError> {
-        Answered::to(prepared.into_draft(), &self.parts.environments).await
-    }
-
-    /// What a draft would do. Requires only the permission to read.
-    pub(super) fn plan(&self, prepared: &PreparedWrite<Read>) -> Result<PlannedCommit, ApiError> {
-        Ok(self.parts.environments.plan(prepared.draft())?)
-    }
-
-    /// Prepares a rollback.
-    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, spec: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
-        let (environments, environment) = (&self.parts.environments, permit.environment());
-        if self.stale().is_some() {
-            let away = CommitError::Unavailable("it does not answer".to_owned());
-            return Err(RollbackError::store_away(away, &spec.scope, None).into());
-        }
-        Ok(rollback::prepare(environments, environment, &permit.author(), spec).await?)
-    }
-
-    /// The rollback that a call made before.
-    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::CommittedRollback>, ApiError> {
-        Ok(rollback::replayed(&self.parts.environments, permit.environment(), call)?)
-    }
-
-    /// Commits a prepared rollback.
-    pub(super) async fn roll_back(
-        &self,
-        draft: PreparedWrite<RollBack>,
-        prepared: &rollback::PreparedRollback,
-        spec: &RollbackSpec,
-    ) -> Result<rollback::CommittedRollback, ApiError> {
-        Ok(rollback::commit(&self.parts.environments, &self.parts.checks, prepared, spec, draft.into_draft()).await?)
-    }
-
-    /// What a rollback would do. Requires only the permission to read.
-    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, spec: &RollbackSpec, users: SampleUsers) -> Result<RollbackPlan, ApiError> {
-        let environments = &self.parts.environments;
-        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), spec).await?;
-        Ok(rollback::plan(environments, &prepared, users).await?)
-    }
-
-    /// Kills.
-    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::KillOrder) -> Result<kill::KillOutcome, ApiError> {
-        Ok(self.parts.kills.kill(order).await?)
-    }
-
-    /// Lifts a kill.
-    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: PreparedWrite<Restore>) -> Result<RestoreOutcome, ApiError> {
-        Ok(self.parts.kills.restore(id, prepared.into_draft()).await?)
-    }
-
-    /// Writes to the system log.
-    pub(super) async fn submit_system(&self, _: &GlobalPermit<Administer>, draft: SystemDraft) -> Result<Answered, ApiError> {
-        let renderer = draft.renderer.clone();
-        Answered::of(self.parts.environments.submit_system(draft).await?, &renderer)
-    }
-
-    /// Environments and keys.
-    pub(super) fn system(&self, _: &GlobalPermit<Administer>) -> Arc<SystemState> {
-        self.parts.environments.system()
-    }
-
-    /// Commits to an environment that an administrator has just created.
-    pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Answered, ApiError> {
-        Answered::to(draft, &self.parts.environments).await
-    }
-
-    /// What the source of a copy serves.
-    pub(super) fn source(&self, _: &GlobalPermit<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
-        if !self.parts.environments.system().environments.contains_key(environment.as_str()) {
-            return Err(CommitError::NoEnvironment(environment.clone()).into());
-        }
-        Ok(self.board(environment)?.snapshot.clone())
-    }
-
-    /// Changes the record of a rollback. `change` gets the record as it is at the commit.
-    pub(super) async fn amend_rollback(
-        &self,
-        prepared: &PreparedWrite<RollBack>,
-        id: &RollbackId,
-        change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
-    ) -> Result<Answered, ApiError> {
-        let outcome = actions::amend(&self.parts.environments, prepared.draft(), id, change).await?;
-        Answered::of(outcome, &prepared.draft().renderer)
-    }
-
-    /// Rolls forward again from a rollback.
-    pub(super) async fn undo_rollback(
-        &self,
-        prepared: &PreparedWrite<RollBack>,
-        spec: &RollbackSpec,
-        id: &RollbackId,
-    ) -> Result<rollback::CommittedRollback, ApiError> {
-        Ok(undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), spec, id).await?)
-    }
-
-    /// Waits for the outcome of a rollback, for `patience` at most, and returns its state.
-    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, ApiError> {
-        let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
-        settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
-    }
-
-    /// The answer that a call got before, if any.
-    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
-        self.parts.environments.answered(permit.environment(), call)?.map(replayed).transpose()
-    }
-
-    /// Approves, declines and withdraws proposals.
-    pub(super) fn proposals(&self) -> Proposals {
-        Proposals::new(self.parts.environments.clone(), self.parts.checks.clone())
-    }
-
-    /// Sends a ping.
-    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::PingRequest) -> Result<ping::SentPing, ApiError> {
-        Ok(self.parts.pings.send(order).await?)
+    /// Environments and their commit paths, for a write that a permit prepared.
+    pub(super) fn environments(&self) -> &Environments {
+        &self.parts.environments
     }
 
     /// The system log and its end.
@@ -219,21 +95,6 @@ impl AppState {
     /// The store, to read logs whose name a permit gave.
     pub(super) fn store(&self) -> &Arc<dyn Store> {
         self.parts.environments.store()
-    }
-
-    /// The whole store.
-    pub(super) fn whole_store(&self, _: &GlobalPermit<Administer>) -> &Arc<dyn Store> {
-        self.parts.environments.store()
-    }
-
-    /// Connected applications. Confirmations contain counts; names require the permission to read.
-    pub(super) fn fleet(&self) -> &Fleet {
-        &self.parts.fleet
-    }
-
-    /// What applications report.
-    pub(super) fn outcomes(&self) -> &Outcomes {
-        &self.parts.outcomes
     }
 
     /// Sets the gauges that are only read when scraped.

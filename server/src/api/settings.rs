@@ -1,15 +1,12 @@
 //! `settings`: the settings of an environment that apply to all of its flags.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 
-use super::confirm::Subject;
-use super::services::AppState;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, of_environment, reply, written_with};
 use crate::access::permit::{Administer, Read};
 use crate::commit::Operation;
@@ -35,22 +32,21 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
     params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
     responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let ask = if EnvironmentReader::open(&app, &write.permit).served()?.snapshot.settings == body.value.settings() {
+pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>) -> Result<ApiResponse, ApiError> {
+    let ask = if write.part::<EnvironmentReader>().served()?.snapshot.settings == body.value.settings() {
         Operation::PutSettings(body.value.settings())
     } else {
         rebuckets(&body.value).map_err(ApiError::invalid)?
     };
     let warnings: Vec<String> = warning(&ask).into_iter().collect();
     let asked = WriteRequest::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
-    let wait = write.wait();
+    let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, move |made| {
         let warnings = if made.changes.is_empty() { Vec::new() } else { warnings.clone() };
         written_with(made, StatusCode::OK, warnings)
     });
-    let environment = prepared.environment().clone();
-    let committed = app.submit(prepared).await?;
-    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let committed = prepared.submit().await?;
+    let confirmation = confirmations.of_revision(committed.position, wait).await;
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 
@@ -67,24 +63,6 @@ pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, Validati
 
 /// A warning about an operation that succeeds.
 pub(super) fn warning(ask: &Operation) -> Option<String> {
-    match ask {
-        Operation::PutSettings(_) => Some("Changing the bucketing generation re-buckets all users: most users of a split get a different variant.".to_owned()),
-        Operation::PutFlag(..)
-        | Operation::DeleteFlag(_)
-        | Operation::SetEnabled(..)
-        | Operation::PutSegment(..)
-        | Operation::DeleteSegment(_)
-        | Operation::Kill(_)
-        | Operation::Merge(_)
-        | Operation::Withdraw(_)
-        | Operation::Restore(_)
-        | Operation::GiveReason(..)
-        | Operation::Driven(_)
-        | Operation::PutRecord(..)
-        | Operation::DeleteRecord(..)
-        | Operation::Decide(_)
-        | Operation::DecideNow(_)
-        | Operation::Ping(_)
-        | Operation::Rollback(_) => None,
-    }
+    let text = "Changing the bucketing generation re-buckets all users: most users of a split get a different variant.";
+    matches!(ask, Operation::PutSettings(_)).then(|| text.to_owned())
 }

@@ -3,7 +3,6 @@
 pub(super) mod firings;
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::TriggerName;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::{RecordKey, Records};
@@ -19,11 +18,10 @@ use ripcord_proto::{EnvironmentKey, ValidationErrors};
 use super::page;
 use super::path::PathKey;
 use super::records::{lost, read_before, reason, submit};
-use super::services::AppState;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
-use crate::commit::{Applied, CommitError};
+use crate::commit::{Applied, CommitError, MissingItem};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::trigger::Triggers;
@@ -68,34 +66,28 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, n
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
     responses((status = 201, description = "Created", body = TriggerCreated), (status = "4XX", body = Problem)))]
-pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
-    let made = crud::new_trigger(&request, write.permit.author().actor, app.now());
+    let made = crud::new_trigger(&request, write.permit.author().actor, write.now());
     let given = request.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("created trigger {}: {}", request.name, request.action), given.as_deref());
-    let view = viewer(&write, request.name);
+    let (view, recorded_view) = (viewer(&write, request.name.clone()), viewer(&write, request.name));
     // What is recorded for a repeat of the call is everything but the secret.
-    let recorded = move |made: &Applied| {
+    let recorded = move |applied: &Applied| {
         Ok(TriggerCreated {
-            trigger: view(made)?,
+            trigger: recorded_view(applied)?,
             secret: None,
         })
     };
-    let (committed, shown) = submit(&app, write, &body.digest, (crud::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
-    let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
-        return Ok(shown);
+    let (committed, reply) = submit(write, &body.digest, (crud::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
+    let (Some(applied), Some(secret)) = (&committed.applied, made.secret) else {
+        return Ok(reply);
     };
-    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get()).map_err(|error| {
-        ApiError::new(
-            Code::Internal,
-            format!("The trigger was created, but the answer could not be read back: {error}."),
-        )
-    })?;
-    let shown = TriggerCreated {
+    let created = TriggerCreated {
+        trigger: view(applied)?,
         secret: Some(secret.expose().to_owned()),
-        ..answered
     };
-    ApiResponse::json(StatusCode::CREATED, &shown)
+    ApiResponse::json(StatusCode::CREATED, &created)
 }
 
 /// Changes the given members of a trigger. The role oncall may disarm it, and nothing else.
@@ -103,12 +95,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
     request_body(content = TriggerPatch, example = json!({"state": "disarmed", "reason": "it is the monitoring that fails"})),
     responses((status = 200, description = "Changed, or unchanged", body = TriggerView), (status = "4XX", body = Problem)))]
-pub(super) async fn change(
-    write: WriteRecord<ChangeTrigger>,
-    name: PathKey<TriggerName>,
-    body: Body<TriggerPatch>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(super) async fn change(write: WriteRecord<ChangeTrigger>, name: PathKey<TriggerName>, body: Body<TriggerPatch>) -> Result<ApiResponse, ApiError> {
     let (PathKey(name), patch) = (name, body.value);
     if !patch.only_disarms() {
         write.permit.also(&[Action::Trigger])?;
@@ -118,7 +105,7 @@ pub(super) async fn change(
     let what = patch.state.map_or("changed".to_owned(), |state| format!("set {state}"));
     let why = reason(&format!("trigger {name} {what}"), given.as_deref());
     let view = viewer(&write, name.clone());
-    let (_, reply) = submit(&app, write, &body.digest, (crud::change(name, patch, expected), why), StatusCode::OK, view).await?;
+    let (_, reply) = submit(write, &body.digest, (crud::change(name, patch, expected), why), StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -126,14 +113,14 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
     responses((status = 200, description = "Deleted", body = Object), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<TriggerName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<TriggerName>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = write.given_reason();
     let why = reason(&format!("deleted trigger {name}"), given.as_deref());
     let deleted = name.clone();
     let body = move |_: &Applied| Ok(serde_json::json!({"name": deleted, "revision": null}));
-    let (committed, _) = submit(&app, write, &NO_BODY, (crud::delete(name, expected), why), StatusCode::OK, body).await?;
+    let (committed, _) = submit(write, &NO_BODY, (crud::delete(name, expected), why), StatusCode::OK, body).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
@@ -156,7 +143,7 @@ pub(super) async fn test(
 
 fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), ApiError> {
     let entry = records.triggers.get(name.as_str());
-    let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
+    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Trigger(name.clone()))))?;
     let unreadable = |faults: &ValidationErrors| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
     Ok((entry, entry.value().map_err(unreadable)?))
 }

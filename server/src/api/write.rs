@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest};
+use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::confirmation::Confirmation;
@@ -13,19 +14,24 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, KillId, Position, Revision, SegmentKey};
+use ripcord_proto::{Epoch, FlagKey, KillId, Position, Revision, SegmentKey};
 use serde_json::value::RawValue;
 
+use super::services::AppState;
+use super::services::confirmations::Confirmations;
+use super::services::guarded::{Administration, OpenedBy, app};
 use super::{cautions, dead_rules};
 use crate::access::Permit;
-use crate::access::permit::{Allows, WriteSomething, WriteThis};
+use crate::access::permit::{Allows, Read, WriteSomething, WriteThis};
 use crate::commit::idempotency::tells_of_proposal;
+use crate::commit::plan::PlannedCommit;
 use crate::commit::{Applied, CommitError, Draft, IdempotentCall, KilledEdit, Operation, Outcome, Precondition, RenderedAnswer, Renderer};
 use crate::environment::Environments;
 use crate::http::idempotency::Identity;
 use crate::http::precondition::{Condition, RecordCondition};
 use crate::http::query::{Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse};
+use crate::system::SystemDraft;
 
 /// SHA-256 of nothing: the digest of a call without a body.
 pub(super) const NO_BODY: Digest = Digest::from_bytes([
@@ -36,9 +42,10 @@ pub(super) const NO_BODY: Digest = Digest::from_bytes([
 /// The header of a replayed answer.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// An incoming write: its permit, its headers and its query.
+/// An incoming write: its permit with the parts that this opens, its headers and its query.
 #[derive(Debug)]
 pub(super) struct Write<A, C = Condition> {
+    app: AppState,
     pub(super) permit: Permit<A>,
     pub(super) condition: C,
     pub(super) identity: Identity,
@@ -67,6 +74,7 @@ where
     let identity = Identity::from_request(request, payload).into_inner()?;
     let Query(query) = Query::from_request(request, payload).into_inner()?;
     Ok(Write {
+        app: app(request)?.clone(),
         permit,
         condition,
         identity,
@@ -75,6 +83,26 @@ where
 }
 
 impl<A: Allows, C> Write<A, C> {
+    /// A part of the server that the permit opens.
+    pub(super) fn part<R: OpenedBy<A>>(&self) -> R {
+        R::open(&self.app, &self.permit)
+    }
+
+    /// Who has confirmed what it writes.
+    pub(super) fn confirmations(&self) -> Confirmations {
+        self.part()
+    }
+
+    /// The answer that its call got before, if any.
+    pub(super) fn answered(&self, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
+        self.app.environments().answered(self.permit.environment(), call)?.map(replayed).transpose()
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.app.now()
+    }
+
     /// How long the answer waits for confirmations.
     pub(super) fn wait(&self) -> Option<Wait> {
         self.query.wait
@@ -112,7 +140,11 @@ impl<A: Allows, C> Write<A, C> {
             renderer: renderer(answer),
             ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.operations)
         };
-        PreparedWrite { permit: self.permit, draft }
+        PreparedWrite {
+            environments: self.app.environments().clone(),
+            _permit: self.permit,
+            draft,
+        }
     }
 }
 
@@ -120,6 +152,7 @@ impl Write<WriteSomething> {
     /// The write, if the caller is allowed to do all of `actions`.
     pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, ApiError> {
         Ok(Write {
+            app: self.app,
             permit: self.permit.narrow(actions)?,
             condition: self.condition,
             identity: self.identity,
@@ -163,16 +196,12 @@ impl WriteRequest {
 /// A draft and the permit for it. Only such a pair is submitted.
 #[derive(Debug)]
 pub(super) struct PreparedWrite<A> {
-    permit: Permit<A>,
+    environments: Environments,
+    _permit: Permit<A>,
     draft: Draft,
 }
 
 impl<A> PreparedWrite<A> {
-    /// Where.
-    pub(super) fn environment(&self) -> &EnvironmentKey {
-        self.permit.environment()
-    }
-
     /// The draft.
     pub(super) fn draft(&self) -> &Draft {
         &self.draft
@@ -181,6 +210,18 @@ impl<A> PreparedWrite<A> {
     /// The draft; its permit has been checked.
     pub(super) fn into_draft(self) -> Draft {
         self.draft
+    }
+
+    /// Commits it.
+    pub(super) async fn submit(self) -> Result<Answered, ApiError> {
+        Answered::to(self.draft, &self.environments).await
+    }
+}
+
+impl PreparedWrite<Read> {
+    /// What it would do.
+    pub(super) fn plan(&self) -> Result<PlannedCommit, ApiError> {
+        Ok(self.environments.plan(&self.draft)?)
     }
 }
 
@@ -265,6 +306,8 @@ pub(super) struct Answered {
     pub(super) replayed: bool,
     /// The position from which it is in force; for a replay, the current end of the log.
     pub(super) position: Position,
+    /// What was done; `None` for a replay.
+    pub(super) applied: Option<Applied>,
     changed: bool,
 }
 
@@ -275,6 +318,12 @@ impl Answered {
         Self::of(environments.submit(draft).await?, &renderer)
     }
 
+    /// Submits `draft` to the system log, and returns the answer to it.
+    pub(super) async fn to_system(draft: SystemDraft, administration: &Administration) -> Result<Self, ApiError> {
+        let renderer = draft.renderer.clone();
+        Self::of(administration.environments().submit_system(draft).await?, &renderer)
+    }
+
     /// The answer to `outcome`. A proposal is returned as an error, to be handled later.
     pub(super) fn of(outcome: Outcome, renderer: &Renderer<Applied>) -> Result<Self, ApiError> {
         match outcome {
@@ -283,6 +332,7 @@ impl Answered {
                 replayed: false,
                 position: applied.position,
                 changed: changes_answers(&applied),
+                applied: Some(applied),
             }),
             Outcome::Proposed(proposal) => Err(CommitError::Proposed(proposal).into()),
             Outcome::Replayed { recorded, position } => {
@@ -292,6 +342,7 @@ impl Answered {
                     answer,
                     replayed: true,
                     position,
+                    applied: None,
                     changed,
                 })
             }

@@ -4,13 +4,12 @@ use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::checkpoint::{Checkpoint, Judgement};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::{CheckpointName, Position, TargetName};
 
-use super::resolve::{no_checkpoint, no_known_good};
+use super::resolve::no_checkpoint;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Expected, Operation};
+use crate::commit::{CommitError, Expected, MissingItem, Operation, StateConflict};
 
 /// Most judgements that a checkpoint keeps; the log has all.
 const JUDGEMENTS: usize = 200;
@@ -70,10 +69,10 @@ pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
         let checkpoint = find(state, &name)?;
         let mut releases = state.records.releases.values();
         if let Some(release) = releases.find(|release| release.baseline == checkpoint.name) {
-            return Err(CommitError::InUse {
+            return Err(CommitError::Conflict(StateConflict::InUse {
                 what: format!("checkpoint {}", checkpoint.name),
                 by: format!("release {}, which rolls back to it; it is kept as long as the release", release.name),
-            });
+            }));
         }
         let key = RecordKey::Checkpoint(checkpoint.name.clone());
         let expected = expected_of(state, &key, expected);
@@ -88,19 +87,15 @@ fn expected_of(state: &EnvironmentState, key: &RecordKey, read: Option<Digest>) 
 }
 
 fn find<'a>(state: &'a EnvironmentState, name: &TargetName) -> Result<&'a Checkpoint, CommitError> {
-    let refuse = |problem: Problem| CommitError::Refused(Box::new(problem));
     match name {
         TargetName::LastKnownGood => {
             let good = state.records.last_known_good();
-            good.ok_or_else(|| refuse(no_known_good(&state.snapshot.environment)))
+            good.ok_or_else(|| StateConflict::NoKnownGood(state.snapshot.environment.clone()).into())
         }
         TargetName::Checkpoint(name) => {
             let found = state.records.checkpoints.value(name.as_str());
-            found.ok_or_else(|| refuse(no_checkpoint(name, &state.records)))
+            found.ok_or_else(|| no_checkpoint(name, &state.records).into())
         }
-        TargetName::Revision(_) | TargetName::Position(_) => Err(refuse(Problem::new(
-            Code::NotFound,
-            format!("{name} is a revision, not a checkpoint. See the checkpoints: `ripcord checkpoint list`."),
-        ))),
+        TargetName::Revision(_) | TargetName::Position(_) => Err(MissingItem::NotACheckpoint(name.clone()).into()),
     }
 }

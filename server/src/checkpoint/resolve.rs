@@ -1,14 +1,13 @@
 //! Finds the state that a name refers to, and verifies it.
 
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::RollbackTarget;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position, Revision, TargetName};
 
 use crate::audit;
-use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
+use crate::commit::{CommitError, MissingItem, StateConflict};
 use crate::environment::Environments;
 use crate::store::{LogName, StoreError};
 
@@ -27,9 +26,6 @@ pub struct ResolvedTarget {
 /// Why a name does not refer to a state.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// The checkpoint does not exist, or none is known-good; the problem names alternatives.
-    #[error("{}", .0.detail)]
-    NotFound(Box<Problem>),
     /// The revision does not exist yet.
     #[error("{named} is newer than the newest revision, {newest}")]
     Ahead {
@@ -55,9 +51,9 @@ pub enum ResolveError {
         /// The hash of the state that was read back.
         computed: ContentHash,
     },
-    /// The environment does not exist.
+    /// The environment or the checkpoint does not exist, or no checkpoint is known-good.
     #[error(transparent)]
-    Environment(#[from] CommitError),
+    Commit(#[from] CommitError),
     /// The log cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,12 +65,12 @@ pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, 
     let (position, checkpoint) = match name {
         TargetName::LastKnownGood => {
             let good = now.records.last_known_good();
-            let good = good.ok_or_else(|| ResolveError::NotFound(Box::new(no_known_good(environment))))?;
+            let good = good.ok_or_else(|| CommitError::from(StateConflict::NoKnownGood(environment.clone())))?;
             (good.position(), Some(good))
         }
         TargetName::Checkpoint(wanted) => {
             let found = now.records.checkpoints.value(wanted.as_str());
-            let found = found.ok_or_else(|| ResolveError::NotFound(Box::new(no_checkpoint(wanted, &now.records))))?;
+            let found = found.ok_or_else(|| CommitError::from(no_checkpoint(wanted, &now.records)))?;
             (found.position(), Some(found))
         }
         TargetName::Revision(revision) => (of_revision(environments, environment, &now, *revision).await?, None),
@@ -122,24 +118,12 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     found.ok_or(ResolveError::NoRevision { named, newest })
 }
 
-/// `last-known-good` was named, but no checkpoint is known-good.
-pub(super) fn no_known_good(environment: &EnvironmentKey) -> Problem {
-    let detail = format!(
-        "{environment} has no known-good checkpoint yet. Create one (`ripcord checkpoint create NAME`) and mark it known-good \
-         (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
-    );
-    Problem::new(Code::NoKnownGood, detail)
-}
-
 /// The checkpoint does not exist; suggests similar names.
-pub(super) fn no_checkpoint(name: &CheckpointName, records: &Records) -> Problem {
-    let mut names: Vec<&str> = records.checkpoints.iter().map(|entry| entry.key().as_str()).collect();
-    names.sort_by_key(|other| strsim::osa_distance(name.as_str(), other));
-    names.truncate(NEAREST);
-    let others = if names.is_empty() {
-        "there are none yet. Create one: `ripcord checkpoint create NAME`".to_owned()
-    } else {
-        format!("the nearest names are {}. See all: `ripcord checkpoint list`", names.join(", "))
-    };
-    Problem::new(Code::NotFound, format!("There is no checkpoint {name}: {others}."))
+pub(super) fn no_checkpoint(name: &CheckpointName, records: &Records) -> MissingItem {
+    let mut nearest: Vec<&CheckpointName> = records.checkpoints.iter().map(|entry| entry.key()).collect();
+    nearest.sort_by_key(|other| strsim::osa_distance(name.as_str(), other.as_str()));
+    MissingItem::Checkpoint {
+        name: name.clone(),
+        nearest: nearest.into_iter().take(NEAREST).cloned().collect(),
+    }
 }

@@ -11,7 +11,7 @@ use ripcord_proto::{CheckpointName, Position, RolloutId, TargetName};
 use super::soak::{ContentAge, Soak, content, due};
 use super::{NewCheckpoint, ResolveError, judge, resolve, take};
 use crate::checkpoint::soak::NotDue;
-use crate::commit::{Expected, Operation};
+use crate::commit::{CommitError, Expected, MissingItem, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
 use crate::rollout::actions;
 use crate::store::Store;
@@ -105,10 +105,10 @@ async fn a_name_stands_for_a_state_that_proves_itself() {
     assert!(matches!(named(&node, "4").await, Err(ResolveError::Ahead { .. })));
     assert!(matches!(named(&node, "2:1").await, Err(ResolveError::Ahead { .. })));
     assert!(matches!(named(&node, "0:2").await, Err(ResolveError::NoRevision { .. })));
-    let Err(ResolveError::NotFound(problem)) = named(&node, "furst").await else {
+    let Err(ResolveError::Commit(CommitError::NotFound(MissingItem::Checkpoint { nearest, .. }))) = named(&node, "furst").await else {
         panic!("found")
     };
-    assert!(problem.detail.contains("the nearest names are first"), "{}", problem.detail);
+    assert_eq!(nearest, [CheckpointName::new("first").unwrap()]);
 }
 
 #[tokio::test]

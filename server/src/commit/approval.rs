@@ -22,16 +22,14 @@ use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::GuardedOperation;
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rest::commits::ChangeRequest;
-use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{ProposalId, Revision, limits};
 
-use super::draft::{Approval, Draft, GivenApproval, KilledEdit, Operation};
-use super::error::CommitError;
+use super::draft::{Approval, Draft, GivenApproval, KilledEdit};
+use super::error::{CommitError, GuardRefusal, MissingItem, StateConflict, UnfitForProposal};
+use super::operation::Operation;
 use super::plan;
 use super::records::record_entry;
 use super::state::EnvironmentState;
@@ -63,14 +61,14 @@ pub(super) fn decide(effect: Effect<'_>, revision: Option<Revision>, now: Timest
 fn applied(effect: Effect<'_>, given: &GivenApproval, revision: Option<Revision>) -> Result<Change, CommitError> {
     let key = || RecordKey::Proposal(given.proposal.clone());
     let proposal = effect.before.records.proposals.value(given.proposal.as_str());
-    let proposal = proposal.ok_or_else(|| CommitError::NoRecord(key()))?;
+    let proposal = proposal.ok_or_else(|| CommitError::NotFound(MissingItem::Record(key())))?;
     if proposal.clone().at(given.word.at).state != ProposalState::Proposed {
-        return Err(CommitError::RecordMoved(key()));
+        return Err(CommitError::Conflict(StateConflict::RecordMoved(key())));
     }
     let now = hash(effect, &planned(effect))?;
     if now != proposal.plan {
         let moved = "it would do something different from what was shown".to_owned();
-        return Err(CommitError::PlanStale { moved, now });
+        return Err(CommitError::Conflict(StateConflict::PlanStale { moved, now }));
     }
     let next = Proposal {
         state: ProposalState::Applied,
@@ -89,10 +87,10 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
     }
     let draft = effect.draft;
     if draft.operations.iter().any(|ask| matches!(ask, Operation::Kill(_))) {
-        return Err(refused(messages::KILL_APART));
+        return Err(GuardRefusal::SecondPerson(UnfitForProposal::ContainsKill).into());
     }
-    let Some(asked) = draft.operations.iter().map(kept).collect::<Option<Vec<_>>>() else {
-        return Err(refused(messages::NOT_KEPT));
+    let Some(asked) = draft.operations.iter().map(Operation::kept).collect::<Option<Vec<_>>>() else {
+        return Err(GuardRefusal::SecondPerson(UnfitForProposal::NotOneProposal).into());
     };
     let plan = planned(effect);
     let hash = hash(effect, &plan)?;
@@ -160,7 +158,11 @@ fn room(state: &EnvironmentState, new: &Entry<Proposal>, now: Timestamp) -> Resu
         (count, bytes) = (count - 1, bytes.saturating_sub(size(entry)));
         room.push(Change::DeleteRecord(RecordKey::Proposal(entry.key().clone())));
     }
-    if fits(count, bytes) { Ok(room) } else { Err(refused(messages::FULL)) }
+    if fits(count, bytes) {
+        Ok(room)
+    } else {
+        Err(GuardRefusal::SecondPerson(UnfitForProposal::LimitReached).into())
+    }
 }
 
 fn planned(effect: Effect<'_>) -> plan::CommitPlan {
@@ -178,48 +180,9 @@ fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitErr
     Ok(Digest::of([b"proposal\0".as_slice(), &covered]))
 }
 
-/// The operation in a form that another node can carry out; `None` if no proposal can hold it.
-fn kept(operation: &Operation) -> Option<ProposedOperation> {
-    let change = match operation {
-        Operation::PutFlag(key, flag) => ChangeRequest::PutFlag {
-            key: key.clone(),
-            flag: flag.clone(),
-        },
-        Operation::DeleteFlag(key) => ChangeRequest::DeleteFlag(key.clone()),
-        Operation::SetEnabled(key, enabled) => ChangeRequest::SetEnabled {
-            key: key.clone(),
-            enabled: *enabled,
-        },
-        Operation::PutSegment(key, segment) => ChangeRequest::PutSegment {
-            key: key.clone(),
-            segment: segment.clone(),
-        },
-        Operation::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
-        Operation::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
-            bucketing: settings.bucketing,
-            rebuckets_everybody: true,
-            reason: None,
-        }),
-        Operation::Restore(id) => ChangeRequest::Restore(id.clone()),
-        Operation::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.into())),
-        Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked().cloned(),
-        Operation::Rollback(reversal) => return Some(ProposedOperation::RollBack(Box::new(reversal.record.clone()))),
-        Operation::Kill(_)
-        | Operation::Merge(_)
-        | Operation::Withdraw(_)
-        | Operation::GiveReason(..)
-        | Operation::Driven(_)
-        | Operation::DeleteRecord(..)
-        | Operation::Ping(_) => return None,
-    };
-    Some(ProposedOperation::Change(change))
-}
-
 /// The warning in the plan of a write that needs approval.
 pub(super) fn warning(guarded: &BTreeSet<GuardedOperation>) -> Option<String> {
     (!guarded.is_empty()).then(|| messages::would_wait(guarded))
 }
 
-fn refused(why: &str) -> CommitError {
-    CommitError::Refused(Box::new(Problem::new(Code::SecondPersonNeeded, why)))
 }

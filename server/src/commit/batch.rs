@@ -8,7 +8,7 @@ use ripcord_proto::proposal::Proposal;
 use ripcord_proto::table::Entry;
 
 use super::committer::QueuedDraft;
-use super::error::CommitError;
+use super::error::{CommitError, InvalidDraft, StoreFailure};
 use super::idempotency::{AnsweredCalls, IdempotentCall, RenderedAnswer};
 use super::outcome::{Applied, Outcome};
 use super::traits::{AdmittedDraft, LogDraft, LogState};
@@ -142,7 +142,7 @@ impl<S: LogState> DraftBatch<S> {
                 return if recorded.request == call.request {
                     Ok(Some(recorded.clone()))
                 } else {
-                    Err(CommitError::IdempotencyMismatch)
+                    Err(CommitError::Invalid(InvalidDraft::IdempotencyMismatch))
                 };
             }
         }
@@ -157,7 +157,7 @@ impl<S: LogState> DraftBatch<S> {
             if queued.attempts < ATTEMPTS {
                 again.push(queued);
             } else {
-                let faster = CommitError::Unavailable("other nodes kept writing first".to_owned());
+                let faster = CommitError::Store(StoreFailure::Unavailable("other nodes kept writing first".to_owned()));
                 let _ = queued.reply.send(Err(faster));
             }
         }

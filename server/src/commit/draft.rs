@@ -1,22 +1,14 @@
 //! What a caller asks of an environment: operations in order, with their author and their conditions.
 
-use std::sync::Arc;
-
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::commit::{CommitApproval, Recorded};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::ping::PingId;
-use ripcord_proto::proposal::ProposedOperation;
-use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::Attribution;
-use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ProposalId, ReleaseName, Segment, SegmentKey};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, SegmentKey};
 
-use super::error::CommitError;
 use super::idempotency::{IdempotentCall, Renderer};
+use super::operation::Operation;
 use super::outcome::Applied;
-use super::reversal::Reversal;
-use super::state::EnvironmentState;
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -74,84 +66,6 @@ impl Draft {
             renderer: Renderer::default(),
         }
     }
-}
-
-/// One step of a draft.
-#[derive(Debug, Clone)]
-pub enum Operation {
-    /// Creates or replaces a flag.
-    PutFlag(FlagKey, Box<Flag>),
-    /// Deletes a flag.
-    DeleteFlag(FlagKey),
-    /// Switches a flag on or off.
-    SetEnabled(FlagKey, bool),
-    /// Creates or replaces a segment.
-    PutSegment(SegmentKey, Box<Segment>),
-    /// Deletes a segment.
-    DeleteSegment(SegmentKey),
-    /// Replaces the settings.
-    PutSettings(Settings),
-    /// Kills. The commit finds the flags that a kill by tag latches onto. A scope that is killed already stays as it is.
-    Kill(Box<Kill>),
-    /// Adds a provisional kill to the log, once, whatever else covers its flags.
-    Merge(Box<Kill>),
-    /// Withdraws a provisional kill: its id never enters the log, and is lifted if another node has merged it.
-    Withdraw(KillId),
-    /// Lifts a kill.
-    Restore(KillId),
-    /// Gives a kill a reason.
-    GiveReason(KillId, String),
-    /// Refuses the whole draft unless the leader lease with this token is still held.
-    Driven(u64),
-    /// Creates or replaces a record, if it is as expected.
-    PutRecord(Record, Expected),
-    /// Deletes a record, if it is as expected.
-    DeleteRecord(RecordKey, Expected),
-    /// Finds its operations on the state that the commit is admitted on.
-    Decide(Precheck),
-    /// The same, ahead of everything that is queued: for what takes something back.
-    DecideNow(Precheck),
-    /// A revision that changes nothing.
-    Ping(PingId),
-    /// Returns flags to an earlier state, and keeps the record of that.
-    Rollback(Box<Reversal>),
-}
-
-impl Operation {
-    /// An operation that `decision` finds on the state that the commit is admitted on.
-    pub fn decide(decision: impl Fn(&EnvironmentState) -> Result<Vec<Self>, CommitError> + Send + Sync + 'static) -> Self {
-        Self::Decide(Precheck::new(decision))
-    }
-
-    /// Whether it goes ahead of everything that is queued.
-    pub fn is_urgent(&self) -> bool {
-        match self {
-            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) | Self::Rollback(_) | Self::DecideNow(_) => true,
-            Self::PutFlag(..)
-            | Self::DeleteFlag(_)
-            | Self::SetEnabled(..)
-            | Self::PutSegment(..)
-            | Self::DeleteSegment(_)
-            | Self::PutSettings(_)
-            | Self::Driven(_)
-            | Self::PutRecord(..)
-            | Self::DeleteRecord(..)
-            | Self::Decide(_)
-            | Self::Ping(_)
-            | Self::GiveReason(..) => false,
-        }
-    }
-}
-
-/// What a record must be before it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// Anything, or nothing.
-    Anything,
-    /// It must not exist.
-    Absent,
-    /// It must have this digest.
-    Digest(Digest),
 }
 
 /// Whether an edit may change what a killed flag serves (its safe variant, or that variant's value).
@@ -214,46 +128,5 @@ impl Approval {
             }),
             Self::AsPolicySays | Self::Agreed => None,
         }
-    }
-}
-
-/// Finds the operations on the state that the commit is admitted on, so that nothing comes between what is read and what is written.
-#[derive(Clone)]
-pub struct Precheck {
-    decision: Arc<PrecheckFn>,
-    /// What a proposal keeps of it; `None` if no proposal can hold it.
-    asked: Option<ProposedOperation>,
-}
-
-/// From the state that a commit finds to the operations, or why there are none.
-type PrecheckFn = dyn Fn(&EnvironmentState) -> Result<Vec<Operation>, CommitError> + Send + Sync;
-
-impl Precheck {
-    /// The operations that `decision` finds.
-    pub fn new(decision: impl Fn(&EnvironmentState) -> Result<Vec<Operation>, CommitError> + Send + Sync + 'static) -> Self {
-        Self {
-            decision: Arc::new(decision),
-            asked: None,
-        }
-    }
-
-    /// The same, which a proposal keeps as `asked`.
-    #[must_use]
-    pub fn kept_as(self, asked: ProposedOperation) -> Self {
-        Self { asked: Some(asked), ..self }
-    }
-
-    pub(super) fn run(&self, state: &EnvironmentState) -> Result<Vec<Operation>, CommitError> {
-        (self.decision)(state)
-    }
-
-    pub(super) const fn asked(&self) -> Option<&ProposedOperation> {
-        self.asked.as_ref()
-    }
-}
-
-impl std::fmt::Debug for Precheck {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Precheck").finish_non_exhaustive()
     }
 }

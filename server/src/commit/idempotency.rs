@@ -13,7 +13,7 @@ use ripcord_proto::commit::{Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 use serde_json::value::RawValue;
 
-use super::error::CommitError;
+use super::error::{CommitError, InvalidDraft};
 
 /// How long an answer is remembered.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -99,7 +99,7 @@ impl AnsweredCalls {
         match inner.calls.get(&key) {
             None => Ok(None),
             Some(recorded) if recorded.request == call.request => Ok(Some(recorded.clone())),
-            Some(_) => Err(CommitError::IdempotencyMismatch),
+            Some(_) => Err(CommitError::Invalid(InvalidDraft::IdempotencyMismatch)),
         }
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ripcord_proto::FlagKey;
 use ripcord_proto::role::Role;
 
-use super::draft::{Draft, KilledEdit, Operation};
-use super::error::CommitError;
+use super::draft::{Draft, KilledEdit};
+use super::error::{CommitError, GuardRefusal, InvalidDraft};
+use super::operation::Operation;
 use super::state::{EnvironmentState, served};
 
 /// Refuses a draft that a kill forbids, or that lacks a required reason.
@@ -49,7 +50,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
     if given || !draft.operations.iter().any(needs) {
         Ok(())
     } else {
-        Err(CommitError::ReasonRequired)
+        Err(CommitError::Invalid(InvalidDraft::ReasonRequired))
     }
 }
 
@@ -63,11 +64,11 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
         return Ok(());
     };
     let refuse = |why| {
-        Err(CommitError::Killed {
+        Err(CommitError::Guard(GuardRefusal::Killed {
             flag: key.clone(),
             kill: Box::new(kill.clone()),
             why,
-        })
+        }))
     };
     if draft.author.actor.role == Role::Pipeline {
         return refuse("a pipeline may not change a killed flag. Restore the kill first, or leave the flag as it is");

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use metrics::{Counter, Histogram};
 
-use super::error::{CommitError, ErrorKind};
+use super::error::CommitError;
 use super::outcome::Outcome;
 use crate::store::LogName;
 use crate::telemetry::names;
@@ -57,10 +57,15 @@ impl CommitMetrics {
                 self.seconds.record(since.elapsed().as_secs_f64());
                 &self.committed
             }
-            Err(error) => match error.kind() {
-                ErrorKind::StoreAway | ErrorKind::Internal => &self.failed,
-                ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Invalid => &self.refused,
-            },
+            Err(CommitError::Store(_) | CommitError::Internal(_)) => &self.failed,
+            Err(
+                CommitError::NotFound(_)
+                | CommitError::Conflict(_)
+                | CommitError::Guard(_)
+                | CommitError::Invalid(_)
+                | CommitError::Proposed(_)
+                | CommitError::Replayed(_),
+            ) => &self.refused,
         };
         outcome.increment(1);
     }

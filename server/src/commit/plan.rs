@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ripcord_proto::diff::{FlagDiff, SegmentDiff, SettingsDiff};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::TouchedKeys;
-use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entity, Table};
-use ripcord_proto::{FlagKey, KillId, Position, SegmentKey, Snapshot};
+use ripcord_proto::{FlagKey, KillId, Position, Snapshot};
 use serde_json::value::RawValue;
 
 use super::draft::Draft;
-use super::error::CommitError;
+use super::error::{CommitError, StateConflict};
 use super::state::EnvironmentState;
 
 /// What would happen.
@@ -25,9 +25,9 @@ pub struct CommitPlan {
     /// The position that it was made against; not part of the hash.
     pub at: Position,
     /// Flags that would change.
-    pub flags: Vec<PlannedStep<FlagKey>>,
+    pub flags: Vec<FlagDiff>,
     /// Segments that would change.
-    pub segments: Vec<PlannedStep<SegmentKey>>,
+    pub segments: Vec<SegmentDiff>,
     /// The settings, if they would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsDiff>,
@@ -49,30 +49,19 @@ pub struct PlannedCommit {
     pub touched: TouchedKeys,
 }
 
-/// A flag or segment before and after.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct PlannedStep<K> {
-    pub key: K,
-    /// Its definition now; absent if it does not exist.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<Box<RawValue>>,
-    /// Its definition afterwards; absent if it would be deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<Box<RawValue>>,
-}
-
-/// The settings before and after.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct SettingsDiff {
-    pub from: Settings,
-    pub to: Settings,
-}
-
 /// Makes the plan that leads from `before` to `after`.
 pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> CommitPlan {
     let (was, is) = (&before.snapshot, &after.snapshot);
-    let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
-    let segments: Vec<_> = touched.segments.iter().filter_map(|key| step(key, &was.segments, &is.segments)).collect();
+    let flags = touched.flags.iter().filter_map(|key| {
+        let (from, to) = step(key, &was.flags, &is.flags)?;
+        Some(FlagDiff { key: key.clone(), from, to })
+    });
+    let flags: Vec<_> = flags.collect();
+    let segments = touched.segments.iter().filter_map(|key| {
+        let (from, to) = step(key, &was.segments, &is.segments)?;
+        Some(SegmentDiff { key: key.clone(), from, to })
+    });
+    let segments = segments.collect();
     let settings = (was.settings != is.settings).then_some(SettingsDiff {
         from: was.settings,
         to: is.settings,
@@ -113,20 +102,17 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
     } else {
         format!("the plan no longer matches what would happen to {}", moved.join(", "))
     };
-    Err(CommitError::PlanStale { moved, now: plan.hash })
+    Err(CommitError::Conflict(StateConflict::PlanStale { moved, now: plan.hash }))
 }
 
-fn step<M: Entity>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<PlannedStep<M::Key>> {
+/// Its definition now and afterwards, if they differ.
+fn step<M: Entity>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<(Option<Box<RawValue>>, Option<Box<RawValue>>)> {
     let text: &str = std::borrow::Borrow::borrow(key);
     let (from, to) = (was.get(text), is.get(text));
     if from.map(|entry| entry.digest()) == to.map(|entry| entry.digest()) {
         return None;
     }
-    Some(PlannedStep {
-        key: key.clone(),
-        from: from.map(|entry| entry.json().to_owned()),
-        to: to.map(|entry| entry.json().to_owned()),
-    })
+    Some((from.map(|entry| entry.json().to_owned()), to.map(|entry| entry.json().to_owned())))
 }
 
 fn hash(draft: &Draft, plan: &CommitPlan) -> Digest {

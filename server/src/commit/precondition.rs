@@ -3,7 +3,7 @@
 use ripcord_proto::{FlagKey, Position, SegmentKey};
 
 use super::draft::{Draft, Precondition};
-use super::error::CommitError;
+use super::error::{CommitError, StateConflict};
 use super::state::EnvironmentState;
 
 /// Refuses a draft whose precondition no longer holds.
@@ -23,8 +23,8 @@ pub(super) fn check(draft: &Draft, state: &EnvironmentState) -> Result<(), Commi
     if expected == current {
         return Ok(());
     }
-    Err(CommitError::Stale {
+    Err(CommitError::Conflict(StateConflict::Stale {
         what,
         current: current.unwrap_or_else(|| state.head.position()),
-    })
+    }))
 }

@@ -8,28 +8,24 @@ mod exposure;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use ripcord_proto::policy::Protection;
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::release::Release;
 use ripcord_proto::text::listed;
 use ripcord_proto::validation::ValidationError;
-use ripcord_proto::{Flag, FlagKey, ReleaseName};
+use ripcord_proto::{Flag, FlagKey};
 
-use super::draft::{Draft, Operation};
-use super::error::CommitError;
+use super::draft::Draft;
+use super::error::{GuardRefusal, ProtectedChange};
+use super::operation::Operation;
 use super::state::EnvironmentState;
 
 /// The owner that every release must name.
 const COMMANDER: &str = "commander";
-/// Flags named in the text of a refusal, at most; its errors name all.
-const NAMED: usize = 5;
 
 /// Refuses a commit that would raise the exposure of a flag in a protected environment, unless its release has all required
 /// details.
-pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), CommitError> {
+pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), GuardRefusal> {
     let is_open = before.records.policy().protection == Protection::Open;
     if is_open || draft.operations.iter().any(|ask| matches!(ask, Operation::Rollback(_))) {
         return Ok(());
@@ -47,8 +43,13 @@ pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &Environmen
     if missing.is_empty() {
         return Ok(());
     }
-    let problem = refusal(draft, release.map(|release| &release.name), &raised, missing);
-    Err(CommitError::Refused(Box::new(problem)))
+    let change = ProtectedChange {
+        environment: draft.environment.clone(),
+        release: release.map(|release| release.name.clone()),
+        raised,
+        missing,
+    };
+    Err(GuardRefusal::Protected(Box::new(change)))
 }
 
 /// The details that a release lacks before exposure of these flags may be raised, each with the command that adds it.
@@ -90,19 +91,4 @@ fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> 
         data.concat()
     );
     vec![ValidationError::new("release", begin)]
-}
-
-fn refusal(draft: &Draft, release: Option<&ReleaseName>, raised: &BTreeSet<FlagKey>, missing: Vec<ValidationError>) -> Problem {
-    let lacks = release.map_or_else(
-        || "this requires an open release".to_owned(),
-        |name| format!("release {name} lacks required details"),
-    );
-    let detail = format!(
-        "Nothing was changed. Environment {} is protected: this would serve {} to more people, and {lacks}. Each missing detail \
-         is listed with the command that adds it. You can always lower exposure, disable, kill and roll back.",
-        draft.environment,
-        listed(raised, NAMED)
-    );
-    let flags: Vec<_> = raised.iter().map(FlagKey::to_string).collect();
-    Problem::new(Code::Protected, detail).with_errors(missing).with("flags", flags)
 }

@@ -7,19 +7,19 @@ use ripcord_proto::release::{Release, ReleaseState};
 use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{Position, ReleaseName, Sequence};
 
-use super::draft::{Expected, Operation};
-use super::error::CommitError;
+use super::error::{CommitError, MissingItem, StateConflict};
+use super::operation::Expected;
 
 /// Refuses a write of a record that is not as expected.
 pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> Result<(), CommitError> {
     match (expected, records.digest(key)) {
         (Expected::Anything, _) | (Expected::Absent, None) => Ok(()),
-        (Expected::Absent, Some(_)) => Err(CommitError::Exists {
+        (Expected::Absent, Some(_)) => Err(CommitError::Conflict(StateConflict::Exists {
             what: format!("a {} {}", key.kind(), key.as_str()),
-        }),
-        (Expected::Digest(_), None) => Err(CommitError::NoRecord(key.clone())),
+        })),
+        (Expected::Digest(_), None) => Err(CommitError::NotFound(MissingItem::Record(key.clone()))),
         (Expected::Digest(digest), Some(actual)) if digest == actual => Ok(()),
-        (Expected::Digest(_), Some(_)) => Err(CommitError::RecordMoved(key.clone())),
+        (Expected::Digest(_), Some(_)) => Err(CommitError::Conflict(StateConflict::RecordMoved(key.clone()))),
     }
 }
 
@@ -27,17 +27,17 @@ pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> R
 pub(super) fn check_driver(records: &Records, token: u64) -> Result<(), CommitError> {
     match records.driver() {
         Some(driver) if driver.token == token => Ok(()),
-        Some(_) | None => Err(CommitError::NotDriving),
+        Some(_) | None => Err(CommitError::Conflict(StateConflict::NotLeader)),
     }
 }
 
 /// The release as it is after one more commit, whose place in the log is `sequence`.
 pub(super) fn joined(records: &Records, name: &ReleaseName, sequence: Sequence) -> Result<Record, CommitError> {
     let Some(release) = records.releases.value(name.as_str()) else {
-        return Err(CommitError::NoRecord(RecordKey::Release(name.clone())));
+        return Err(CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))));
     };
     if release.state == ReleaseState::Finished {
-        return Err(CommitError::ReleaseFinished(name.clone()));
+        return Err(CommitError::Conflict(StateConflict::ReleaseFinished(name.clone())));
     }
     let joined = Release {
         commits: release.commits + 1,

@@ -7,6 +7,7 @@
 //!                                      └──► commit   guard, then what this step of the ladder puts
 //! ```
 
+pub(super) mod barrier;
 mod decision;
 mod guard;
 mod hash;
@@ -26,15 +27,15 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::check::ScopedCheck;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, Tag};
 
+pub use self::barrier::{OneWayDoor, UnsupportedFlag};
 pub use self::guard::under_way;
 pub use self::preview::RollbackPreview;
-use super::error::CommitError;
+use super::error::{CommitError, StateConflict};
 use super::probes;
 use super::state::EnvironmentState;
 
@@ -133,15 +134,6 @@ pub enum StageMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExposureCap(u32);
 
-/// A one-way door that a rollback would cross.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct OneWayDoor {
-    pub flag: FlagKey,
-    /// What it declares, now or at the target.
-    #[serde(flatten)]
-    pub one_way: OneWay,
-}
-
 /// A flag or segment that is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
@@ -169,15 +161,6 @@ pub enum ConflictReason {
     ChangedBetween,
     /// The segment has changed, and others may rely on that.
     SegmentDiffers,
-}
-
-/// A flag that cannot be rolled back with rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnsupportedFlag {
-    /// Which.
-    pub flag: FlagKey,
-    /// Why not, as the end of a sentence.
-    pub why: String,
 }
 
 impl ConflictReason {
@@ -212,10 +195,10 @@ impl Reversal {
         let decision = self.decide(&state.snapshot)?;
         let hash = self.hash(&decision, &state.snapshot);
         if expected.is_some_and(|expected| expected != hash) {
-            return Err(CommitError::PlanStale {
+            return Err(CommitError::Conflict(StateConflict::PlanStale {
                 moved: "the rollback would do something different from the plan".to_owned(),
                 now: hash,
-            });
+            }));
         }
         self.check(&decision, state)?;
         let mut record = self.recorded(&decision, hash, head);
@@ -241,7 +224,7 @@ impl Reversal {
         let mut changes = Vec::with_capacity(decision.flags.len() + 2);
         let segments = decision.segments.iter().filter(|_| last).chain(&decision.missing);
         changes.extend(segments.map(|entry| Change::PutSegment(Arc::clone(entry))));
-        let cap = self.cap.map(ExposureCap::percent).transpose().map_err(CommitError::Invalid)?;
+        let cap = self.cap.map(ExposureCap::percent).transpose().map_err(CommitError::from)?;
         for step in &decision.flags {
             changes.extend(step.at(cap, next)?.map(Change::PutFlag));
         }

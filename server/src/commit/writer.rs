@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::DraftBatch;
 use super::committer::{Committer, OnDisconnect, QueuedDraft};
-use super::error::CommitError;
+use super::error::{CommitError, StoreFailure};
 use super::idempotency::AnsweredCalls;
 use super::metrics::CommitMetrics;
 use super::traits::{FeedMessage, LogState, Sink};
@@ -152,7 +152,7 @@ impl<S: LogState> LogWriter<S> {
                 self.settle().await;
             }
             if self.doubt.is_some() {
-                let in_doubt = CommitError::Unavailable("an earlier write is still unconfirmed".to_owned());
+                let in_doubt = CommitError::Store(StoreFailure::Unavailable("an earlier write is still unconfirmed".to_owned()));
                 return DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock).refuse(&in_doubt);
             }
             let batch = DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock);
@@ -175,12 +175,12 @@ impl<S: LogState> LogWriter<S> {
                     self.catch_up(actual).await;
                     orders = batch.again();
                 }
-                Err(AppendError::Unavailable(why)) => return batch.refuse(&CommitError::Unavailable(why)),
-                Err(AppendError::Reseeding) => return batch.refuse(&CommitError::Reseeding),
+                Err(AppendError::Unavailable(why)) => return batch.refuse(&CommitError::Store(StoreFailure::Unavailable(why))),
+                Err(AppendError::Reseeding) => return batch.refuse(&CommitError::Store(StoreFailure::Reseeding)),
                 Err(AppendError::Unknown(why)) => {
                     tracing::warn!(log = %self.log, why, "the store did not confirm a write; this is settled when the store is back");
                     self.doubt = Some(append);
-                    return batch.refuse(&CommitError::OutcomeUnknown);
+                    return batch.refuse(&CommitError::Store(StoreFailure::OutcomeUnknown));
                 }
             }
         }

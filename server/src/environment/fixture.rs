@@ -13,6 +13,7 @@ use super::{EnvironmentDeps, Environments, Orphans};
 use crate::clock::{Clock, SystemClock};
 use crate::commit::{Applied, Author, CommitError, Draft, Operation, Renderer};
 use crate::store::Store;
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
@@ -123,6 +124,26 @@ impl EnvironmentsBuilder {
         environments.submit_system(draft).await.unwrap();
         environments
     }
+}
+
+/// Creates the environment `staging`, which this node cannot load until its store's fault is over. Returns its key.
+pub(crate) async fn staging_that_does_not_load(environments: &Environments, store: &FaultyStore<MemoryStore>) -> EnvironmentKey {
+    let key = EnvironmentKey::new("staging").unwrap();
+    store.set(Fault::Unloadable);
+    let draft = SystemDraft {
+        author: author_as("admin", Role::Admin),
+        reason: None,
+        operations: vec![new_environment("staging", &**environments.clock())],
+        call: None,
+        renderer: Renderer::default(),
+    };
+    let waiting = environments.clone();
+    environments.tasks().short_lived(async move {
+        waiting.submit_system(draft).await.unwrap();
+    });
+    let mut system = environments.watch_system();
+    drop(system.wait_for(|state| state.environments.contains_key("staging")).await.unwrap());
+    key
 }
 
 pub(crate) struct TestNode {

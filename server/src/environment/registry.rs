@@ -17,7 +17,7 @@ use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
 use crate::commit::traits::{FeedMessage, Sink};
 use crate::commit::writer::{LogWriter, WriterDeps};
-use crate::commit::{self, Applied, CommitError, Draft, Outcome};
+use crate::commit::{self, Applied, CommitError, Draft, MissingItem, Outcome, StoreFailure};
 use crate::snapshot::board::Board;
 use crate::snapshot::publisher::{Orphaned, Publisher};
 use crate::store::{Loaded, LogName, Store, StoreError};
@@ -149,12 +149,14 @@ impl Environments {
     }
 
     pub(crate) fn running(&self, environment: &EnvironmentKey) -> Result<RunningEnvironment, CommitError> {
-        self.inner
-            .running
-            .load()
-            .get(environment)
-            .cloned()
-            .ok_or_else(|| CommitError::NoEnvironment(environment.clone()))
+        if let Some(running) = self.inner.running.load().get(environment) {
+            return Ok(running.clone());
+        }
+        // It was created, perhaps by another node, and is not loaded here yet.
+        if self.inner.system.state().environments.contains_key(environment.as_str()) {
+            return Err(StoreFailure::NotReady(environment.clone()).into());
+        }
+        Err(MissingItem::Environment(environment.clone()).into())
     }
 
     /// Starts and stops environments whenever the system log changes.

@@ -10,7 +10,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::{EnvironmentKey, ProposalId, ValidationErrors};
 
 use super::request_id::RequestId;
-use crate::commit::{CommitError, RenderedAnswer};
+use crate::commit::{CommitError, RenderedAnswer, StoreFailure};
 use crate::store::StoreError;
 
 /// The media type of problem documents.
@@ -151,7 +151,9 @@ impl From<CommitError> for ApiError {
         if let CommitError::Replayed(recorded) = &error {
             return Self::proposed_before(recorded);
         }
-        Problem::from(error).into()
+        let is_loading = matches!(error, CommitError::Store(StoreFailure::NotReady(_)));
+        let refusal = Self::from(error.problem());
+        if is_loading { refusal.retry_after(1) } else { refusal }
     }
 }
 

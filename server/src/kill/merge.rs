@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::Kills;
 use crate::commit::committer::{OnDisconnect, Queue};
-use crate::commit::{Approval, Author, CommitError, Draft, Operation, Renderer};
+use crate::commit::{Approval, Author, CommitError, Draft, MissingItem, Operation, Renderer, StoreFailure};
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::StoreState;
@@ -106,18 +106,18 @@ impl Kills {
             .find(|pending| pending.environment == *environment && pending.kill.id == *id);
         match pending {
             Some(pending) => self.submit_merge(&pending).await,
-            None => Err(CommitError::NoKill(id.clone())),
+            None => Err(CommitError::NotFound(MissingItem::Kill(id.clone()))),
         }
     }
 
-    async fn merge(&self, pending: PendingKill) {
+    pub(super) async fn merge(&self, pending: PendingKill) {
         match self.submit_merge(&pending).await {
             Ok(()) => {
                 tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is now settled in the log");
                 self.journal(JournalRecord::Merged { ids: vec![pending.kill.id] }).await;
             }
-            // Its environment is gone, and with it every flag that it covered.
-            Err(CommitError::NoEnvironment(_)) => self.journal(JournalRecord::Merged { ids: vec![pending.kill.id] }).await,
+            // Its environment is gone, and with it every flag that it covered. One that is not loaded yet is an error of the store.
+            Err(CommitError::NotFound(MissingItem::Environment(_))) => self.journal(JournalRecord::Merged { ids: vec![pending.kill.id] }).await,
             Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged into the log yet"),
         }
     }
@@ -158,7 +158,7 @@ impl Kills {
         let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, OnDisconnect::Finish);
         match tokio::time::timeout(PATIENCE, submitted).await {
             Ok(merged) => merged.map(drop),
-            Err(_) => Err(CommitError::OutcomeUnknown),
+            Err(_) => Err(CommitError::Store(StoreFailure::OutcomeUnknown)),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::exchange::{WithdrawalDecision, has_ended};
 use super::order::{KillDurability, KillInForce, KillOrder, Withdrawal};
 use super::service::Kills;
 use crate::commit::state::flags_with_tag;
-use crate::commit::{CommitError, KillStatus};
+use crate::commit::{CommitError, KillStatus, MissingItem, StoreFailure};
 use crate::snapshot::overlay;
 use crate::snapshot::publication::Served;
 use crate::store::journal::{Journal, JournalRecord};
@@ -31,7 +31,7 @@ impl Kills {
     pub(super) fn check_not_ended(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
         let running = self.inner.environments.running(environment)?;
         match has_ended(id, &running.committer.state(), &running.publisher.served().overlay) {
-            Some(_) => Err(CommitError::NoKill(id.clone())),
+            Some(_) => Err(CommitError::NotFound(MissingItem::Kill(id.clone()))),
             None => Ok(()),
         }
     }
@@ -59,7 +59,7 @@ impl Kills {
         if let KillScope::Flag(key) = &kill.scope
             && served.snapshot.flags.get(key.as_str()).is_none()
         {
-            return Err(CommitError::NoFlag(key.clone()));
+            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
         }
         latch(&served, &mut kill);
         let id = kill.id.clone();
@@ -125,14 +125,14 @@ impl Kills {
                 return Ok(Withdrawal { id: id.clone(), nodes: asked });
             }
             WithdrawalDecision::TakenBy(node) => {
-                return Err(CommitError::Unavailable(format!(
+                return Err(CommitError::Store(StoreFailure::Unavailable(format!(
                     "kill {id} was made on node {node}: restore it there, or here when the store is back"
-                )));
+                ))));
             }
             WithdrawalDecision::LoggedBy(node) => {
-                return Err(CommitError::Unavailable(format!(
+                return Err(CommitError::Store(StoreFailure::Unavailable(format!(
                     "kill {id} is in the log by now, as node {node} says: restore it there, or here when the store is back"
-                )));
+                ))));
             }
         }
         let record = JournalRecord::Withdrawn {

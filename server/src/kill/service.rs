@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::order::{KillInForce, KillOrder, KillOutcome, RestoreOutcome};
 use crate::clock::new_id;
 use crate::commit::committer::{OnDisconnect, Queue};
-use crate::commit::{CommitError, Draft, Outcome};
+use crate::commit::{CommitError, Draft, InvalidDraft, Outcome, StoreFailure};
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::journal::Journal;
@@ -96,12 +96,12 @@ impl Kills {
         let environment = draft.environment.clone();
         if self.is_provisional(&environment, &id)? {
             if draft.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
-                return Err(CommitError::ReasonRequired);
+                return Err(CommitError::Invalid(InvalidDraft::ReasonRequired));
             }
             if self.merge_one(&environment, &id).await.is_err() {
                 let policy = self.inner.environments.state(&environment)?.records.policy();
                 if policy.second_person.contains(&GuardedOperation::Restore) {
-                    return Err(CommitError::Unavailable(NEEDS_THE_STORE.to_owned()));
+                    return Err(CommitError::Store(StoreFailure::Unavailable(NEEDS_THE_STORE.to_owned())));
                 }
                 return self.withdraw(&environment, &id).await.map(RestoreOutcome::Withdrawn);
             }

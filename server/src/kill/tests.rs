@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use super::provisional::overlay_from;
 use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
-use crate::commit::{Applied, Author, CommitError, Draft, ErrorKind, IdempotentCall, KilledEdit, Operation, RenderedAnswer, Renderer};
+use crate::commit::{
+    Applied, Author, CommitError, Draft, GuardRefusal, IdempotentCall, InvalidDraft, KilledEdit, MissingItem, Operation, RenderedAnswer, Renderer, StoreFailure,
+};
 use crate::environment::Environments;
-use crate::environment::fixture::{EnvironmentsBuilder, author_as, production};
+use crate::environment::fixture::{EnvironmentsBuilder, author_as, production, staging_that_does_not_load};
 use crate::peer::{PeerLog, PeerSync, Peers};
 use crate::snapshot::publication::Served;
 use crate::store::Head;
 use crate::store::fault_injection::{Fault, FaultyStore};
-use crate::store::journal::Journal;
+use crate::store::journal::{Journal, JournalRecord};
 use crate::store::memory::MemoryStore;
 
 fn author(role: Role) -> Author {
@@ -225,11 +227,14 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_me
     node.put("checkout", "").await;
     node.kill(flag("checkout")).await;
     let refused = node.submit(Role::Pipeline, vec![put("checkout", r#""x""#)]).await;
-    assert!(matches!(refused, Err(CommitError::Killed { .. })));
+    assert!(matches!(refused, Err(CommitError::Guard(GuardRefusal::Killed { .. }))));
     node.submit(Role::Pipeline, vec![put("checkout", "")]).await.unwrap();
     node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap();
     let other_safe = || Operation::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::parse(&flag_json("", "on")).unwrap()));
-    assert!(matches!(node.submit(Role::Editor, vec![other_safe()]).await, Err(CommitError::Killed { .. })));
+    assert!(matches!(
+        node.submit(Role::Editor, vec![other_safe()]).await,
+        Err(CommitError::Guard(GuardRefusal::Killed { .. }))
+    ));
     let knowing = Draft {
         killed_edit: KilledEdit::Accept,
         ..draft(Role::Editor, vec![other_safe()])
@@ -242,7 +247,7 @@ async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
     let node = Node::start().await;
     node.put("checkout", "").await;
     let bad = vec![put("other", ""), Operation::DeleteFlag(FlagKey::new("missing").unwrap())];
-    assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NoFlag(_))));
+    assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NotFound(MissingItem::Flag(_)))));
     assert_eq!(node.served().snapshot.flags.len(), 1);
 }
 
@@ -347,7 +352,10 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
     let again = node.kills.kill(ask("a")).await.unwrap();
     assert!(matches!(again, KillOutcome::Replayed(_)) && id_of(&again) == id);
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "the repeat did not kill again");
-    assert!(matches!(node.kills.kill(ask("b")).await, Err(CommitError::IdempotencyMismatch)));
+    assert!(matches!(
+        node.kills.kill(ask("b")).await,
+        Err(CommitError::Invalid(InvalidDraft::IdempotencyMismatch))
+    ));
     let restarted = Node::over(Arc::clone(&node.store), Journal::in_memory()).await;
     let over_a_restart = restarted.kills.kill(ask("a")).await.unwrap();
     assert!(matches!(over_a_restart, KillOutcome::Replayed(_)), "it is remembered over a restart");
@@ -360,7 +368,7 @@ async fn a_write_in_doubt_is_applied_once_or_not_at_all() {
         node.store.set(fault);
         assert!(matches!(
             node.submit(Role::Editor, vec![put("checkout", "")]).await,
-            Err(CommitError::OutcomeUnknown)
+            Err(CommitError::Store(StoreFailure::OutcomeUnknown))
         ));
         node.store.set(Fault::None);
         node.eventually("the settlement", |node| node.served().snapshot.flags.len() == usize::from(written) || !written)
@@ -388,7 +396,7 @@ async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
         node.put("checkout", "").await;
         node.store.set(fault);
         let failed = node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap_err();
-        assert_eq!(failed.kind(), ErrorKind::StoreAway, "{fault:?}");
+        assert!(failed.is_store_away(), "{fault:?}: {failed}");
     }
 }
 
@@ -410,7 +418,7 @@ async fn a_kill_that_is_committed_elsewhere_takes_effect_on_a_node_that_is_cut_o
         "a withdrawal lifts only the kill that it names"
     );
     let refused = node.kills.restore(theirs.clone(), restore(&theirs)).await;
-    assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CommitError::Store(StoreFailure::Unavailable(_)))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -430,4 +438,36 @@ async fn a_kill_that_only_memory_held_is_journaled_when_the_disk_takes_it() {
         panic!("a kill that was made before")
     };
     assert_eq!(again.durability, KillDurability::Journaled, "the answer says so");
+}
+
+#[tokio::test]
+async fn a_provisional_kill_of_an_environment_that_is_not_loaded_yet_is_not_forgotten() {
+    let node = Node::start().await;
+    let staging = staging_that_does_not_load(&node.environments, &node.store).await;
+    let refused = node
+        .kills
+        .kill(KillOrder {
+            environment: staging.clone(),
+            ..order(flag("checkout"))
+        })
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, CommitError::Store(StoreFailure::NotReady(_))), "{refused}");
+    let id = KillId::from_parts(1, 9);
+    let taken = JournalRecord::Taken {
+        environment: staging.clone(),
+        kill: ripcord_kill(&id),
+        node: "a".to_owned(),
+        answered: None,
+    };
+    node.journal.append(taken).await.unwrap();
+    node.kills.merge(node.journal.pending().remove(0)).await;
+    assert_eq!(node.journal.pending().len(), 1, "it waits for its environment");
+    node.store.set(Fault::None);
+    let is_merged = |node: &Node| {
+        node.environments
+            .state(&staging)
+            .is_ok_and(|state| state.snapshot.kills.get(id.as_str()).is_some())
+    };
+    node.eventually("the merge", is_merged).await;
 }

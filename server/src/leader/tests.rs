@@ -1,5 +1,6 @@
 use super::fixture::FixedNodes;
 use super::*;
+use crate::commit::StateConflict;
 use crate::environment::fixture::{TestNode, production};
 
 /// Submits nothing but the question whether `token` is still valid.
@@ -7,7 +8,7 @@ async fn still_leads(lease: &LeaderLease, token: LeaderToken) -> bool {
     let draft = Draft::new(production(), lease.author(), vec![token.check()]);
     match lease.environments.commit(draft).await {
         Ok(_) => true,
-        Err(CommitError::NotDriving) => false,
+        Err(CommitError::Conflict(StateConflict::NotLeader)) => false,
         Err(error) => panic!("{error}"),
     }
 }

@@ -6,7 +6,7 @@ use ripcord_proto::record::Record;
 use ripcord_proto::rest::commits::ChangeRequest;
 
 use crate::check::Checks;
-use crate::commit::{Author, CommitError, Expected, Operation};
+use crate::commit::{Author, CommitError, CompoundChange, Expected, InvalidDraft, MissingItem, Operation, StateConflict};
 use crate::environment::Environments;
 use crate::file_set;
 use crate::rollback::{self, PrepareError, RollbackError};
@@ -73,46 +73,34 @@ fn of_preparation(error: PrepareError) -> ReplayError {
 /// # Errors
 /// It is a kill of this scope, whose id and time are made when it is pulled.
 pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
-    Ok(match change {
-        ChangeRequest::PutFlag { key, flag } => Operation::PutFlag(key, flag),
-        ChangeRequest::DeleteFlag(key) => Operation::DeleteFlag(key),
-        ChangeRequest::SetEnabled { key, enabled } => Operation::SetEnabled(key, enabled),
-        ChangeRequest::PutSegment { key, segment } => Operation::PutSegment(key, segment),
-        ChangeRequest::DeleteSegment(key) => Operation::DeleteSegment(key),
-        ChangeRequest::Restore(id) => Operation::Restore(id),
-        ChangeRequest::PutSettings(request) => Operation::PutSettings(request.settings()),
-        ChangeRequest::ApplySet(set) => file_set::operation(*set),
-        ChangeRequest::Kill { scope } => return Err(scope),
-    })
+    match Operation::try_from(change) {
+        Ok(operation) => Ok(operation),
+        Err(CompoundChange::ApplySet(set)) => Ok(file_set::operation(*set)),
+        Err(CompoundChange::Kill(scope)) => Err(scope),
+    }
 }
 
 /// Whether something is refused because the environment has changed since it was proposed.
 pub(super) fn has_moved(error: &CommitError) -> bool {
     match error {
-        CommitError::NoFlag(_)
-        | CommitError::NoSegment(_)
-        | CommitError::NoKill(_)
-        | CommitError::NoRecord(_)
-        | CommitError::RecordMoved(_)
-        | CommitError::ReleaseFinished(_)
-        | CommitError::WrongState { .. }
-        | CommitError::Exists { .. }
-        | CommitError::InUse { .. }
-        | CommitError::Invalid(_)
-        | CommitError::Stale { .. }
-        | CommitError::PlanStale { .. } => true,
-        CommitError::NoEnvironment(_)
-        | CommitError::NotDriving
-        | CommitError::NoKey(_)
-        | CommitError::Killed { .. }
-        | CommitError::Refused(_)
-        | CommitError::Proposed(_)
-        | CommitError::Replayed(_)
-        | CommitError::ReasonRequired
-        | CommitError::IdempotencyMismatch
-        | CommitError::Unavailable(_)
-        | CommitError::Reseeding
-        | CommitError::OutcomeUnknown
-        | CommitError::Internal(_) => false,
+        CommitError::NotFound(missing) => match missing {
+            MissingItem::Flag(_) | MissingItem::Segment(_) | MissingItem::Kill(_) | MissingItem::Record(_) => true,
+            MissingItem::Environment(_) | MissingItem::Key(_) | MissingItem::Checkpoint { .. } | MissingItem::NotACheckpoint(_) => false,
+        },
+        CommitError::Conflict(conflict) => match conflict {
+            StateConflict::RecordMoved(_)
+            | StateConflict::ReleaseFinished(_)
+            | StateConflict::WrongState { .. }
+            | StateConflict::Exists { .. }
+            | StateConflict::InUse { .. }
+            | StateConflict::Stale { .. }
+            | StateConflict::PlanStale { .. } => true,
+            StateConflict::NotLeader | StateConflict::NoKnownGood(_) => false,
+        },
+        CommitError::Invalid(invalid) => match invalid {
+            InvalidDraft::Fields(_) => true,
+            InvalidDraft::FileConflicts(_) | InvalidDraft::ReasonRequired | InvalidDraft::IdempotencyMismatch => false,
+        },
+        CommitError::Guard(_) | CommitError::Proposed(_) | CommitError::Replayed(_) | CommitError::Store(_) | CommitError::Internal(_) => false,
     }
 }

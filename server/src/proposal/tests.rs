@@ -10,7 +10,7 @@ use ripcord_proto::rollout::Attribution;
 use super::{ProposalDecision, ProposalError, Proposals, Rejection};
 use crate::check::Checks;
 use crate::clock::SystemClock;
-use crate::commit::{Approval, CommitError, Draft, Expected, Operation};
+use crate::commit::{Approval, CommitError, Draft, Expected, GuardRefusal, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
 use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::memory::MemoryStore;
@@ -115,6 +115,8 @@ async fn the_oldest_that_were_decided_on_make_room_and_those_that_wait_never_do(
     assert_eq!(state.records.proposals.len(), limits::PROPOSALS);
     assert!(state.records.proposals.get(declined.id.as_str()).is_none());
     let full = node.submit(vec![percent("one-more", 10)]).await.unwrap_err();
-    let CommitError::Refused(problem) = &full else { panic!("{full}") };
-    assert!(problem.detail.contains("ripcord proposal list"), "{}", problem.detail);
+    let CommitError::Guard(GuardRefusal::SecondPerson(_)) = &full else {
+        panic!("{full}")
+    };
+    assert!(full.to_string().contains("ripcord proposal list"), "{full}");
 }

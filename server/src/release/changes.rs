@@ -10,8 +10,8 @@ use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{EnvironmentKey, FlagKey, ReleaseName, SegmentKey, Sequence};
 
 use crate::audit::{self, ChangeHistory, HistoryEntry};
-use crate::commit::CommitError;
 use crate::commit::reversal::{Authorship, TouchedFlag};
+use crate::commit::{CommitError, MissingItem};
 use crate::environment::Environments;
 use crate::store::{LogName, StoreError};
 
@@ -51,9 +51,9 @@ pub enum ReleaseChangesError {
 pub async fn touched(environments: &Environments, environment: &EnvironmentKey, release: &ReleaseName) -> Result<ReleaseChanges, ReleaseChangesError> {
     let state = environments.state(environment)?;
     let record = state.records.releases.value(release.as_str());
-    let record = record.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(release.clone())))?;
+    let record = record.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(release.clone()))))?;
     let baseline = state.records.checkpoints.value(record.baseline.as_str());
-    let baseline = baseline.ok_or_else(|| CommitError::NoRecord(RecordKey::Checkpoint(record.baseline.clone())))?;
+    let baseline = baseline.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Checkpoint(record.baseline.clone()))))?;
     let log = LogName::Environment(environment.clone());
     let history = audit::change_history(&**environments.store(), &log, baseline.sequence).await?;
     Ok(of_history(&history, release))

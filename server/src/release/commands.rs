@@ -10,7 +10,7 @@ use ripcord_proto::{CheckpointName, ReleaseName, limits};
 
 use crate::checkpoint::{self, NewCheckpoint};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Expected, Operation};
+use crate::commit::{CommitError, Expected, MissingItem, Operation, StateConflict};
 
 /// Characters of a baseline's name that are left for the release's.
 const BASELINE_CHARACTERS: usize = limits::KEY_CHARACTERS - 16;
@@ -60,7 +60,7 @@ pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> 
     Operation::decide(move |state| {
         let release = open(&state.records, &name)?;
         let changed = Release {
-            details: patch.apply(&release.details).map_err(CommitError::Invalid)?,
+            details: patch.apply(&release.details).map_err(CommitError::from)?,
             ..release.clone()
         };
         Ok(vec![Operation::put_record(name.clone(), changed, expected_of(state, &name, expected))?])
@@ -89,19 +89,19 @@ fn baseline(records: &Records, release: &ReleaseName) -> Result<CheckpointName, 
     let first = std::iter::once(format!("before-{short}"));
     let mut names = first.chain((2_u64..).map(|number| format!("before-{short}-{number}")));
     let free = names.find(|name| records.checkpoints.get(name).is_none()).unwrap_or_default();
-    CheckpointName::new(&free).map_err(CommitError::Invalid)
+    CheckpointName::new(&free).map_err(CommitError::from)
 }
 
 fn find<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, CommitError> {
     let found = records.releases.value(name.as_str());
-    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(name.clone())))
+    found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))))
 }
 
 fn open<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, CommitError> {
     let release = find(records, name)?;
     match release.state {
         ReleaseState::Open => Ok(release),
-        ReleaseState::Finished => Err(CommitError::ReleaseFinished(name.clone())),
+        ReleaseState::Finished => Err(CommitError::Conflict(StateConflict::ReleaseFinished(name.clone()))),
     }
 }
 

@@ -12,8 +12,8 @@ use ripcord_proto::{Epoch, FlagKey, ReleaseName, Revision, Sequence};
 use super::changes::of_history;
 use super::{NewRelease, begin, touched};
 use crate::audit::{ChangeHistory, HistoryEntry};
-use crate::commit::CommitError;
 use crate::commit::reversal::Authorship;
+use crate::commit::{CommitError, MissingItem, StateConflict};
 use crate::environment::fixture::{TestNode, author, percent, production};
 
 fn name(name: &str) -> ReleaseName {
@@ -40,7 +40,7 @@ async fn a_release_and_its_baseline_are_one_commit_and_a_name_that_is_taken_gets
     let begun = node.submit(vec![begin(beginning("web-1"))]).await.unwrap();
     assert_eq!(begun.commit.unwrap().changes.len(), 2);
     let taken = node.submit(vec![begin(beginning("web-1"))]).await;
-    assert!(matches!(taken, Err(CommitError::Exists { .. })), "{taken:?}");
+    assert!(matches!(taken, Err(CommitError::Conflict(StateConflict::Exists { .. }))), "{taken:?}");
     let state = node.environments.state(&production()).unwrap();
     let before: Vec<_> = state.records.checkpoints.iter().map(|entry| entry.key().to_string()).collect();
     assert_eq!(before, ["before-web-1"], "a release that cannot begin takes no checkpoint");
@@ -78,7 +78,10 @@ async fn what_a_release_touched_is_told_with_what_it_left_and_whose_hands_were_i
     let unknown = touched(&node.environments, &production(), &name("web-2")).await.unwrap_err();
     assert!(unknown.to_string().contains("web-2"));
     let refused = node.submit_to(Some("web-2"), "ci", vec![percent("a", 2)]).await;
-    assert!(matches!(refused, Err(CommitError::NoRecord(RecordKey::Release(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(CommitError::NotFound(MissingItem::Record(RecordKey::Release(_))))),
+        "{refused:?}"
+    );
 }
 
 fn by(sequence: u64, release: Option<&str>) -> Arc<ChangedBy> {

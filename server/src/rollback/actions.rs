@@ -8,7 +8,7 @@ use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use super::error::{ActionError, WrongRollbackState};
 use super::{messages, stages};
-use crate::commit::{CommitError, Draft, Expected, Operation, Outcome};
+use crate::commit::{CommitError, Draft, Expected, MissingItem, Operation, Outcome, StateConflict};
 use crate::environment::Environments;
 
 /// How a rollback continues.
@@ -44,7 +44,7 @@ pub async fn amend(
         }
         let entry = state.records.rollbacks.get(id.as_str());
         let Some((entry, rollback)) = entry.and_then(|entry| Some((entry, entry.value().ok()?))) else {
-            return Err(CommitError::NoRecord(key).into());
+            return Err(CommitError::NotFound(MissingItem::Record(key)).into());
         };
         let put = Operation::put_record(id.clone(), change(rollback)?, Expected::Digest(*entry.digest()))?;
         let draft = Draft {
@@ -52,11 +52,11 @@ pub async fn amend(
             ..draft.clone()
         };
         match environments.submit(draft).await {
-            Err(CommitError::RecordMoved(_)) => {}
+            Err(CommitError::Conflict(StateConflict::RecordMoved(_))) => {}
             done => return Ok(done?),
         }
     }
-    Err(CommitError::RecordMoved(key).into())
+    Err(CommitError::Conflict(StateConflict::RecordMoved(key)).into())
 }
 
 /// The record of a rollback that is stopped at its step.

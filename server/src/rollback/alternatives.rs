@@ -14,7 +14,7 @@ const NAMED: usize = 5;
 
 /// Other states to go back to.
 #[derive(Debug)]
-pub(super) struct Alternatives {
+pub struct Alternatives {
     /// Whether the target has the same content as the present state.
     is_present: bool,
     known_good: Vec<KnownGood>,
@@ -63,7 +63,7 @@ impl Alternatives {
     }
 
     /// Adds them to the refusal.
-    pub(super) fn add_to(&self, mut problem: Problem) -> Problem {
+    pub fn add_to(&self, mut problem: Problem) -> Problem {
         problem.detail.push_str(&self.describe());
         let list = |value: Result<serde_json::Value, serde_json::Error>| value.unwrap_or_default();
         problem

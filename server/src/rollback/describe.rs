@@ -142,7 +142,7 @@ pub(super) fn cannot(decision: &ReversalDecision) -> Vec<BlockedFlag> {
 /// The stages, and what each changes.
 pub(super) fn stages(stages: &Stages, decision: &ReversalDecision, now: &Snapshot) -> Result<PlannedStages, CommitError> {
     let caps: Result<Vec<ExposureCap>, _> = stages.steps.iter().map(|percent| ExposureCap::percent(*percent)).collect();
-    let counts = decision.by_step(&caps.map_err(CommitError::Invalid)?, now.position)?;
+    let counts = decision.by_step(&caps.map_err(CommitError::from)?, now.position)?;
     let percents = stages.steps.iter().copied().map(Some).chain([None]);
     let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| PlannedStage {
         percent,

@@ -5,6 +5,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackState};
 use ripcord_proto::text::shell_argument;
 
+use super::alternatives::Alternatives;
 use crate::checkpoint::ResolveError;
 use crate::commit::CommitError;
 use crate::commit::reversal::ReversalScope;
@@ -38,6 +39,14 @@ pub enum RollbackError {
         error: CommitError,
         /// The commands that make the scope safe until then.
         commands: Vec<String>,
+    },
+    /// There is nothing to roll back.
+    #[error("{error}")]
+    NothingToRollBack {
+        /// The refusal of the commit.
+        error: CommitError,
+        /// What may have been meant.
+        alternatives: Alternatives,
     },
     /// The commit was refused.
     #[error(transparent)]

@@ -18,7 +18,7 @@ use super::plan_drift;
 use super::prepare::PreparedRollback;
 use super::spec::RollbackSpec;
 use crate::check::Checks;
-use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, probes};
+use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, StateConflict, probes};
 use crate::environment::Environments;
 
 /// A rollback that was committed, or was before.
@@ -70,7 +70,7 @@ pub(super) async fn concluded(
     match submitted {
         Ok(Outcome::Replayed { recorded, .. }) => Ok(done_before(environments, &draft.environment, &recorded)?),
         Ok(outcome) => Ok(done(environments, &draft.environment, &outcome.applied()?)?),
-        Err(CommitError::PlanStale { now, moved }) => {
+        Err(CommitError::Conflict(StateConflict::PlanStale { now, moved })) => {
             let drift = match draft.plan {
                 Some(expected) => plan_drift::describe(environments, &draft.environment, &draft.author, spec, expected).await,
                 None => None,
@@ -78,9 +78,9 @@ pub(super) async fn concluded(
             let moved = drift.unwrap_or(moved);
             Err(RollbackError::PlanStale { now, moved })
         }
-        Err(CommitError::Refused(problem)) if problem.code == Code::EmptyScope => {
-            let problem = Alternatives::of(prepared).add_to(*problem);
-            Err(CommitError::Refused(Box::new(problem)).into())
+        Err(error @ CommitError::Guard(GuardRefusal::EmptyScope | GuardRefusal::NothingToRollBack { .. } | GuardRefusal::OnlyConflicts(_))) => {
+            let alternatives = Alternatives::of(prepared);
+            Err(RollbackError::NothingToRollBack { error, alternatives })
         }
         Err(error) if error.is_store_away() => Err(RollbackError::store_away(error, &spec.scope, Some(&prepared.reversal.reach))),
         Err(error) => Err(error.into()),

@@ -15,7 +15,7 @@ use crate::checkpoint;
 use crate::clock::new_id;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Author, CommitError};
+use crate::commit::{Author, CommitError, MissingItem};
 use crate::environment::Environments;
 
 /// A rollback that is ready to be planned, or committed.
@@ -82,7 +82,7 @@ fn named(state: &EnvironmentState, spec: &RollbackSpec) -> Result<TargetName, Co
         (Some(named), _) => Ok(named.clone()),
         (None, RollbackScope::Release(name)) => {
             let release = state.records.releases.value(name.as_str());
-            let missing = || CommitError::NoRecord(ripcord_proto::record::RecordKey::Release(name.clone()));
+            let missing = || CommitError::NotFound(MissingItem::Record(ripcord_proto::record::RecordKey::Release(name.clone())));
             Ok(TargetName::Checkpoint(release.ok_or_else(missing)?.baseline.clone()))
         }
         (None, RollbackScope::Rollback(id)) => Ok(TargetName::Position(scope::record(state, id)?.before)),

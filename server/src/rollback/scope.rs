@@ -12,9 +12,9 @@ use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId, SegmentKey, Sequence};
 use super::error::PrepareError;
 use crate::audit::{self, ChangeHistory};
 use crate::checkpoint::ResolvedTarget;
-use crate::commit::CommitError;
 use crate::commit::reversal::{Authorship, ReversalScope, TouchedFlag};
 use crate::commit::state::EnvironmentState;
+use crate::commit::{CommitError, MissingItem};
 use crate::environment::Environments;
 use crate::release;
 use crate::store::LogName;
@@ -52,7 +52,7 @@ pub(super) async fn reached(
         RollbackScope::Flags(flags) => {
             let known = |key: &&FlagKey| now.snapshot.flags.get(key.as_str()).is_some() || target.state.snapshot.flags.get(key.as_str()).is_some();
             match flags.iter().find(|key| !known(key)) {
-                Some(unknown) => Err(CommitError::NoFlag(unknown.clone()).into()),
+                Some(unknown) => Err(CommitError::NotFound(MissingItem::Flag(unknown.clone())).into()),
                 None => Ok(ReversalScope::Flags(flags.clone()).into()),
             }
         }
@@ -85,13 +85,13 @@ pub(super) async fn reached(
 /// The record of an earlier rollback.
 pub(super) fn record<'a>(now: &'a EnvironmentState, id: &RollbackId) -> Result<&'a Rollback, CommitError> {
     let found = now.records.rollbacks.value(id.as_str());
-    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())))
+    found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Rollback(id.clone()))))
 }
 
 /// The record of a rollout.
 pub(super) fn rollout<'a>(now: &'a EnvironmentState, id: &RolloutId) -> Result<&'a Rollout, CommitError> {
     let found = now.records.rollouts.value(id.as_str());
-    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollout(id.clone())))
+    found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Rollout(id.clone()))))
 }
 
 /// What a rollback left, step by step.

@@ -1,6 +1,7 @@
 //! Rollbacks on a node whose applications and clock are in the test's hands.
 
 mod confirming;
+mod faults;
 mod stepping;
 mod taking_over;
 
@@ -25,6 +26,8 @@ use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transpo
 use crate::leader::fixture::SingleNode;
 use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::{NoPeerOutcomes, Outcomes};
+use crate::store::fault_injection::FaultyStore;
+use crate::store::memory::MemoryStore;
 
 /// A node, and what it knows.
 pub(super) struct World {
@@ -32,6 +35,7 @@ pub(super) struct World {
     pub(super) fleet: Fleet,
     pub(super) outcomes: Outcomes,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<FaultyStore<MemoryStore>>,
     ids: std::sync::atomic::AtomicU64,
 }
 
@@ -43,12 +47,14 @@ impl World {
     /// An environment with the flag `checkout`, off for everyone.
     pub(super) async fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-        let environments = EnvironmentsBuilder::new().clock(Arc::clone(&clock)).start().await;
+        let store = FaultyStore::new(MemoryStore::new());
+        let environments = EnvironmentsBuilder::new().clock(Arc::clone(&clock)).store(Arc::clone(&store) as _).start().await;
         let world = Self {
             fleet: Fleet::new(environments.board(), FleetSettings::new("a"), Arc::new(NoPeers)),
             environments,
             outcomes: Outcomes::default(),
             clock,
+            store,
             ids: std::sync::atomic::AtomicU64::new(1),
         };
         world.put("checkout", 0, &[]).await;

@@ -8,7 +8,7 @@ use super::error::{RollbackError, WrongRollbackState};
 use super::execute::{CommittedRollback, ask_probes, concluded, replayed};
 use super::{RollbackSpec, messages, prepare};
 use crate::check::Checks;
-use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
+use crate::commit::{CommitError, Draft, Expected, KilledEdit, MissingItem, Operation, StateConflict};
 use crate::environment::Environments;
 
 /// How often the decision is repeated if the record changes at the same time.
@@ -30,12 +30,12 @@ pub async fn commit(
         return Ok(done);
     }
     let key = RecordKey::Rollback(id.clone());
-    let mut last = CommitError::RecordMoved(key.clone());
+    let mut last = CommitError::Conflict(StateConflict::RecordMoved(key.clone()));
     for _ in 0..ATTEMPTS {
         let state = environments.state(environment)?;
         let entry = state.records.rollbacks.get(id.as_str());
         let Some((entry, rollback)) = entry.and_then(|entry| Some((entry, entry.value().ok()?))) else {
-            return Err(CommitError::NoRecord(key).into());
+            return Err(CommitError::NotFound(MissingItem::Record(key)).into());
         };
         if rollback.state == RollbackState::Undone {
             let why = "it was already undone. `ripcord rollback show` names the rollback that undid it";
@@ -59,7 +59,7 @@ pub async fn commit(
             ..draft.clone()
         };
         match environments.submit(draft.clone()).await {
-            Err(error @ CommitError::RecordMoved(_)) => last = error,
+            Err(error @ CommitError::Conflict(StateConflict::RecordMoved(_))) => last = error,
             submitted => return concluded(environments, &draft, &prepared, spec, submitted).await,
         }
     }

@@ -15,7 +15,7 @@ use super::commits::{self, ObservedRollout};
 use super::transition::{self, StepObservations};
 use super::{messages, window};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Operation, Precheck};
+use crate::commit::{CommitError, MissingItem, Operation, Precheck, StateConflict};
 
 /// An action on a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub fn operation(id: RolloutId, act: RolloutAction, word: Attribution) -> Operat
     };
     let decide = move |state: &EnvironmentState| {
         let Some((entry, rollout)) = commits::entry_of(state, &id) else {
-            return Err(CommitError::NoRecord(RecordKey::Rollout(id.clone())));
+            return Err(CommitError::NotFound(MissingItem::Record(RecordKey::Rollout(id.clone()))));
         };
         let members = |why: &str| {
             let own = messages::by(&word.by, why, word.reason.as_deref());
@@ -143,18 +143,18 @@ fn observed(entry: &ripcord_proto::table::Entry<Rollout>) -> StepObservations {
 
 fn aborted(entry: &ripcord_proto::table::Entry<Rollout>, reason: String, now: Timestamp) -> Result<Operation, CommitError> {
     let Ok(rollout) = entry.value() else {
-        return Err(CommitError::NoRecord(RecordKey::Rollout(entry.key().clone())));
+        return Err(CommitError::NotFound(MissingItem::Record(RecordKey::Rollout(entry.key().clone()))));
     };
     let next = transition::over(rollout, &observed(entry), RolloutState::Aborted, reason, now);
     commits::put(entry, next)
 }
 
 fn wrong(rollout: &Rollout, why: &str) -> CommitError {
-    CommitError::WrongState {
+    CommitError::Conflict(StateConflict::WrongState {
         what: format!("rollout {}", rollout.id),
         state: rollout.state.as_str(),
         why: why.to_owned(),
-    }
+    })
 }
 
 fn check_live(rollout: &Rollout) -> Result<(), CommitError> {

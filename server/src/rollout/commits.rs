@@ -7,8 +7,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::diff::UserShare;
-use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackTarget};
@@ -21,7 +19,7 @@ use super::step;
 use super::transition::{self, StepObservations};
 use crate::clock::new_id;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Approval, Author, CommitError, Draft, Expected, Operation, Precheck, probes};
+use crate::commit::{Approval, Author, CommitError, Draft, Expected, GuardRefusal, MissingItem, Operation, Precheck, StateConflict, probes};
 use crate::leader::LeaderToken;
 
 /// A rollout as it was when something was decided for it.
@@ -81,18 +79,19 @@ fn step_of(
 ) -> Result<Vec<Operation>, CommitError> {
     let rollout = current(state, member)?;
     let key = &rollout.plan.flag;
-    let moved_on = || CommitError::RecordMoved(RecordKey::Rollout(rollout.id.clone()));
+    let moved_on = || CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Rollout(rollout.id.clone())));
     if state.snapshot.kills_of(key.as_str()).next().is_some() {
         return Err(moved_on());
     }
     let entry = state.snapshot.flags.get(key.as_str());
     let (entry, flag) = entry
         .and_then(|entry| Some((entry, entry.value().ok()?)))
-        .ok_or_else(|| CommitError::NoFlag(key.clone()))?;
+        .ok_or_else(|| CommitError::NotFound(MissingItem::Flag(key.clone())))?;
     if rollout.moved.as_ref().is_some_and(|moved| step::untouched(flag, moved).is_err()) {
         return Err(moved_on());
     }
-    let made = step::take(&rollout.plan, rollout.step + 1, flag, rollout.moved.as_ref()).map_err(|refused| CommitError::Invalid(refused.into()))?;
+    let made =
+        step::take(&rollout.plan, rollout.step + 1, flag, rollout.moved.as_ref()).map_err(|refused| CommitError::from(ValidationErrors::from(refused)))?;
     let position = Some(position).filter(|_| made.flag != *flag);
     let mut next = transition::entered(rollout, &member.observed, made.moved, position, now);
     next.before.get_or_insert_with(|| target(state));
@@ -113,7 +112,7 @@ pub(super) fn roll_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
         for (place, (member, reason)) in members.iter().enumerate() {
             match reversion_of(state, member, reason, now) {
                 // If people have edited the flag of another member since, it stays as they left it.
-                Err(CommitError::WrongState { .. }) if place > 0 => skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone())),
+                Err(CommitError::Conflict(StateConflict::WrongState { .. })) if place > 0 => skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone())),
                 reversion => reversions.push(reversion?),
             }
         }
@@ -157,16 +156,16 @@ fn reversion_of(state: &EnvironmentState, member: &ObservedRollout, reason: &str
         return Ok(reversion);
     };
     if let Err(what) = step::untouched(flag, moved) {
-        return Err(CommitError::WrongState {
+        return Err(CommitError::Conflict(StateConflict::WrongState {
             what: format!("rollout {}", rollout.id),
             state: rollout.state.as_str(),
             why: format!("{what} since, and rolling back would undo that too; edit the flag, or roll back to a checkpoint with `ripcord rollback`"),
-        });
+        }));
     }
     if let Some(door) = step::door(&rollout.plan, flag) {
-        return Err(CommitError::Refused(Box::new(Problem::new(Code::OneWayDoor, messages::door(rollout, door)))));
+        return Err(messages::one_way(rollout, door).into());
     }
-    let back = step::revert(flag, moved).map_err(CommitError::Invalid)?;
+    let back = step::revert(flag, moved).map_err(CommitError::from)?;
     if back != *flag {
         reversion.next.position = Some(next_position(state));
         reversion.flag = Some((rollout.plan.flag.clone(), back));
@@ -218,24 +217,24 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
     let kept = ProposedOperation::StartRollout(Box::new(rollout.clone()));
     let decide = move |state: &EnvironmentState| {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
-            return Err(CommitError::InUse {
+            return Err(CommitError::Conflict(StateConflict::InUse {
                 what: format!("flag {}", rollout.plan.flag),
                 by: format!(
                     "rollout {0}, which is still active; end it without changing exposure with `ripcord rollout abort {0}`",
                     other.id
                 ),
-            });
+            }));
         }
         if let Some(kill) = state.snapshot.kills_of(rollout.plan.flag.as_str()).next() {
-            return Err(CommitError::Killed {
+            return Err(CommitError::Guard(GuardRefusal::Killed {
                 flag: rollout.plan.flag.clone(),
                 kill: Box::new(kill.clone()),
                 why: "a rollout cannot start on a killed flag. Lift the kill first",
-            });
+            }));
         }
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
-        let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
-        step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(ValidationErrors::from(refused)))?;
+        let flag = flag.ok_or_else(|| CommitError::NotFound(MissingItem::Flag(rollout.plan.flag.clone())))?;
+        step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::from(ValidationErrors::from(refused)))?;
         let mut operations = surplus(state);
         operations.push(put_at(rollout.clone(), Expected::Absent)?);
         Ok(operations)
@@ -294,8 +293,8 @@ fn current<'s>(state: &'s EnvironmentState, member: &ObservedRollout) -> Result<
     let id = member.entry.key();
     match entry_of(state, id) {
         Some((entry, rollout)) if entry.digest() == member.entry.digest() => Ok(rollout),
-        Some(_) => Err(CommitError::RecordMoved(RecordKey::Rollout(id.clone()))),
-        None => Err(CommitError::NoRecord(RecordKey::Rollout(id.clone()))),
+        Some(_) => Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Rollout(id.clone())))),
+        None => Err(CommitError::NotFound(MissingItem::Record(RecordKey::Rollout(id.clone())))),
     }
 }
 

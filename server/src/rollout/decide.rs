@@ -147,7 +147,7 @@ fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
         (OnFail::Rollback, reason) if view.door.is_none() => Some(RolloutDecision::RollBack(reason)),
         _ if rollout.state == RolloutState::Paused => None,
         (OnFail::Rollback, reason) => {
-            let door = view.door.as_ref().map(|door| messages::door(rollout, door)).unwrap_or_default();
+            let door = view.door.as_ref().map(|door| messages::one_way(rollout, door).to_string()).unwrap_or_default();
             Some(RolloutDecision::Pause(format!("{reason}; {door}")))
         }
         (OnFail::Hold, reason) => Some(RolloutDecision::Pause(reason)),

@@ -7,9 +7,12 @@ use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{Gate, Measure};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::role::Role;
+use ripcord_proto::rollback::RollbackTarget;
 use ripcord_proto::rollout::{Attribution, Rollout};
-use ripcord_proto::text::{counted, percent, shell_word};
+use ripcord_proto::text::{counted, percent};
 use ripcord_proto::{Kill, RollbackId};
+
+use crate::commit::GuardRefusal;
 
 /// `step 2 of 5 (10%)`.
 pub(super) fn step(rollout: &Rollout, number: u32) -> String {
@@ -125,19 +128,12 @@ pub(super) fn proven(reason: &str, by: &RollbackId) -> String {
 }
 
 /// A one-way door: a person has to acknowledge it before exposure is rolled back.
-pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
-    let (flag, from) = (&rollout.plan.flag, &door.from);
-    let word = shell_word(flag.as_str());
-    let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();
-    let to = rollout
-        .before
-        .as_ref()
-        .map_or_else(|| "CHECKPOINT".to_owned(), |before| before.position().to_string());
-    format!(
-        "rolling back does not undo what {flag} did while it served {from}: {}{data}. To roll it back anyway: \
-         `ripcord rollback --to {to} --flag {word} --acknowledge-one-way {word}`",
-        door.reason
-    )
+pub(super) fn one_way(rollout: &Rollout, door: &OneWay) -> GuardRefusal {
+    GuardRefusal::RolloutOneWay {
+        flag: rollout.plan.flag.clone(),
+        one_way: Box::new(door.clone()),
+        before: rollout.before.as_ref().map(RollbackTarget::position),
+    }
 }
 
 pub(super) fn completed(rollout: &Rollout) -> String {

@@ -8,7 +8,7 @@ use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
 use ripcord_proto::role::Role;
 
 use crate::access::keys;
-use crate::commit::{Author, CommitError, Renderer};
+use crate::commit::{Author, CommitError, Renderer, StateConflict};
 use crate::environment::Environments;
 use crate::secret::Secret;
 use crate::system::{SystemDraft, SystemOperation};
@@ -64,7 +64,7 @@ fn has_admin_key(environments: &Environments) -> bool {
 async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     let system = environments.system();
     if system.environments.is_empty() {
-        let key = EnvironmentKey::new(PRODUCTION).map_err(CommitError::Invalid)?;
+        let key = EnvironmentKey::new(PRODUCTION).map_err(CommitError::from)?;
         let record = EnvironmentRecord {
             key,
             description: None,
@@ -72,7 +72,7 @@ async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Re
         };
         match environments.submit_system(draft(node, SystemOperation::CreateEnvironment(record))).await {
             // Another node over the same store was faster.
-            Ok(_) | Err(CommitError::Exists { .. }) => {}
+            Ok(_) | Err(CommitError::Conflict(StateConflict::Exists { .. })) => {}
             Err(error) => return Err(error),
         }
     }

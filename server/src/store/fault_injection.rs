@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     UnknownWritten,
     /// It does not write, and reports an unknown outcome.
     UnknownLost,
+    /// It writes, but logs cannot be loaded.
+    Unloadable,
 }
 
 /// The wrapper.
@@ -47,18 +49,25 @@ impl<S: Store> FaultyStore<S> {
     }
 
     pub(crate) fn set(&self, fault: Fault) {
-        *self.fault.lock().unwrap() = fault;
-        let state = if fault == Fault::None {
-            StoreState::Available
-        } else {
-            StoreState::Unreachable
+        self.set_unnoticed(fault);
+        let state = match fault {
+            Fault::None | Fault::Unloadable => StoreState::Available,
+            Fault::Away | Fault::Reseeding | Fault::Silent | Fault::UnknownWritten | Fault::UnknownLost => StoreState::Unreachable,
         };
         self.health.send_modify(|health| health.state = state);
+    }
+
+    /// The same, but the store still counts as available: only who writes finds out.
+    pub(crate) fn set_unnoticed(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
     }
 }
 
 impl<S: Store> Store for FaultyStore<S> {
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
+        if *self.fault.lock().unwrap() == Fault::Unloadable {
+            return std::future::ready(Err(StoreError::Unavailable("it cannot be read".to_owned()))).boxed();
+        }
         self.inner.load(log)
     }
 
@@ -66,7 +75,7 @@ impl<S: Store> Store for FaultyStore<S> {
         let fault = *self.fault.lock().unwrap();
         async move {
             match fault {
-                Fault::None => self.inner.append(append).await,
+                Fault::None | Fault::Unloadable => self.inner.append(append).await,
                 Fault::Away => Err(AppendError::Unavailable("it is away".to_owned())),
                 Fault::Reseeding => Err(AppendError::Reseeding),
                 Fault::Silent => std::future::pending().await,

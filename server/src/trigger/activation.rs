@@ -13,7 +13,7 @@ use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, limits};
 use super::decision::{self, Restraint, SignalDecision};
 use super::signal::Signal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
+use crate::commit::{Author, CommitError, Expected, IdempotentCall, MissingItem, Operation, StateConflict};
 
 /// A trigger that fires for an alert.
 #[derive(Debug, Clone)]
@@ -135,7 +135,7 @@ impl Activation {
             Initiator::Person(confirming) => {
                 let entry = state.records.firings.get(confirming.id.as_str());
                 let found = entry.and_then(|entry| Some((entry, entry.value().ok()?)));
-                let (entry, firing) = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(confirming.id.clone())))?;
+                let (entry, firing) = found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Firing(confirming.id.clone()))))?;
                 match firing.why_not_confirmed(self.now) {
                     None => Ok(ActivationVerdict::Act(Some(Box::new(firing.clone())), Expected::Digest(*entry.digest()))),
                     Some(why) => Err(unanswerable(firing, why)),
@@ -188,11 +188,11 @@ impl Activation {
 }
 
 pub(super) fn unanswerable(firing: &Firing, why: String) -> CommitError {
-    CommitError::WrongState {
+    CommitError::Conflict(StateConflict::WrongState {
         what: format!("firing {}", firing.id),
         state: firing.state.as_str(),
         why,
-    }
+    })
 }
 
 /// Writes a firing's record; the oldest make room for a new one.

@@ -13,7 +13,7 @@ use super::firing_record::RecordOutcome;
 use super::signal::{Signal, SignalPhase};
 use super::{Triggers, messages};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
+use crate::commit::{Author, CommitError, Expected, IdempotentCall, MissingItem, Operation};
 
 /// A person's confirmation of a firing that waits.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Triggers {
             return Err(unanswerable(firing, why));
         }
         let trigger = state.records.triggers.value(firing.trigger.as_str());
-        let trigger = trigger.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(firing.trigger.clone())))?;
+        let trigger = trigger.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Trigger(firing.trigger.clone()))))?;
         if needs_second_person(&state, trigger, firing, &author) {
             let why = "the environment's policy requires a second person, and this is the person who made the trigger".to_owned();
             return Err(unanswerable(firing, why));
@@ -98,7 +98,7 @@ impl Triggers {
 
 fn found<'s>(state: &'s EnvironmentState, id: &FiringId) -> Result<&'s Firing, CommitError> {
     let firing = state.records.firings.value(id.as_str());
-    firing.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id.clone())))
+    firing.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Firing(id.clone()))))
 }
 
 /// Whether a rollback needs a different person than the one who made the trigger.

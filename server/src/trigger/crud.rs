@@ -10,7 +10,7 @@ use ripcord_proto::rest::triggers::{CredentialKind, TriggerPatch, TriggerRequest
 use ripcord_proto::trigger::{Credential, SignalSource, SigningKey, Trigger};
 use ripcord_proto::{TriggerName, ValidationErrors, limits};
 
-use crate::commit::{CommitError, Expected, Operation};
+use crate::commit::{CommitError, Expected, MissingItem, Operation};
 use crate::secret::Secret;
 
 /// Random letters and digits of a secret: 250 bits.
@@ -61,7 +61,7 @@ pub fn create(trigger: Trigger) -> Operation {
     Operation::decide(move |state| {
         if state.records.triggers.len() >= limits::TRIGGERS {
             let problem = format!("the environment already has {} triggers, the maximum; delete one first", limits::TRIGGERS);
-            return Err(CommitError::Invalid(ValidationErrors::one("", problem)));
+            return Err(CommitError::from(ValidationErrors::one("", problem)));
         }
         Ok(vec![Operation::put_record(trigger.name.clone(), trigger.clone(), Expected::Absent)?])
     })
@@ -72,7 +72,7 @@ pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) 
     Operation::decide(move |state| {
         let found = state.records.triggers.get(name.as_str());
         let found = found.and_then(|entry| Some((entry, entry.value().ok()?)));
-        let (present, trigger) = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
+        let (present, trigger) = found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Trigger(name.clone()))))?;
         let expected = Expected::Digest(expected.unwrap_or(*present.digest()));
         Ok(vec![Operation::put_record(name.clone(), changed(trigger, &patch), expected)?])
     })
@@ -97,7 +97,10 @@ fn changed(trigger: &Trigger, patch: &TriggerPatch) -> Trigger {
 pub fn delete(name: TriggerName, expected: Option<Digest>) -> Operation {
     Operation::decide(move |state| {
         let key = RecordKey::Trigger(name.clone());
-        let found = state.records.digest(&key).ok_or_else(|| CommitError::NoRecord(key.clone()))?;
+        let found = state
+            .records
+            .digest(&key)
+            .ok_or_else(|| CommitError::NotFound(MissingItem::Record(key.clone())))?;
         Ok(vec![Operation::DeleteRecord(key, Expected::Digest(expected.unwrap_or(found)))])
     })
 }

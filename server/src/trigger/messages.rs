@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use ripcord_proto::diff::PlanConflict;
 use ripcord_proto::duration::HumanDuration;
-use ripcord_proto::problem::Code;
 use ripcord_proto::text::{counted_len, listed};
 use ripcord_proto::trigger::{FiringEffects, TriggerAction};
 use ripcord_proto::{FiringId, RollbackId};
 
 use super::activation::Activation;
 use super::decision::Restraint;
+use crate::commit::GuardRefusal;
 
 /// Most flags and segments that are named.
 const NAMED: usize = 5;
@@ -105,19 +105,15 @@ pub(super) fn held_instead(why: &str, held: &str) -> String {
     format!("Not possible: {why}. {held}. Manual action needed: `ripcord rollback plan` shows what is in the way")
 }
 
-/// Why a guard refuses a rollback, in short; `ripcord rollback plan` shows the details.
-const GUARDS: [(Code, &str); 6] = [
-    (Code::RollbackUnderWay, "another rollback of these flags is in progress"),
-    (Code::OneWayDoor, "it would pass a one-way door, which a person has to acknowledge"),
-    (Code::CannotExpress, "rules cannot express it for one segment only"),
-    (Code::EmptyScope, "there is nothing to roll back"),
-    (Code::NoKnownGood, "no checkpoint is marked known-good"),
-    (Code::NotFound, "its target does not exist"),
-];
-
-/// A rollback that a guard refused with this code.
-pub(super) fn guarded(code: Code) -> &'static str {
-    GUARDS.iter().find(|(guard, _)| *guard == code).map_or("it was refused", |(_, why)| why)
+/// Why a guard refuses a rollback, in short; `ripcord rollback plan` shows the details. `None` if the guard is not about rollbacks.
+pub(super) const fn guarded(refusal: &GuardRefusal) -> Option<&'static str> {
+    match refusal {
+        GuardRefusal::RollbackInProgress(_) => Some("another rollback of these flags is in progress"),
+        GuardRefusal::OneWay(_) | GuardRefusal::RolloutOneWay { .. } => Some("it would pass a one-way door, which a person has to acknowledge"),
+        GuardRefusal::CannotExpress(_) => Some("rules cannot express it for one segment only"),
+        GuardRefusal::EmptyScope | GuardRefusal::NothingToRollBack { .. } | GuardRefusal::OnlyConflicts(_) => Some("there is nothing to roll back"),
+        GuardRefusal::Killed { .. } | GuardRefusal::Protected(_) | GuardRefusal::SecondPerson(_) | GuardRefusal::OtherOwner { .. } => None,
+    }
 }
 
 /// A record that is written later, because the store is away.

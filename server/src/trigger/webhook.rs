@@ -38,7 +38,7 @@ impl Triggers {
             metrics::refusal(unproven.as_str());
             DeliveryError::from(unproven)
         };
-        let (hook, trigger) = self.find(hook).ok_or_else(|| refused(SignatureError::Invalid))?;
+        let (hook, trigger) = self.find(hook)?.ok_or_else(|| refused(SignatureError::Invalid))?;
         let genuine = signature::check(&trigger, proof, &body, now).map_err(refused)?;
         let is_signed = genuine.sent != SentAt::Unknown;
         if is_signed && (self.inner.replay_cache.take(genuine.digest, now) == Novelty::Duplicate || self.was_taken(&hook, &genuine.digest)) {
@@ -80,12 +80,18 @@ impl Triggers {
         waits.await.map_err(|_| CommitError::Internal("the server is shutting down".to_owned()))
     }
 
-    /// The trigger of a hook, if it exists and takes deliveries.
-    fn find(&self, hook: &str) -> Option<(HookName, Arc<Trigger>)> {
-        let hook: HookName = hook.parse().ok()?;
-        let state = self.inner.environments.state(&hook.environment).ok()?;
-        let trigger = state.records.triggers.value(hook.trigger.as_str())?.clone();
-        (!matches!(trigger.source, SignalSource::Gate(_))).then(|| (hook, Arc::new(trigger)))
+    /// The trigger of a hook, if it exists and takes deliveries. While its environment is loading, whoever sends has to try again:
+    /// to be told that the hook does not exist would lose the alert.
+    fn find(&self, hook: &str) -> Result<Option<(HookName, Arc<Trigger>)>, CommitError> {
+        let Ok(hook) = hook.parse::<HookName>() else { return Ok(None) };
+        let state = match self.inner.environments.state(&hook.environment) {
+            Ok(state) => state,
+            Err(error) if error.is_store_away() => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let found = state.records.triggers.value(hook.trigger.as_str()).cloned();
+        let found = found.filter(|trigger| !matches!(trigger.source, SignalSource::Gate(_)));
+        Ok(found.map(|trigger| (hook, Arc::new(trigger))))
     }
 
     /// Whether a delivery has made a firing on another node, or before a restart.

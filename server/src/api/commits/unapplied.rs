@@ -6,9 +6,7 @@ use ripcord_proto::Position;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::KeptEdit as Told;
 
-use crate::access::permit::Read;
-use crate::api::services::AppState;
-use crate::api::write::PreparedWrite;
+use crate::api::services::guarded::EnvironmentReader;
 use crate::audit;
 use crate::commit::state::EnvironmentState;
 use crate::file_set::KeptDifference;
@@ -19,15 +17,15 @@ use crate::store::LogName;
 const LOOKED_UP: usize = 100;
 
 /// The changes that are kept, for the answer.
-pub(super) async fn told(kept: Vec<KeptDifference>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
-    let log = LogName::Environment(prepared.environment().clone());
+pub(super) async fn told(kept: Vec<KeptDifference>, environment: &EnvironmentReader, state: &EnvironmentState) -> Result<Vec<Told>, ApiError> {
+    let log = LogName::Environment(environment.key().clone());
     let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();
     let mut told = Vec::with_capacity(kept.len());
     for KeptDifference { difference, changed, rollout } in kept {
         let mut last_change = None;
         if let Some(position) = changed {
             if !authors.contains_key(&position) && authors.len() < LOOKED_UP {
-                let found = audit::at(&**app.store(), &log, state.head.sequence, position).await?;
+                let found = audit::at(environment.store(), &log, state.head.sequence, position).await?;
                 authors.insert(position, found.map(|(_, entry)| audit::changed_by(&entry.commit, position)));
             }
             last_change = authors.get(&position).cloned().flatten();

@@ -1,6 +1,7 @@
 //! Warnings about a planned commit: flags that are still evaluated, exposure that would be lowered, and kills that stay.
 
 use ripcord_proto::record::Records;
+use ripcord_proto::rest::plan::FlagDiff;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Split;
 use ripcord_proto::table::Entity as _;
@@ -8,7 +9,7 @@ use ripcord_proto::text::{counted, counted_len, percent};
 use ripcord_proto::{Flag, FlagKey, VariantName};
 use serde_json::value::RawValue;
 
-use crate::commit::plan::{CommitPlan, PlannedStep};
+use crate::commit::plan::CommitPlan;
 use crate::outcome::OutcomeTotal;
 use crate::rollout::step;
 
@@ -34,7 +35,7 @@ pub(super) fn of(plan: &CommitPlan, totals: &[OutcomeTotal], records: &Records) 
     warnings
 }
 
-fn removed(step: &PlannedStep<FlagKey>, totals: &[OutcomeTotal]) -> Option<String> {
+fn removed(step: &FlagDiff, totals: &[OutcomeTotal]) -> Option<String> {
     if step.to.is_some() {
         return None;
     }
@@ -51,7 +52,7 @@ fn removed(step: &PlannedStep<FlagKey>, totals: &[OutcomeTotal]) -> Option<Strin
 }
 
 /// A rollout in progress that the change would end.
-fn ended(step: &PlannedStep<FlagKey>, records: &Records) -> Option<String> {
+fn ended(step: &FlagDiff, records: &Records) -> Option<String> {
     let mut rollouts = records.rollouts.values();
     let rollout = rollouts.find(|rollout| !rollout.state.is_final() && rollout.plan.flag == step.key)?;
     let flag = step.to.as_ref().and_then(|to| Flag::parse(to.get()).ok());
@@ -59,7 +60,7 @@ fn ended(step: &PlannedStep<FlagKey>, records: &Records) -> Option<String> {
     (!goes_on).then(|| format!("{} is being changed by rollout {}; this would end the rollout.", step.key, rollout.id))
 }
 
-fn lowered(step: &PlannedStep<FlagKey>) -> Vec<String> {
+fn lowered(step: &FlagDiff) -> Vec<String> {
     let read = |json: &Option<Box<RawValue>>| json.as_ref().and_then(|json| Flag::parse(json.get()).ok());
     let (Some(from), Some(to)) = (read(&step.from), read(&step.to)) else {
         return Vec::new();

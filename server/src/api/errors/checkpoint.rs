@@ -8,9 +8,8 @@ use crate::http::ApiError;
 impl From<ResolveError> for ApiError {
     fn from(error: ResolveError) -> Self {
         let problem = match error {
-            ResolveError::Environment(error) => return error.into(),
+            ResolveError::Commit(error) => return error.into(),
             ResolveError::Store(error) => return error.into(),
-            ResolveError::NotFound(problem) => *problem,
             ResolveError::Ahead { named, newest } => {
                 let detail = format!("Revision {named} does not exist yet; the newest is {newest}. Name an earlier one, or a checkpoint.");
                 Problem::new(Code::Invalid, detail).with("newest", newest.to_string())

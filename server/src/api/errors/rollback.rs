@@ -21,6 +21,7 @@ impl From<RollbackError> for ApiError {
                 let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
                 Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into()
             }
+            RollbackError::NothingToRollBack { error, alternatives } => alternatives.add_to(error.problem()).into(),
             RollbackError::StoreAway { error, commands } => store_away(&error, commands),
         }
     }

@@ -1,7 +1,6 @@
 //! `rollbacks/{id}/stop`, `resume` and `review`: actions on an existing rollback.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::RollbackId;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
@@ -11,8 +10,8 @@ use ripcord_proto::rollback::Rollback;
 
 use crate::access::permit::RollBack;
 use crate::api::path::PathKey;
-use crate::api::services::AppState;
-use crate::api::write::{Write, WriteRequest, reply};
+use crate::api::services::rollbacks::Rollbacks;
+use crate::api::write::{Answered, Write, WriteRequest, reply};
 use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
@@ -25,15 +24,10 @@ use crate::rollback::{self, review};
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the cause lies elsewhere"})),
     responses((status = 200, description = "Stopped", body = Rollback), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn stop(
-    write: Write<RollBack>,
-    id: PathKey<RollbackId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn stop(write: Write<RollBack>, id: PathKey<RollbackId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let reason = body.value.map(|body| body.reason);
     let environment = write.permit.environment().clone();
-    amend(&app, write, id, (reason, &body.digest), |rollback| actions::stopped(rollback, &environment)).await
+    amend(write, id, (reason, &body.digest), |rollback| actions::stopped(rollback, &environment)).await
 }
 
 /// Resumes a stopped staged rollback, or completes it at once; repeats the checks of a failed one.
@@ -41,19 +35,11 @@ pub(in crate::api) async fn stop(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ResumeRequest>, example = json!({"now": true})),
     responses((status = 200, description = "Resumed", body = Rollback), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn resume(
-    write: Write<RollBack>,
-    id: PathKey<RollbackId>,
-    body: OptionalBody<ResumeRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn resume(write: Write<RollBack>, id: PathKey<RollbackId>, body: OptionalBody<ResumeRequest>) -> Result<ApiResponse, ApiError> {
     let ResumeRequest { now, reason } = body.value.unwrap_or_default();
     let pace = if now { ResumePace::Now } else { ResumePace::Steps };
-    let (environment, at) = (write.permit.environment().clone(), app.now());
-    amend(&app, write, id, (reason, &body.digest), |rollback| {
-        actions::resumed(rollback, pace, at, &environment)
-    })
-    .await
+    let (environment, at) = (write.permit.environment().clone(), write.now());
+    amend(write, id, (reason, &body.digest), |rollback| actions::resumed(rollback, pace, at, &environment)).await
 }
 
 /// Records the review of a rollback.
@@ -61,32 +47,26 @@ pub(in crate::api) async fn resume(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReviewRequest, example = json!({"note": "the new tax service timed out; the flag needs a canary step"})),
     responses((status = 200, description = "Noted", body = Rollback), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn review(
-    write: Write<RollBack>,
-    id: PathKey<RollbackId>,
-    body: Body<ReviewRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    let (by, at, note) = (write.permit.author().actor, app.now(), body.value.note);
+pub(in crate::api) async fn review(write: Write<RollBack>, id: PathKey<RollbackId>, body: Body<ReviewRequest>) -> Result<ApiResponse, ApiError> {
+    let (by, at, note) = (write.permit.author().actor, write.now(), body.value.note);
     let reason = Some(note.clone());
-    amend(&app, write, id, (reason, &body.digest), |rollback| {
+    amend(write, id, (reason, &body.digest), |rollback| {
         review::reviewed(rollback, by.clone(), note.clone(), at)
     })
     .await
 }
 
 async fn amend(
-    app: &AppState,
     write: Write<RollBack>,
     PathKey(id): PathKey<RollbackId>,
     (reason, body): (Option<String>, &Digest),
     change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
 ) -> Result<ApiResponse, ApiError> {
-    let (wait, environment) = (write.wait(), write.permit.environment().clone());
+    let (wait, rollbacks) = (write.wait(), write.part::<Rollbacks>());
     let prepared = write.prepare(WriteRequest::default().because(reason), body, recorded);
-    let committed = app.amend_rollback(&prepared, &id, change).await?;
+    let committed = Answered::of(rollbacks.amend(prepared.draft(), &id, change).await?, &prepared.draft().renderer)?;
     match wait {
-        Some(Wait(patience)) => ApiResponse::ok(&app.settled_rollback(&environment, &id, patience).await?),
+        Some(Wait(patience)) => ApiResponse::ok(&rollbacks.reader().settled(&id, patience).await?),
         None => reply(&committed.answer, committed.replayed, None),
     }
 }

@@ -1,17 +1,17 @@
 //! `POST rollbacks` and `POST rollbacks/plan`: roll back, or preview it.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use jiff::Timestamp;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackPlan, RollbackRequest};
 use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use super::read::with_confirmation;
 use crate::access::permit::{Read, RollBack};
-use crate::api::services::AppState;
+use crate::api::services::confirmations::Confirmations;
+use crate::api::services::rollbacks::{RollbackReader, Rollbacks};
 use crate::api::write::{REPLAYED, Write, WriteRequest};
 use crate::commit::{Applied, Operation, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
@@ -25,21 +25,22 @@ use crate::rollback::{self, CommittedRollback, RollbackSpec};
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = RollbackRequest, example = json!({"to": "last-known-good", "reason": "5xx since 14:02"})),
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem), (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem)))]
-pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     if !request.execution.acknowledge_one_way.is_empty() {
         write.permit.also(&[Action::PassOneWay])?;
     }
-    let mut spec = spec(&request, app.now())?;
+    let mut spec = spec(&request, write.now())?;
     spec.reason = spec.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
     spec.options.allow_killed_edit |= write.query.allow_killed_edit;
-    let (environment, wait) = (write.permit.environment().clone(), write.wait());
+    let (wait, confirmations) = (write.wait(), write.confirmations());
+    let rollbacks = write.part::<Rollbacks>();
     if let Some(call) = write.call(&body.digest)
-        && let Some(done) = app.replayed_rollback(&write.permit, &call)?
+        && let Some(done) = rollbacks.replayed(&call)?
     {
-        return answered(&app, &environment, done, wait).await;
+        return answered(rollbacks.reader(), &confirmations, done, wait).await;
     }
-    let prepared = app.prepare_rollback(&write.permit, &spec).await?;
+    let prepared = rollbacks.prepare(&write.permit.author(), &spec).await?;
     let asked = WriteRequest {
         operations: vec![Operation::Rollback(Box::new(prepared.reversal.clone()))],
         precondition: None,
@@ -48,21 +49,26 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
         allow_killed_edit: spec.options.allow_killed_edit,
     };
     let draft = write.prepare(asked, &body.digest, recorded);
-    let done = app.roll_back(draft, &prepared, &spec).await?;
-    answered(&app, &environment, done, wait).await
+    let done = rollbacks.commit(draft.into_draft(), &prepared, &spec).await?;
+    answered(rollbacks.reader(), &confirmations, done, wait).await
 }
 
 /// The answer to a committed rollback: its outcome within `wait`, or its current state.
-pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done: CommittedRollback, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn answered(
+    rollbacks: &RollbackReader,
+    confirmations: &Confirmations,
+    done: CommittedRollback,
+    wait: Option<Wait>,
+) -> Result<ApiResponse, ApiError> {
     let mut rollback = done.rollback;
     tracing::Span::current().record("revision", rollback.revision.0);
     if let Some(Wait(patience)) = wait {
         let phases = rollback.phases;
-        rollback = app.settled_rollback(environment, &rollback.id, patience).await?;
+        rollback = rollbacks.settled(&rollback.id, patience).await?;
         rollback.phases.committed = rollback.phases.committed.or(phases.committed);
         rollback.phases.commit_ms = rollback.phases.commit_ms.or(phases.commit_ms);
     }
-    let rollback = with_confirmation(app, environment, rollback).await;
+    let rollback = with_confirmation(confirmations, rollback).await;
     let reply = ApiResponse::json(StatusCode::CREATED, &rollback)?;
     Ok(if done.replayed { reply.header(REPLAYED, "true") } else { reply })
 }
@@ -72,17 +78,18 @@ pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done:
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = PlanRequest, example = json!({"to": "last-known-good", "flags": ["checkout-v2"], "population": 1000})),
     responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>) -> Result<ApiResponse, ApiError> {
     let PlanRequest {
         rollback: request,
         sample,
         population,
     } = body.value;
-    let spec = spec(&request, app.now())?;
+    let spec = spec(&request, write.now())?;
     let population = population.and_then(|count| usize::try_from(count).ok()).map(SampleUsers::Synthetic);
     let users = sample.map(SampleUsers::Sample).or(population).unwrap_or_default();
-    let plan = app.plan_rollback(&write.permit, &spec, users).await?;
-    Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
+    let rollbacks = write.part::<RollbackReader>();
+    let plan = rollbacks.plan(&write.permit.author(), &spec, users).await?;
+    Ok(ApiResponse::ok(&plan)?.stale(rollbacks.stale()))
 }
 
 fn spec(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiError> {

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use actix_web::web;
+use ripcord_proto::RollbackId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rollback::{Rollback, RollbackState};
-use ripcord_proto::{EnvironmentKey, RollbackId};
 
-use crate::access::Permit;
 use crate::access::permit::Read;
-use crate::api::confirm::Subject;
 use crate::api::page;
 use crate::api::path::PathKey;
-use crate::api::services::AppState;
+use crate::api::services::confirmations::Confirmations;
 use crate::api::services::guarded::{EnvironmentReader, Guarded};
+use crate::api::services::rollbacks::RollbackReader;
 use crate::http::query::{PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
@@ -45,23 +43,22 @@ pub(in crate::api) struct RollbackQuery {
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
     responses((status = 200, description = "The rollback", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn get(
-    permit: Permit<Read>,
+    guarded: Guarded<Read, (RollbackReader, Confirmations)>,
     id: PathKey<RollbackId>,
     query: Query<RollbackQuery>,
-    app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
+    let (rollbacks, confirmations) = &*guarded;
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
-    let rollback = app.settled_rollback(permit.environment(), &id, patience).await?;
-    let rollback = with_confirmation(&app, permit.environment(), rollback).await;
-    Ok(ApiResponse::ok(&rollback)?.stale(app.stale()))
+    let rollback = rollbacks.settled(&id, patience).await?;
+    let rollback = with_confirmation(confirmations, rollback).await;
+    Ok(ApiResponse::ok(&rollback)?.stale(rollbacks.stale()))
 }
 
 /// The recorded confirmation is of the last change of state; while confirmations still arrive, the current one is looked up.
-pub(super) async fn with_confirmation(app: &AppState, environment: &EnvironmentKey, mut rollback: Rollback) -> Rollback {
+pub(super) async fn with_confirmation(confirmations: &Confirmations, mut rollback: Rollback) -> Rollback {
     if matches!(rollback.state, RollbackState::Committed | RollbackState::Partial) {
-        let subject = Subject::Revision(rollback.position());
-        let now = app.confirmed(environment, subject, None).await;
+        let now = confirmations.of_revision(rollback.position(), None).await;
         rollback.confirmation = now.or(rollback.confirmation);
     }
     rollback

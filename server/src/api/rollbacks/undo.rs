@@ -1,6 +1,5 @@
 //! `rollbacks/{id}/undo`: roll forward again, under the same guards.
 
-use actix_web::web;
 use ripcord_proto::RollbackId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::rollback_acts::UndoRequest;
@@ -11,7 +10,7 @@ use ripcord_proto::rollback::Rollback;
 use super::create::{answered, recorded};
 use crate::access::permit::{Read, RollBack};
 use crate::api::path::PathKey;
-use crate::api::services::AppState;
+use crate::api::services::rollbacks::{RollbackReader, Rollbacks};
 use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
@@ -24,18 +23,14 @@ use crate::rollback::RollbackSpec;
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<UndoRequest>, example = json!({"reason": "fixed in 2.1.1"})),
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn create(
-    write: Write<RollBack>,
-    id: PathKey<RollbackId>,
-    body: OptionalBody<UndoRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn create(write: Write<RollBack>, id: PathKey<RollbackId>, body: OptionalBody<UndoRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let asked = body.value.unwrap_or_default().execution;
     if !asked.acknowledge_one_way.is_empty() {
         write.permit.also(&[Action::PassOneWay])?;
     }
-    let (environment, wait, plan) = (write.permit.environment().clone(), write.wait(), asked.plan);
+    let (wait, plan) = (write.wait(), asked.plan);
+    let (rollbacks, confirmations) = (write.part::<Rollbacks>(), write.confirmations());
     let mut spec = spec(&id, asked);
     spec.reason = spec.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
     spec.options.allow_killed_edit |= write.query.allow_killed_edit;
@@ -44,8 +39,8 @@ pub(in crate::api) async fn create(
         ..WriteRequest::default()
     };
     let prepared = write.prepare(asked, &body.digest, recorded);
-    let done = app.undo_rollback(&prepared, &spec, &id).await?;
-    answered(&app, &environment, done, wait).await
+    let done = rollbacks.undo(prepared.draft(), &spec, &id).await?;
+    answered(rollbacks.reader(), &confirmations, done, wait).await
 }
 
 /// What undoing a rollback would do, and the hash that makes it do exactly that. Changes nothing.
@@ -53,16 +48,12 @@ pub(in crate::api) async fn create(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<UndoRequest>, example = json!({"include_conflicts": true})),
     responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn plan(
-    write: Write<Read>,
-    id: PathKey<RollbackId>,
-    body: OptionalBody<UndoRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn plan(write: Write<Read>, id: PathKey<RollbackId>, body: OptionalBody<UndoRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let spec = spec(&id, body.value.unwrap_or_default().execution);
-    let plan = app.plan_rollback(&write.permit, &spec, SampleUsers::default()).await?;
-    Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
+    let rollbacks = write.part::<RollbackReader>();
+    let plan = rollbacks.plan(&write.permit.author(), &spec, SampleUsers::default()).await?;
+    Ok(ApiResponse::ok(&plan)?.stale(rollbacks.stale()))
 }
 
 fn spec(id: &RollbackId, asked: ExecutionOptions) -> RollbackSpec {

@@ -1,7 +1,6 @@
 //! Actions on a running rollout.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::RolloutId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::kills::ReasonRequest;
@@ -10,7 +9,6 @@ use ripcord_proto::rollout::{Attribution, Rollout};
 use super::recorded;
 use crate::access::permit::{Allows, ApproveRollout, RunRollout, StopRollout};
 use crate::api::path::PathKey;
-use crate::api::services::AppState;
 use crate::api::services::guarded::OpenedBy;
 use crate::api::write::{Write, WriteRequest, reply};
 use crate::http::query::{Wait, WriteQuery};
@@ -23,13 +21,8 @@ use crate::rollout::actions::{self, RolloutAction};
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looking at a report"})),
     responses((status = 200, description = "Paused", body = Rollout), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn pause(
-    write: Write<StopRollout>,
-    id: PathKey<RolloutId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, RolloutAction::Pause, body).await
+pub(in crate::api) async fn pause(write: Write<StopRollout>, id: PathKey<RolloutId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
+    act(write, id, RolloutAction::Pause, body).await
 }
 
 /// Resumes a paused rollout.
@@ -37,13 +30,8 @@ pub(in crate::api) async fn pause(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the report was about something else"})),
     responses((status = 200, description = "Resumed", body = Rollout), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn resume(
-    write: Write<RunRollout>,
-    id: PathKey<RolloutId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, RolloutAction::Resume, body).await
+pub(in crate::api) async fn resume(write: Write<RunRollout>, id: PathKey<RolloutId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
+    act(write, id, RolloutAction::Resume, body).await
 }
 
 /// Starts the next step now. Skips the hold, the window and gates that cannot be evaluated, but not approvals and failing gates.
@@ -51,13 +39,8 @@ pub(in crate::api) async fn resume(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "we have seen enough"})),
     responses((status = 200, description = "The next step has started", body = Rollout), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn advance(
-    write: Write<RunRollout>,
-    id: PathKey<RolloutId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, RolloutAction::Advance, body).await
+pub(in crate::api) async fn advance(write: Write<RunRollout>, id: PathKey<RolloutId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
+    act(write, id, RolloutAction::Advance, body).await
 }
 
 /// Ends a rollout and keeps the current exposure. The other rollouts of its release end too.
@@ -65,13 +48,8 @@ pub(in crate::api) async fn advance(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "superseded"})),
     responses((status = 200, description = "Ended", body = Rollout), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn abort(
-    write: Write<StopRollout>,
-    id: PathKey<RolloutId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, RolloutAction::Abort, body).await
+pub(in crate::api) async fn abort(write: Write<StopRollout>, id: PathKey<RolloutId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
+    act(write, id, RolloutAction::Abort, body).await
 }
 
 /// Ends a rollout and reverts what it changed, and only that. The other rollouts of its release are rolled back too.
@@ -79,13 +57,8 @@ pub(in crate::api) async fn abort(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "customers complain"})),
     responses((status = 200, description = "Rolled back", body = Rollout), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn rollback(
-    write: Write<StopRollout>,
-    id: PathKey<RolloutId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, RolloutAction::Rollback, body).await
+pub(in crate::api) async fn rollback(write: Write<StopRollout>, id: PathKey<RolloutId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
+    act(write, id, RolloutAction::Rollback, body).await
 }
 
 /// Approves the next step that requires approval.
@@ -93,17 +66,11 @@ pub(in crate::api) async fn rollback(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "figures look fine"})),
     responses((status = 200, description = "Approved", body = Rollout), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn approve(
-    write: Write<ApproveRollout>,
-    id: PathKey<RolloutId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, RolloutAction::Approve, body).await
+pub(in crate::api) async fn approve(write: Write<ApproveRollout>, id: PathKey<RolloutId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
+    act(write, id, RolloutAction::Approve, body).await
 }
 
 async fn act<A: Allows>(
-    app: &AppState,
     write: Write<A>,
     PathKey(id): PathKey<RolloutId>,
     act: RolloutAction,
@@ -115,14 +82,14 @@ where
     let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
     let word = Attribution {
         by: write.permit.author().actor,
-        at: app.now(),
+        at: write.now(),
         reason: reason.clone(),
     };
-    let rollouts = Rollouts::open(app, &write.permit);
+    let rollouts = write.part::<Rollouts>();
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
     let asked = WriteRequest::one(actions::ask(id.clone(), act, word)).because(reason);
     let prepared = write.prepare(asked, &body.digest, |made| recorded(made, StatusCode::OK));
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     match wait {
         Some(Wait(patience)) => ApiResponse::ok(&rollouts.settled(&environment, &id, patience).await?),
         None => reply(&committed.answer, committed.replayed, None),

@@ -16,22 +16,29 @@ use ripcord_proto::record::Records;
 use ripcord_proto::{EnvironmentKey, Position, ReleaseName, Sequence, Snapshot, TargetName};
 
 use super::AppState;
-use crate::access::Permit;
+use super::confirmations::Confirmations;
+use super::rollbacks::{RollbackReader, Rollbacks};
 use crate::access::permit::{
-    Administer, Allows, AnswerTrigger, ApproveRollout, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RunRollout, StopRollout,
+    Administer, Allows, AnswerTrigger, ApproveRollout, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, RunRollout,
+    SendPing, StopRollout, WithdrawProposal,
 };
+use crate::access::{GlobalPermit, Permit};
 use crate::checkpoint::{self, ResolvedTarget};
 use crate::commit::state::EnvironmentState;
+use crate::commit::{CommitError, MissingItem};
+use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
 use crate::kill::Kills;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::ping::Pings;
 use crate::proposal::Proposals;
 use crate::release::{self, ReleaseChanges};
 use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store};
+use crate::system::SystemState;
 use crate::telemetry::Metrics;
 use crate::trigger::Triggers;
 
@@ -86,7 +93,8 @@ impl<R: Open + 'static> FromRequest for Unguarded<R> {
     }
 }
 
-fn app(request: &HttpRequest) -> Result<&AppState, ApiError> {
+/// The parts behind the API, for extractors.
+pub(in crate::api) fn app(request: &HttpRequest) -> Result<&AppState, ApiError> {
     let found = request.app_data::<web::Data<AppState>>().map(web::Data::get_ref);
     found.ok_or_else(|| ApiError::new(Code::Internal, "This route was set up without the parts that it needs."))
 }
@@ -186,6 +194,68 @@ impl EnvironmentReader {
     }
 }
 
+/// Keys and environments, for an administrator of the whole server.
+#[derive(Debug)]
+pub(in crate::api) struct Administration {
+    permit: GlobalPermit<Administer>,
+    app: AppState,
+}
+
+impl FromRequest for Administration {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let permit = GlobalPermit::<Administer>::from_request(request, payload).into_inner();
+        ready(permit.and_then(|permit| {
+            Ok(Self {
+                app: app(request)?.clone(),
+                permit,
+            })
+        }))
+    }
+}
+
+impl Administration {
+    /// The permit.
+    pub(in crate::api) const fn permit(&self) -> &GlobalPermit<Administer> {
+        &self.permit
+    }
+
+    /// Environments and their commit paths.
+    pub(in crate::api) fn environments(&self) -> &Environments {
+        self.app.environments()
+    }
+
+    /// Environments and keys, as the system log has them.
+    pub(in crate::api) fn system(&self) -> Arc<SystemState> {
+        self.app.environments().system()
+    }
+
+    /// What another environment serves, to be copied.
+    pub(in crate::api) fn source(&self, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
+        if !self.system().environments.contains_key(environment.as_str()) {
+            return Err(CommitError::from(MissingItem::Environment(environment.clone())).into());
+        }
+        Ok(self.app.board(environment)?.snapshot.clone())
+    }
+
+    /// The whole store.
+    pub(in crate::api) fn store(&self) -> &dyn Store {
+        &**self.app.store()
+    }
+
+    /// Since when the store is away; `None` while it is available.
+    pub(in crate::api) fn stale(&self) -> Option<Timestamp> {
+        self.app.stale()
+    }
+
+    /// The time.
+    pub(in crate::api) fn now(&self) -> Timestamp {
+        self.app.now()
+    }
+}
+
 /// This node: its name.
 #[derive(Debug)]
 pub(in crate::api) struct NodeName(pub(in crate::api) String);
@@ -215,12 +285,32 @@ macro_rules! opened_by {
 opened_by! {
     EnvironmentReader: Read, Report, Edit, Kill, Restore, Administer, KeepDrill, ManageRelease, DecideProposal, AnswerTrigger => |app, permit| Self::new(app, permit);
     NodeName: Read => |app, _permit| Self(app.parts.node.clone());
-    Kills: Kill => |app, _permit| app.parts.kills.clone();
+    Kills: Kill, Restore => |app, _permit| app.parts.kills.clone();
     Fleet: Read => |app, _permit| app.parts.fleet.clone();
     Outcomes: Read, Report => |app, _permit| app.parts.outcomes.clone();
+    Pings: SendPing => |app, _permit| app.parts.pings.clone();
+    Proposals: Read, DecideProposal, WithdrawProposal => |app, _permit| Self::new(app.parts.environments.clone(), app.parts.checks.clone());
+    RollbackReader: Read => |app, permit| reader_of_rollbacks(app, permit.environment());
+    Rollbacks: RollBack => |app, permit| Self { reader: reader_of_rollbacks(app, permit.environment()), checks: app.parts.checks.clone() };
     Rollouts: Read, ApproveRollout, RunRollout, StopRollout => |app, _permit| app.parts.rollouts.clone();
     Triggers: Read, AnswerTrigger => |app, _permit| app.parts.triggers.clone();
-    Proposals: Read => |app, _permit| app.proposals();
+}
+
+fn reader_of_rollbacks(app: &AppState, environment: &EnvironmentKey) -> RollbackReader {
+    RollbackReader {
+        app: app.clone(),
+        key: environment.clone(),
+    }
+}
+
+/// Whoever writes is told who has confirmed it.
+impl<A> OpenedBy<A> for Confirmations {
+    fn open(app: &AppState, permit: &Permit<A>) -> Self {
+        Self {
+            fleet: app.parts.fleet.clone(),
+            key: permit.environment().clone(),
+        }
+    }
 }
 
 impl Open for NodeName {

@@ -1,7 +1,6 @@
 //! `firings`: what triggers did, and the approvals that they wait for.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
 use ripcord_proto::problem::Problem;
@@ -15,10 +14,9 @@ use crate::access::permit::{AnswerTrigger, Read};
 use crate::api::page;
 use crate::api::path::PathKey;
 use crate::api::records::lost;
-use crate::api::services::AppState;
-use crate::api::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
+use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::api::write::{Write, WriteRequest, answer, reply};
-use crate::commit::CommitError;
+use crate::commit::{CommitError, MissingItem};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::trigger::{FiringConfirmation, Triggers};
@@ -45,7 +43,7 @@ pub(in crate::api) async fn get(guarded: Guarded<Read, (EnvironmentReader, Trigg
     let (environment, triggers) = &*guarded;
     let (records, PathKey(id)) = (environment.records()?, id);
     let found = records.firings.value(id.as_str()).cloned();
-    let firing = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id)))?;
+    let firing = found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Firing(id))))?;
     let view = FiringView::of(triggers.counted(firing), environment.now());
     Ok(ApiResponse::ok(&view)?.stale(environment.stale()))
 }
@@ -55,24 +53,19 @@ pub(in crate::api) async fn get(guarded: Guarded<Read, (EnvironmentReader, Trigg
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the graphs agree"})),
     responses((status = 200, description = "Done, or why it was not possible", body = FiringView), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn confirm(
-    write: Write<AnswerTrigger>,
-    id: PathKey<FiringId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn confirm(write: Write<AnswerTrigger>, id: PathKey<FiringId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (reason, digest) = given(&write, body);
     let call = write.call(&digest);
     if let Some(call) = &call
-        && let Some(answered) = app.answered(&write.permit, call)?
+        && let Some(answered) = write.answered(call)?
     {
         return reply(&answered, true, None);
     }
     let (environment, author) = (write.permit.environment(), write.permit.author());
     let confirmation = FiringConfirmation { author, reason, call };
-    let firing = Triggers::open(&app, &write.permit).confirm(environment, &id, confirmation).await?;
-    ApiResponse::ok(&FiringView::of(firing, app.now()))
+    let firing = write.part::<Triggers>().confirm(environment, &id, confirmation).await?;
+    ApiResponse::ok(&FiringView::of(firing, write.now()))
 }
 
 /// Declines a pending firing: no action is taken.
@@ -80,22 +73,17 @@ pub(in crate::api) async fn confirm(
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "it is the load test"})),
     responses((status = 200, description = "Declined", body = FiringView), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn decline(
-    write: Write<AnswerTrigger>,
-    id: PathKey<FiringId>,
-    body: OptionalBody<ReasonRequest>,
-    app: web::Data<AppState>,
-) -> Result<ApiResponse, ApiError> {
+pub(in crate::api) async fn decline(write: Write<AnswerTrigger>, id: PathKey<FiringId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (reason, digest) = given(&write, body);
     let answered = Attribution {
         by: write.permit.author().actor,
-        at: app.now(),
+        at: write.now(),
         reason: reason.clone(),
     };
     let why = format!("declined firing {id}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
-    let now = app.now();
-    let asked = WriteRequest::one(Triggers::open(&app, &write.permit).decline(id, answered)).because(Some(why));
+    let now = write.now();
+    let asked = WriteRequest::one(write.part::<Triggers>().decline(id, answered)).because(Some(why));
     let prepared = write.prepare(asked, &digest, move |made| {
         let put = made.changes.iter().find_map(|change| {
             let Change::PutRecord(Record::Firing(entry)) = change else { return None };
@@ -103,7 +91,7 @@ pub(in crate::api) async fn decline(
         });
         answer(StatusCode::OK, &FiringView::of(put.ok_or_else(lost)?, now))
     });
-    let committed = app.submit(prepared).await?;
+    let committed = prepared.submit().await?;
     reply(&committed.answer, committed.replayed, None)
 }
 

@@ -10,8 +10,8 @@ use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
-use super::super::draft::Operation;
 use super::super::error::CommitError;
+use super::super::operation::Operation;
 use super::effect::Effect;
 
 /// Why a commit needs a second person; empty if it does not.
@@ -22,12 +22,9 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedO
         return Ok(found);
     }
     let back = taken_back(effect.changes);
-    let edits = if rolls_back(effect)? {
-        GuardedOperation::Rollback
-    } else {
-        GuardedOperation::Changes
-    };
-    found.extend(rolls_back(effect)?.then_some(GuardedOperation::Rollback));
+    let rolls_back = rolls_back(effect)?;
+    let edits = if rolls_back { GuardedOperation::Rollback } else { GuardedOperation::Changes };
+    found.extend(rolls_back.then_some(GuardedOperation::Rollback));
     let mut loosens = false;
     for change in effect.changes {
         match change {

@@ -3,24 +3,20 @@
 use ripcord_proto::change::Change;
 use ripcord_proto::proposal::{PolicyDiff, ProposalDiff};
 use ripcord_proto::record::Record;
-use ripcord_proto::rest::plan::{FlagDiff, SegmentDiff, SettingsDiff};
+use ripcord_proto::rest::plan::FlagDiff;
 
-use super::super::draft::Operation;
 use super::super::error::CommitError;
-use super::super::plan::{CommitPlan, PlannedStep};
+use super::super::operation::Operation;
+use super::super::plan::CommitPlan;
 use super::effect::Effect;
 use super::messages;
 
 /// The difference of an effect whose plan is `plan`.
 pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, CommitError> {
     let mut difference = ProposalDiff {
-        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagDiff { key, from, to }).collect(),
-        segments: plan
-            .segments
-            .into_iter()
-            .map(|PlannedStep { key, from, to }| SegmentDiff { key, from, to })
-            .collect(),
-        settings: plan.settings.map(|step| SettingsDiff { from: step.from, to: step.to }),
+        flags: plan.flags,
+        segments: plan.segments,
+        settings: plan.settings,
         ..ProposalDiff::default()
     };
     for ask in &effect.draft.operations {

@@ -15,12 +15,6 @@ use super::super::reversal::ReversalDecision;
 /// Names listed in a sentence, at most.
 const NAMED: usize = 5;
 
-pub(super) const KILL_APART: &str = "Nothing was changed: the other changes need a second person, but a kill does not. Send the kill by itself \
-    (`ripcord kill FLAG`); it takes effect at once. Then propose the rest.";
-pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, but cannot be kept as one proposal. Propose its parts one by one.";
-pub(super) const FULL: &str = "Nothing was changed: this environment has reached its limit of waiting proposals. Approve or decline some first; list them with \
-    `ripcord proposal list`.";
-
 /// The warning in the plan of a write that needs approval.
 pub(super) fn would_wait(guarded: &BTreeSet<GuardedOperation>) -> String {
     let guarded: Vec<_> = guarded.iter().map(|guarded| guarded.as_str()).collect();

@@ -8,7 +8,7 @@ use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::{Flag, SegmentKey, Snapshot, ValidationErrors, VariantName};
 use serde_json::Value;
 
-use super::super::error::CommitError;
+use super::super::error::{CommitError, MissingItem};
 
 /// A flag now or at the target, readable or not.
 type ReadableFlag<'a> = Option<Result<&'a Flag, &'a ValidationErrors>>;
@@ -34,7 +34,7 @@ impl<'a> Composer<'a> {
     /// For the users of `segment` as it is now.
     pub(super) fn new(now: &'a Snapshot, was: &'a Snapshot, segment: &'a SegmentKey) -> Result<Self, CommitError> {
         if now.segments.get(segment.as_str()).is_none() {
-            return Err(CommitError::NoSegment(segment.clone()));
+            return Err(CommitError::NotFound(MissingItem::Segment(segment.clone())));
         }
         Ok(Self {
             segment,

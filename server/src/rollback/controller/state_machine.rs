@@ -17,7 +17,7 @@ use super::next_step::{self, NextStep};
 use super::verification::{self, ObservedCommit, Pickup, VerificationWindow};
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Applied, Approval, CommitError, Draft, Expected, KilledEdit, Operation};
+use crate::commit::{Applied, Approval, CommitError, Draft, Expected, GuardRefusal, KilledEdit, MissingItem, Operation, StateConflict};
 use crate::leader::LeaderToken;
 use crate::rollback::messages;
 use crate::rollback::stages;
@@ -196,9 +196,12 @@ impl Procedure<'_> {
                 tracing::info!(env = %self.environment, rollback = %self.id, revision, step, "rollback step committed");
             }
             // A kill blocks one flag: the rest continues without it.
-            Err(CommitError::Killed { flag, .. }) => drop(self.left_out.insert(flag)),
+            Err(CommitError::Guard(GuardRefusal::Killed { flag, .. })) => drop(self.left_out.insert(flag)),
             Err(
-                error @ (CommitError::Refused(_) | CommitError::Invalid(_) | CommitError::InUse { .. } | CommitError::NoFlag(_) | CommitError::NoSegment(_)),
+                error @ (CommitError::Guard(_)
+                | CommitError::Invalid(_)
+                | CommitError::Conflict(StateConflict::InUse { .. })
+                | CommitError::NotFound(MissingItem::Flag(_) | MissingItem::Segment(_))),
             ) => {
                 self.record(token, entry, next_step::cannot_step(rollback, &error.to_string(), self.environment))
                     .await;
@@ -220,8 +223,9 @@ impl Procedure<'_> {
 
     async fn not_committed(&mut self, error: CommitError) {
         let key = RecordKey::Rollback(self.id.clone());
-        let has_moved = matches!(&error, CommitError::RecordMoved(moved) | CommitError::NoRecord(moved) if *moved == key);
-        if matches!(error, CommitError::NotDriving) {
+        let has_moved =
+            matches!(&error, CommitError::Conflict(StateConflict::RecordMoved(moved)) | CommitError::NotFound(MissingItem::Record(moved)) if *moved == key);
+        if matches!(error, CommitError::Conflict(StateConflict::NotLeader)) {
             self.found = Pickup::Inherited;
         } else if !has_moved {
             tracing::warn!(env = %self.environment, rollback = %self.id, %error, "rollback record not written; retrying");

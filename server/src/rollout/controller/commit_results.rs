@@ -15,7 +15,7 @@ use super::effect;
 use super::jobs::{CommitKind, CommitResult, JobResult};
 use super::state::{AbortReason, FOLLOWER_POLL, RolloutController};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Draft, ErrorKind, Operation, Renderer};
+use crate::commit::{CommitError, Draft, MissingItem, Operation, Renderer, StateConflict, StoreFailure};
 use crate::environment::Environments;
 use crate::kill::KillOrder;
 use crate::leader::LeaderToken;
@@ -65,7 +65,9 @@ impl RolloutController {
             let submitted = environments.commit(draft.await);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
-                CommitKind::RollBack => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
+                CommitKind::RollBack => tokio::time::timeout(PATIENCE, submitted)
+                    .await
+                    .unwrap_or(Err(CommitError::Store(StoreFailure::OutcomeUnknown))),
                 CommitKind::Record | CommitKind::Step | CommitKind::Kill => submitted.await,
             };
             let result = result.map(drop);
@@ -306,24 +308,21 @@ impl RolloutController {
                 }
                 return Vec::new();
             }
-            Err(CommitError::NotDriving) => {
+            Err(CommitError::Conflict(StateConflict::NotLeader)) => {
                 self.token = None;
                 again(self, FOLLOWER_POLL);
             }
             // Someone else was faster; the new state is on its way.
             Err(
-                CommitError::RecordMoved(_)
-                | CommitError::NoRecord(_)
-                | CommitError::Stale { .. }
-                | CommitError::WrongState { .. }
-                | CommitError::Killed { .. }
-                | CommitError::Refused(_),
+                CommitError::Conflict(StateConflict::RecordMoved(_) | StateConflict::Stale { .. } | StateConflict::WrongState { .. })
+                | CommitError::NotFound(MissingItem::Record(_))
+                | CommitError::Guard(_),
             ) => {
                 self.forget_back(&ids);
                 again(self, AWAY);
             }
             // An internal failure counts like a store that is away: neither may leave users exposed.
-            Err(error) if matches!(error.kind(), ErrorKind::StoreAway | ErrorKind::Internal) => {
+            Err(CommitError::Store(_) | CommitError::Internal(_)) => {
                 again(self, AWAY);
                 if what == CommitKind::RollBack {
                     for id in &ids {

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::check::Checks;
 use crate::clock::Clock as _;
 use crate::clock::fixture::TokioClock;
-use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation};
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, MissingItem, Operation, StateConflict};
 use crate::environment::Environments;
 use crate::environment::fixture::{EnvironmentsBuilder, author_as, production};
 use crate::kill::Kills;

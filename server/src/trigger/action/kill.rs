@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use ripcord_proto::KillScope;
 use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 
-use crate::commit::{CommitError, Renderer};
+use crate::commit::{CommitError, MissingItem, Renderer};
 use crate::kill::{KillOrder, KillOutcome};
 use crate::trigger::activation::{Activation, FiringResult, flags_or_own};
 use crate::trigger::dedup::InFlightGuard;
@@ -56,7 +56,7 @@ impl Triggers {
                 // Its orders are not idempotent calls, so none is replayed.
                 Ok(KillOutcome::Replayed(_)) => {}
                 // An id that ended never comes back: the same alert does not undo what a person has restored.
-                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already lifted")),
+                Err(CommitError::NotFound(MissingItem::Kill(id))) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already lifted")),
                 Err(error) => pulled.failed.push(format!("{scope}: {error}")),
             }
         }

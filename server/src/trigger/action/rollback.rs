@@ -12,7 +12,7 @@ use ripcord_proto::{FlagKey, KillScope, RolloutId};
 use super::hold::{self, HoldScope};
 use crate::checkpoint::ResolveError;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Operation, Precheck};
+use crate::commit::{CommitError, Operation, Precheck, StateConflict};
 use crate::release::ReleaseChangesError;
 use crate::rollback::{self, PrepareError, PreparedRollback, RollbackError, RollbackSpec};
 use crate::store::{StoreError, StoreState};
@@ -146,14 +146,16 @@ impl Triggers {
                 let firing = asking.firing(before.as_deref(), result);
                 put(&state.records, firing, expected, asking.now)
             }
-            ActivationVerdict::Restrain(_) | ActivationVerdict::Nothing => Err(CommitError::RecordMoved(RecordKey::Firing(asking.id()))),
+            ActivationVerdict::Restrain(_) | ActivationVerdict::Nothing => {
+                Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Firing(asking.id()))))
+            }
         };
         let operations = vec![Operation::DecideNow(Precheck::new(decide)), Operation::Rollback(Box::new(reversal))];
         match tokio::time::timeout(PATIENCE, self.commit(activation, operations)).await {
             Ok(Ok(Some(firing))) => Ok(RollbackResult::Committed(Box::new(firing))),
-            Ok(Ok(None) | Err(CommitError::RecordMoved(RecordKey::Firing(_)))) => Ok(RollbackResult::Superseded),
+            Ok(Ok(None) | Err(CommitError::Conflict(StateConflict::RecordMoved(RecordKey::Firing(_))))) => Ok(RollbackResult::Superseded),
             // A person who was too late gets the reason.
-            Ok(Err(error @ CommitError::WrongState { .. })) if matches!(activation.by, Initiator::Person(_)) => Err(error),
+            Ok(Err(error @ CommitError::Conflict(StateConflict::WrongState { .. }))) if matches!(activation.by, Initiator::Person(_)) => Err(error),
             Ok(Err(error)) if error.is_store_away() => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway(error.to_string()))),
             Ok(Err(error)) => Ok(RollbackResult::Stopped(stopped(&error.into()))),
             Err(_) => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway("it did not answer in time".to_owned()))),
@@ -170,7 +172,7 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
         RollbackError::Prepare(PrepareError::Resolve(ResolveError::Store(error)) | PrepareError::Changes(ReleaseChangesError::Store(error))) => {
             matches!(error, StoreError::Unavailable(_))
         }
-        RollbackError::Prepare(PrepareError::Resolve(ResolveError::Environment(error)) | PrepareError::Changes(ReleaseChangesError::Commit(error))) => {
+        RollbackError::Prepare(PrepareError::Resolve(ResolveError::Commit(error)) | PrepareError::Changes(ReleaseChangesError::Commit(error))) => {
             error.is_store_away()
         }
         RollbackError::Prepare(PrepareError::Resolve(_)) | RollbackError::WrongState(_) | RollbackError::ChecksFailed(_) | RollbackError::PlanStale { .. } => {
@@ -180,11 +182,12 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
     if is_store_away {
         return RollbackStopped::StoreAway(error.to_string());
     }
-    RollbackStopped::Refused(if let RollbackError::Commit(CommitError::Refused(problem)) = &error {
-        messages::guarded(problem.code).to_owned()
+    let guarded = if let RollbackError::Commit(CommitError::Guard(refusal)) = error {
+        messages::guarded(refusal)
     } else {
-        error.to_string()
-    })
+        None
+    };
+    RollbackStopped::Refused(guarded.map_or_else(|| error.to_string(), ToOwned::to_owned))
 }
 
 /// The specification of a rollback, or why there is none.

@@ -166,14 +166,26 @@ async fn a_store_that_is_silent_keeps_nobody_exposed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_store_away_the_flag_is_killed_and_goes_back_when_it_is_there_again() {
-    let world = World::new().await;
-    let id = fails_without_the_store(&world, Fault::Away).await;
-    assert!(is_killed_provisionally(&world).await);
-    world.store.set(Fault::None);
-    let rollout = world.until_it(&id, |rollout| rollout.state.is_final()).await;
-    assert_eq!(rollout.state, RolloutState::RolledBack, "{}", rollout.reason);
-    assert_eq!(world.flag("checkout").rules, []);
+async fn a_take_back_that_the_store_cannot_take_kills_the_flag_and_is_done_once_it_can() {
+    for fault in [Fault::Away, Fault::Reseeding, Fault::UnknownLost, Fault::UnknownWritten] {
+        let world = World::new().await;
+        world.serves(&[("on", 50, 1), ("off", 50, 1)]);
+        let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
+        world.until_step(&id, 1).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        world.store.set(fault);
+        world.serves(&[("on", 500, 20), ("off", 50, 1)]);
+        assert!(is_killed_provisionally(&world).await, "{fault:?}");
+        world.store.set(Fault::None);
+        let rollout = world.until_it(&id, |rollout| rollout.state.is_final()).await;
+        assert_eq!(rollout.state, RolloutState::RolledBack, "{fault:?}: {}", rollout.reason);
+        assert_eq!(world.flag("checkout").rules, [], "{fault:?}");
+        assert_eq!(
+            world.environments.state(&production()).unwrap().records.rollbacks.len(),
+            1,
+            "{fault:?}: taken back once"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

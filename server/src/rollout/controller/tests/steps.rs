@@ -39,9 +39,12 @@ async fn a_flag_is_moved_by_one_rollout_at_a_time_and_one_that_cannot_follow_is_
     let world = World::new().await;
     let id = world.start(&["1% for 1h"], &json!({})).await;
     let refused = world.try_start(&["2% for 1h"], &json!({})).await.unwrap_err();
-    assert!(matches!(&refused, CommitError::InUse { by, .. } if by.contains(id.as_str())), "{refused}");
+    assert!(
+        matches!(&refused, CommitError::Conflict(StateConflict::InUse { by, .. }) if by.contains(id.as_str())),
+        "{refused}"
+    );
     let refused = world.try_start(&["2% for 1h"], &json!({"flag": "nothing"})).await.unwrap_err();
-    assert!(matches!(refused, CommitError::NoFlag(_)), "{refused}");
+    assert!(matches!(refused, CommitError::NotFound(MissingItem::Flag(_))), "{refused}");
     world
         .put(
             "twenty",
@@ -94,18 +97,21 @@ async fn of_two_nodes_one_leads_and_the_other_goes_on_when_it_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_goes_away_delays_a_step_and_repeats_none() {
-    let world = World::new().await;
-    let id = world.start(&["1% for 10s", "10% for 10s", "50% for 10s"], &json!({})).await;
-    world.until_step(&id, 1).await;
-    world.store.set(Fault::Away);
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(world.rollout(&id).step, 1);
-    world.store.set(Fault::None);
-    world.until_step(&id, 2).await;
-    assert!(world.second() < 33, "{}", world.second());
-    world.until(&id, RolloutState::Completed).await;
-    assert_eq!(world.environments.state(&production()).unwrap().head.revision.0, 4, "the flag, and three steps");
+async fn a_store_that_goes_away_or_is_reseeded_delays_a_step_and_repeats_none() {
+    for fault in [Fault::Away, Fault::Reseeding] {
+        let world = World::new().await;
+        let id = world.start(&["1% for 10s", "10% for 10s", "50% for 10s"], &json!({})).await;
+        world.until_step(&id, 1).await;
+        world.store.set(fault);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(world.rollout(&id).step, 1, "{fault:?}");
+        world.store.set(Fault::None);
+        world.until_step(&id, 2).await;
+        assert!(world.second() < 33, "{fault:?}: {}", world.second());
+        world.until(&id, RolloutState::Completed).await;
+        let revision = world.environments.state(&production()).unwrap().head.revision.0;
+        assert_eq!(revision, 4, "{fault:?}: the flag, and three steps");
+    }
 }
 
 #[tokio::test(start_paused = true)]
