@@ -197,6 +197,8 @@ fn kept(operation: &Operation) -> Option<ProposedOperation> {
         Operation::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
         Operation::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
             bucketing: settings.bucketing,
+            context: settings.context.clone(),
+            context_from_headers: settings.context_from_headers.clone(),
             rebuckets_everybody: true,
             reason: None,
         }),

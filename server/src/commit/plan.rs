@@ -73,9 +73,9 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
     let (was, is) = (&before.snapshot, &after.snapshot);
     let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
     let segments: Vec<_> = touched.segments.iter().filter_map(|key| step(key, &was.segments, &is.segments)).collect();
-    let settings = (was.settings != is.settings).then_some(SettingsDiff {
-        from: was.settings,
-        to: is.settings,
+    let settings = (was.settings != is.settings).then(|| SettingsDiff {
+        from: was.settings.clone(),
+        to: is.settings.clone(),
     });
     let kills_of = |key: &FlagKey| is.kills_of(key.as_str()).map(|kill| kill.id.clone()).collect::<Vec<_>>();
     let kills = flags
