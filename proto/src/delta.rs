@@ -119,8 +119,8 @@ impl Snapshot {
         put(&mut next.flags, &delta.changed.flags, &delta.removed.flags);
         put(&mut next.segments, &delta.changed.segments, &delta.removed.segments);
         put(&mut next.kills, &delta.changed.kills, &delta.removed.kills);
-        if let Some(settings) = delta.changed.settings {
-            next.settings = settings;
+        if let Some(settings) = &delta.changed.settings {
+            next.settings.clone_from(settings);
         }
         next
     }
@@ -148,7 +148,7 @@ impl Delta {
             &next.removed.segments,
         );
         join(&mut self.changed.kills, &mut self.removed.kills, &next.changed.kills, &next.removed.kills);
-        self.changed.settings = next.changed.settings.or(self.changed.settings);
+        self.changed.settings = next.changed.settings.clone().or(self.changed.settings);
         self
     }
 
@@ -159,7 +159,7 @@ impl Delta {
         (changed.flags, removed.flags) = from.flags.difference(&to.flags);
         (changed.segments, removed.segments) = from.segments.difference(&to.segments);
         (changed.kills, removed.kills) = from.kills.difference(&to.kills);
-        changed.settings = (from.settings != to.settings).then_some(to.settings);
+        changed.settings = (from.settings != to.settings).then(|| to.settings.clone());
         Self {
             from: from.position.revision,
             to: to.position,

@@ -81,7 +81,7 @@ pub struct SegmentDiff {
 }
 
 /// The settings before and after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsDiff {
     /// The settings before the change.

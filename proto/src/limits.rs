@@ -38,6 +38,10 @@ pub const LEASE_SECONDS_MIN: u32 = 5;
 pub const LEASE_SECONDS_MAX: u32 = 30 * 24 * 60 * 60;
 /// Changes of one commit, at most.
 pub const CHANGES: usize = 60_000;
+/// Attributes that an environment sets in every evaluation, at most; and headers that set attributes, at most.
+pub const CONTEXT_VALUES: usize = 64;
+/// Bytes of the attributes that an environment sets, as JSON, at most.
+pub const CONTEXT_BYTES: usize = 16 * 1024;
 /// Characters of an idempotency key, at most.
 pub const IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
 /// The largest absolute value of a number: 2^53-1.

@@ -2,7 +2,7 @@
 
 use crate::validation::ValidationError;
 
-/// How a command ends that the server refused.
+/// How a command exits with a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandExit {
     /// Exit code 1: the request was wrong, or the server could not do it.
@@ -24,12 +24,12 @@ macro_rules! codes {
             /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// What the code means, in a sentence, as the documentation lists it.
+            /// The meaning of the code in one sentence, as listed in the documentation.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning.trim_ascii()),* }
             }
 
-            /// The code as it is written: `FLAG_KILLED`.
+            /// The name of the code: `FLAG_KILLED`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code),* }
             }
@@ -39,7 +39,7 @@ macro_rules! codes {
                 match self { $(Self::$name => $status),* }
             }
 
-            /// How a command that gets this problem ends.
+            /// How a command exits with this problem.
             pub const fn exit(self) -> CommandExit {
                 match self { $(Self::$name => CommandExit::$exit),* }
             }
@@ -80,11 +80,11 @@ codes! {
     FlagKilled = "FLAG_KILLED", 409, Refused, None, "The flag is killed";
     /// The plan no longer describes what would happen.
     PlanStale = "PLAN_STALE", 409, Refused, None, "The plan is out of date";
-    /// What a proposal would do is no longer what was shown.
+    /// The proposal would no longer do what was shown.
     ProposalStale = "PROPOSAL_STALE", 409, Refused, None, "The proposal is out of date";
     /// A second person must approve, but this request cannot be stored as a proposal.
     SecondPersonNeeded = "SECOND_PERSON_NEEDED", 409, Refused, None, "Approval by a second person is required";
-    /// Another file set owns what the request would change, or no file set does.
+    /// The file set does not own what the request would change.
     OtherOwner = "OTHER_OWNER", 409, Refused, None, "Owned by another file set";
     /// The release is finished; it takes no more changes.
     ReleaseFinished = "RELEASE_FINISHED", 409, Refused, None, "The release is finished";
@@ -100,8 +100,8 @@ codes! {
     WrongState = "WRONG_STATE", 409, Refused, None, "Not possible in the current state";
     /// The environment is protected, and the release lacks details that it requires.
     Protected = "PROTECTED", 422, Refused, None, "The environment is protected";
-    /// No flag is in the scope.
-    EmptyScope = "EMPTY_SCOPE", 422, Failed, None, "The scope is empty";
+    /// No flag is in the scope, or none would change.
+    EmptyScope = "EMPTY_SCOPE", 422, Refused, None, "Nothing to roll back";
     /// The requested state cannot be expressed by rules.
     CannotExpress = "CANNOT_EXPRESS", 422, Refused, None, "Rules cannot express this";
     /// An object of this name already exists.
@@ -135,6 +135,7 @@ codes! {
 /// A problem document: the body of every error, as `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[non_exhaustive]
 pub struct Problem {
     /// The identifier of the kind of problem: `urn:ripcord:problem:FLAG_KILLED`.
     pub r#type: String,
@@ -146,19 +147,20 @@ pub struct Problem {
     pub code: Code,
     /// What happened and what to do next, for a person.
     pub detail: String,
-    /// The fields that are wrong.
+    /// The invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ValidationError>,
     /// The request's id, to find it in the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Further members of this code: `current` (`STALE_REVISION`), `kill` (`FLAG_KILLED`), `roles` (`FORBIDDEN`).
+    /// Further members of this code: `current` (`STALE_REVISION`), `kill` (`FLAG_KILLED`), `roles`,
+    /// `role` and `key_name` (`FORBIDDEN`), `doors` (`ONE_WAY_DOOR`).
     #[serde(flatten)]
     pub members: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Problem {
-    /// A problem of this code.
+    /// A problem with this code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             r#type: format!("urn:ripcord:problem:{}", code.as_str()),
@@ -172,14 +174,14 @@ impl Problem {
         }
     }
 
-    /// With the fields that are wrong.
+    /// Adds invalid fields.
     #[must_use]
     pub fn with_errors(mut self, errors: impl IntoIterator<Item = ValidationError>) -> Self {
         self.errors.extend(errors);
         self
     }
 
-    /// With a further member.
+    /// Adds a further member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());

@@ -27,6 +27,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
 
 /// The same, with the comments; JSON has none.
 pub(crate) fn parse_with_comments(text: &str) -> Result<(Value, Comments), ValidationErrors> {
+    // Some editors put a byte order mark in front of each file.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     if text.trim_start().starts_with(['{', '[']) {
         let parsed = json::parse(text).map(|value| (value, Comments::new()));
         parsed.or_else(|json_faults| strict(text).map_err(|_| json_faults))

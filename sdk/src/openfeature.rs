@@ -33,7 +33,7 @@ use open_feature::provider::{FeatureProvider, ProviderMetadata, ProviderStatus, 
 use open_feature::{EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult, FlagMetadata, StructValue, Value};
 
 pub use self::event::{Event, Events};
-use crate::client::{Client, Detail, Outcome, Source, State};
+use crate::client::{Client, Detail, Outcome, Source, State, View};
 use crate::engine::{Context, ErrorCode, Reason};
 
 /// The name and target of the `tracing` event for each evaluation. Its level is `DEBUG`.
@@ -93,16 +93,17 @@ impl Provider {
         &self,
         key: &str,
         context: &EvaluationContext,
-        read: impl FnOnce(&Client, &Context<'_>) -> Detail<T>,
+        read: impl FnOnce(&View, &Context<'_>) -> Detail<T>,
         convert: impl FnOnce(T) -> Option<V>,
     ) -> EvaluationResult<ResolutionDetails<V>> {
         let members = context::members(context);
-        let detail = read(&self.client, &Context::from_json(&members));
+        let view = self.client.view();
+        let detail = read(&view, &Context::from_json(&members));
         trace(key, context, &detail);
         if let Some(error) = error_of(&detail) {
             return Err(error);
         }
-        let metadata = metadata(&detail);
+        let metadata = metadata(&detail, view.metadata(key));
         let value = convert(detail.value).ok_or_else(|| error(EvaluationErrorCode::TypeMismatch, "the value has a different type"))?;
         Ok(ResolutionDetails {
             value,
@@ -176,11 +177,27 @@ fn reason_of(reason: Reason) -> EvaluationReason {
     }
 }
 
-fn metadata<T>(detail: &Detail<T>) -> FlagMetadata {
+/// The flag's own metadata of types that OpenFeature has, and what was evaluated.
+fn metadata<T>(detail: &Detail<T>, own: Option<&serde_json::Map<String, serde_json::Value>>) -> FlagMetadata {
+    let mut metadata = FlagMetadata::default();
+    for (name, value) in own.into_iter().flatten() {
+        match value {
+            serde_json::Value::Bool(boolean) => metadata.add_value(name, *boolean),
+            serde_json::Value::String(text) => metadata.add_value(name, text.as_str()),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => metadata.add_value(name, whole),
+                (None, Some(float)) => metadata.add_value(name, float),
+                (None, None) => {}
+            },
+            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {}
+        }
+    }
     let kill = detail.kill.as_ref().map(|kill| (KILL, kill.to_string()));
     let revision = detail.position.map(|position| (REVISION, position.to_string()));
-    let told = kill.into_iter().chain(revision);
-    told.fold(FlagMetadata::default(), |metadata, (name, value)| metadata.with_value(name, value))
+    for (name, value) in kill.into_iter().chain(revision) {
+        metadata.add_value(name, value);
+    }
+    metadata
 }
 
 /// The integer, if the number has no fraction and a float holds it exactly.
@@ -189,24 +206,26 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0).then_some(number as i64)
 }
 
+/// OpenFeature has no null: a member that is null is left out.
 fn structure(members: serde_json::Map<String, serde_json::Value>) -> StructValue {
-    let fields: HashMap<String, Value> = members.into_iter().filter_map(|(name, value)| Some((name, value_of(value)?))).collect();
+    let members = members.into_iter().filter(|(_, value)| !value.is_null());
+    let fields: HashMap<String, Value> = members.map(|(name, value)| (name, value_of(value))).collect();
     StructValue { fields }
 }
 
-/// OpenFeature has no null: a member that is null is left out.
-fn value_of(value: serde_json::Value) -> Option<Value> {
-    Some(match value {
-        serde_json::Value::Null => return None,
+/// A null in a list keeps its place, as an empty structure, so that the items behind it stay where they are.
+fn value_of(value: serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Null => Value::Struct(StructValue::default()),
         serde_json::Value::Bool(boolean) => Value::Bool(boolean),
         serde_json::Value::Number(number) => match number.as_i64() {
             Some(whole) => Value::Int(whole),
-            None => Value::Float(number.as_f64()?),
+            None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
         serde_json::Value::String(text) => Value::String(text),
-        serde_json::Value::Array(items) => Value::Array(items.into_iter().filter_map(value_of).collect()),
+        serde_json::Value::Array(items) => Value::Array(items.into_iter().map(value_of).collect()),
         serde_json::Value::Object(members) => Value::Struct(structure(members)),
-    })
+    }
 }
 
 #[async_trait::async_trait]
@@ -223,7 +242,7 @@ impl FeatureProvider for Provider {
             (Source::Nothing, State::Connecting) => ProviderStatus::NotReady,
             (Source::Nothing, _) => ProviderStatus::Error,
             (Source::Offline, _) | (_, State::Ready) => ProviderStatus::Ready,
-            (_, State::Connecting | State::Stale | State::Resyncing | State::Closed) => ProviderStatus::STALE,
+            (_, State::Connecting | State::Stale | State::Resyncing | State::Unauthorised | State::Closed) => ProviderStatus::STALE,
         }
     }
 
@@ -232,23 +251,23 @@ impl FeatureProvider for Provider {
     }
 
     async fn resolve_bool_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<bool>> {
-        self.resolve(key, context, |client, context| client.bool_detail(key, context, false), Some)
+        self.resolve(key, context, |view, context| view.bool_detail(key, context, false), Some)
     }
 
     async fn resolve_int_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<i64>> {
-        self.resolve(key, context, |client, context| client.number_detail(key, context, 0.0), whole)
+        self.resolve(key, context, |view, context| view.number_detail(key, context, 0.0), whole)
     }
 
     async fn resolve_float_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<f64>> {
-        self.resolve(key, context, |client, context| client.number_detail(key, context, 0.0), Some)
+        self.resolve(key, context, |view, context| view.number_detail(key, context, 0.0), Some)
     }
 
     async fn resolve_string_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<String>> {
-        self.resolve(key, context, |client, context| client.string_detail(key, context, ""), Some)
+        self.resolve(key, context, |view, context| view.string_detail(key, context, ""), Some)
     }
 
     async fn resolve_struct_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<StructValue>> {
-        let read = |client: &Client, context: &Context<'_>| client.object_detail(key, context, serde_json::Map::new());
+        let read = |view: &View, context: &Context<'_>| view.object_detail(key, context, serde_json::Map::new());
         self.resolve(key, context, read, |members| Some(structure(members)))
     }
 }

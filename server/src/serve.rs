@@ -11,6 +11,8 @@ pub mod http_server;
 mod open_files;
 mod peers;
 mod shutdown;
+#[cfg(test)]
+mod simulation;
 mod stores;
 mod tls;
 

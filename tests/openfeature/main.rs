@@ -19,7 +19,9 @@ mod lossy_reader;
 mod node;
 mod ofrep;
 mod random;
+mod readers;
 mod retries;
+mod static_context;
 mod sync;
 mod traces;
 
@@ -42,7 +44,9 @@ fn main() -> ExitCode {
         independent::trials(),
         clients::trials(),
         event_stream::trials(),
+        readers::trials(),
         retries::trials(),
+        static_context::trials(),
         lossy_reader::trials(),
         fresh::trials(),
         connect::trials(),

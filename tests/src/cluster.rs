@@ -40,10 +40,17 @@ impl Cluster {
 
     /// Two nodes, of which `a` reaches its Redis through the proxy.
     pub async fn behind_proxy(redis: Redis) -> anyhow::Result<(Self, Proxy)> {
+        Self::behind_proxy_as(redis, &[]).await
+    }
+
+    /// The same, with further arguments of `a`.
+    pub async fn behind_proxy_as(redis: Redis, arguments: &[&str]) -> anyhow::Result<(Self, Proxy)> {
         let (one, other) = (ports::free(), ports::free());
         let proxy = Proxy::to(redis.port()).await?;
         let through = Setup::at(&format!("redis://127.0.0.1:{}", proxy.port()));
-        let a = Server::start(through.port(one).peer(other).argument("--heartbeat").argument("1s")).await?;
+        let through = through.port(one).peer(other).argument("--heartbeat").argument("1s");
+        let through = arguments.iter().fold(through, |setup, argument| setup.argument(*argument));
+        let a = Server::start(through).await?;
         let b = Server::start(Setup::on(&redis).port(other).peer(one)).await?;
         Ok((Self { a, b, redis }, proxy))
     }

@@ -121,11 +121,10 @@ impl Builder {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>, at: Marker) -> Result<(), Problem> {
         self.count(at)?;
-        let value = if self.awaits_key() {
-            // Every key is a text, however it is written.
-            typed(text, style, tag).map(|_| Value::String(text.to_owned()))
-        } else {
-            typed(text, style, tag)
+        let value = match tag {
+            // Every name of a member is a text, however it is written.
+            None if self.awaits_key() => Ok(Value::String(text.to_owned())),
+            _ => typed(text, style, tag),
         };
         let value = value.map_err(|problem| Problem::new(at, problem))?;
         if anchor > 0 {

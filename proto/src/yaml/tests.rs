@@ -55,7 +55,13 @@ fn plain_scalars_are_what_the_core_schema_says() {
     ] {
         assert_eq!(value(&format!("a: {text}"))["a"], expected, "{text}");
     }
-    assert_eq!(value("1: a\ntrue: b\n"), json!({"1": "a", "true": "b"}), "every key is a text");
+    assert_eq!(
+        value("1: a\ntrue: b\n.inf: c\n"),
+        json!({"1": "a", "true": "b", ".inf": "c"}),
+        "every key is a text"
+    );
+    assert_eq!(value("\u{FEFF}{\"a\": 1}"), json!({"a": 1}));
+    assert_eq!(value("\u{FEFF}a: 1\r\nb: x\r\n"), json!({"a": 1, "b": "x"}));
 }
 
 #[test]

@@ -6,10 +6,12 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// The ceiling of the first wait.
+/// The ceiling of the first waits. A server that restarts is back within seconds, and then its clients should be too.
 const FIRST: Duration = Duration::from_secs(1);
+/// How many waits have the first ceiling.
+const QUICK: u32 = 8;
 /// The highest ceiling.
-const LAST: Duration = Duration::from_secs(30);
+const LAST: Duration = Duration::from_secs(10);
 /// The wait if a retry cannot succeed until a person acts, for example after a refused key.
 const SLOW: Duration = Duration::from_secs(60);
 
@@ -34,10 +36,11 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// The wait after another failure: up to a ceiling that doubles from 1 to 30 seconds.
+    /// The wait after another failure: up to a second at first, then up to a ceiling that doubles to 10 seconds.
     pub(crate) fn failed(&mut self) -> Duration {
-        let ceiling = FIRST.saturating_mul(1 << self.failures.min(8)).min(LAST);
         self.failures = self.failures.saturating_add(1);
+        let slower = self.failures.saturating_sub(QUICK).min(8);
+        let ceiling = FIRST.saturating_mul(1 << slower).min(LAST);
         self.up_to(ceiling)
     }
 
@@ -67,9 +70,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_stay_under_a_ceiling_that_doubles_to_half_a_minute() {
+    fn waits_stay_under_a_second_at_first_and_then_under_a_ceiling_that_doubles_to_ten() {
         let mut backoff = Backoff::new(7);
-        for ceiling in [1, 2, 4, 8, 16, 30, 30, 30] {
+        for ceiling in [1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 10] {
             assert!(backoff.failed() <= Duration::from_secs(ceiling));
         }
         backoff.succeeded();

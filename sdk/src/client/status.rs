@@ -16,6 +16,8 @@ use ripcord_proto::{EnvironmentKey, KillId, Position};
 /// | `Resyncing` | a state that fits is loaded | `Ready` |
 /// | `Resyncing` | the server's states repeatedly did not match their own hashes | `Stale`, with later attempts |
 /// | `Stale` | the server's state is loaded again | `Ready` |
+/// | any but `Closed` | the server refuses the key | `Unauthorised` |
+/// | `Unauthorised` | the key is accepted and the server's state is loaded | `Ready` |
 /// | any | [`close`](crate::Client::close), or the last clone was dropped | `Closed` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -28,6 +30,9 @@ pub enum State {
     Stale,
     /// The last good state is loaded; the client has asked for a snapshot.
     Resyncing,
+    /// The server refuses the key: it is wrong, revoked or not for this environment. The last known state, if there is one, continues to
+    /// answer. The client retries about once a minute.
+    Unauthorised,
     /// The client has ended. Evaluations continue to answer from the last state.
     Closed,
 }
@@ -40,6 +45,7 @@ impl State {
             Self::Ready => "ready",
             Self::Stale => "stale",
             Self::Resyncing => "resyncing",
+            Self::Unauthorised => "unauthorised",
             Self::Closed => "closed",
         }
     }

@@ -131,6 +131,12 @@ impl View {
         Some(current.compiled.explain(key, context, self.shared.since_contact()))
     }
 
+    /// The flag's own metadata; `None` if there is no such flag, or no data yet.
+    pub fn metadata(&self, key: &str) -> Option<&Map<String, Value>> {
+        let flag = (*self.pinned).as_ref()?.compiled.flag(key)?;
+        flag.entry().value().ok().map(|flag| &flag.metadata)
+    }
+
     #[inline]
     fn evaluator(&self) -> Evaluator<'_> {
         Evaluator::new((*self.pinned).as_ref(), &self.shared)

@@ -33,6 +33,8 @@ pub struct Compiled {
     /// The provisional kills, by id.
     overlay: Vec<Arc<Entry<Kill>>>,
     interpreter: Interpreter,
+    /// The attributes that the environment sets in every evaluation.
+    pub(super) context: Arc<serde_json::Map<String, serde_json::Value>>,
     counters: u32,
 }
 
@@ -96,6 +98,7 @@ impl Compiled {
             kills: snapshot.kills.iter().cloned().collect(),
             overlay: Vec::new(),
             interpreter: Interpreter::new(snapshot.settings.bucketing),
+            context: Arc::new(snapshot.settings.context.clone()),
             counters: 0,
         };
         for entry in &snapshot.segments {
@@ -123,6 +126,9 @@ impl Compiled {
         let mut compiled = self.clone();
         compiled.position = next.position;
         compiled.interpreter = interpreter;
+        if *compiled.context != next.settings.context {
+            compiled.context = Arc::new(next.settings.context.clone());
+        }
         compiled.unmark_kills();
         compiled.kills = next.kills.iter().cloned().collect();
         for key in &touched.segments {

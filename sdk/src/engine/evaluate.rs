@@ -39,7 +39,11 @@ impl Compiled {
             Some(slot) => Evaluation {
                 compiled: self,
                 slot: Some(slot),
-                decision: decide(self, slot, context, since_contact),
+                decision: if self.context.is_empty() {
+                    decide(self, slot, context, since_contact)
+                } else {
+                    decide(self, slot, &self.in_context(context), since_contact)
+                },
             },
             None => Evaluation {
                 compiled: self,
@@ -71,6 +75,17 @@ impl Compiled {
     #[inline]
     pub fn object<'c>(&'c self, key: &str, context: &Context<'_>, since_contact: SinceContact) -> Option<&'c Map<String, serde_json::Value>> {
         self.evaluate(key, context, since_contact).object().ok().flatten()
+    }
+}
+
+impl Compiled {
+    /// A context under the attributes that the environment sets.
+    pub(super) fn in_context<'m>(&'m self, context: &Context<'m>) -> Context<'m> {
+        let mut context = context.clone();
+        for (name, value) in &*self.context {
+            context.set(name, value);
+        }
+        context
     }
 }
 

@@ -138,6 +138,7 @@ impl Compiled {
     /// Evaluates a flag and explains the result.
     pub fn explain(&self, key: &str, context: &Context<'_>, since_contact: SinceContact) -> Explanation {
         let evaluation = self.evaluate(key, context, since_contact);
+        let context = &self.in_context(context);
         let budget = Budget::full();
         let steps = self.slot(key).map(|slot| self.steps(slot, context, since_contact, &budget)).unwrap_or_default();
         Explanation {

@@ -16,6 +16,8 @@ pub enum Event {
     Ready,
     /// The last known state is evaluated; the server may have a newer one.
     Stale,
+    /// The server refuses the key, and why. The last known state, if there is one, is evaluated.
+    Unauthorised(String),
     /// There is no data, and why.
     Error(String),
     /// These flags may have changed; `None` means any flag.
@@ -77,10 +79,11 @@ fn follow(client: &Client, listener: Arc<impl Fn(&Event) + Send + Sync + 'static
     }
 }
 
-fn event_of(status: &Status) -> Option<Event> {
+pub(super) fn event_of(status: &Status) -> Option<Event> {
     let error = || status.error.as_ref().map_or_else(|| status.state.to_string(), ToString::to_string);
     match (status.source, status.state) {
         (Source::Offline, _) | (_, State::Ready) => Some(Event::Ready),
+        (_, State::Unauthorised) => Some(Event::Unauthorised(error())),
         (Source::Nothing, State::Connecting) => None,
         (Source::Nothing, State::Stale | State::Resyncing | State::Closed) => Some(Event::Error(error())),
         (Source::Cache | Source::Server, State::Connecting | State::Stale | State::Resyncing | State::Closed) => Some(Event::Stale),

@@ -39,7 +39,25 @@ async fn flags_of_every_type_are_resolved_with_variant_and_reason() {
     assert_eq!(provider.resolve_int_value("n", &anonymous).await.unwrap().value, 10);
     assert!((provider.resolve_float_value("n", &anonymous).await.unwrap().value - 10.0).abs() < f64::EPSILON);
     let items = provider.resolve_struct_value("o", &anonymous).await.unwrap().value.fields["a"].clone();
-    assert!(matches!(items, Value::Array(items) if items.len() == 2 && items[0] == Value::Int(1)));
+    let Value::Array(items) = items else { panic!("{items:?}") };
+    let [Value::Int(1), Value::Struct(null), Value::Struct(last)] = items.as_slice() else {
+        panic!("a null moves nothing: {items:?}")
+    };
+    assert!(null.fields.is_empty() && last.fields["b"] == Value::String("c".to_owned()));
+}
+
+#[tokio::test]
+async fn a_flags_own_metadata_is_told() {
+    let (test, provider) = test();
+    let metadata = json!({"team": "shop", "since": 7, "share": 0.5, "beta": true, "list": [1], "nothing": null});
+    test.put("b", &json!({"variants": {"on": true}, "default": "on", "safe": "on", "metadata": metadata})).unwrap();
+    let got = provider.resolve_bool_value("b", &EvaluationContext::default()).await.unwrap();
+    let told = got.flag_metadata.unwrap().values;
+    assert_eq!(told["team"], "shop".into());
+    assert_eq!(told["since"], 7_i64.into());
+    assert_eq!(told["share"], 0.5.into());
+    assert_eq!(told["beta"], true.into());
+    assert!(told.contains_key(REVISION) && !told.contains_key("list") && !told.contains_key("nothing"), "{told:?}");
 }
 
 #[tokio::test]
@@ -83,6 +101,18 @@ async fn a_kill_names_itself_and_is_an_event() {
     }
     assert!(recorded() && received.lock().unwrap().contains(&Event::Ready));
     drop(events);
+}
+
+#[test]
+fn a_refused_key_is_an_event_of_its_own_with_and_without_data() {
+    for source in [Source::Nothing, Source::Cache, Source::Server] {
+        let status = crate::client::Status {
+            state: State::Unauthorised,
+            source,
+            ..crate::client::Status::at_start(jiff::Timestamp::UNIX_EPOCH)
+        };
+        assert!(matches!(event::event_of(&status), Some(Event::Unauthorised(_))), "{source:?}");
+    }
 }
 
 /// Keeps the fields of every event, as text.

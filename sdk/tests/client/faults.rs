@@ -125,6 +125,7 @@ async fn a_refused_key_is_named_and_a_server_that_is_full_is_waited_for() {
         detail: "the key is not valid".to_owned(),
     };
     eventually("the refusal is named", || client.status().error.as_ref() == Some(&refused)).await;
+    assert_eq!(client.status().state, State::Unauthorised);
     server.answer(
         "/v1/stream",
         Detail {

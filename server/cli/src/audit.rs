@@ -110,7 +110,12 @@ async fn verify(call: &Context) -> Result<Exit, Failure> {
 
 fn describe(report: &AuditReport, paint: Paint) -> String {
     let rows = report.logs.iter().map(|log| {
-        let state = log.fault.clone().unwrap_or_else(|| "intact".to_owned());
+        let state = match (&log.fault, log.damaged_in_store, &log.not_compared) {
+            (Some(fault), ..) => fault.clone(),
+            (None, Some(entry), _) => format!("intact here; damaged in the store from entry {entry} on, and written again"),
+            (None, None, Some(why)) => format!("intact here; {why}"),
+            (None, None, None) => "intact".to_owned(),
+        };
         [log.log.clone(), log.entries.to_string(), log.head.to_string(), state]
     });
     let logs = table(["log", "entries", "digest of the last", "state"], rows);

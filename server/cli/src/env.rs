@@ -276,6 +276,8 @@ async fn set_bucketing(call: &Context, generation: Generation, rebuckets: Rebuck
     }
     let request = SettingsRequest {
         bucketing: generation.into(),
+        context: present.value.settings.context,
+        context_from_headers: present.value.settings.context_from_headers,
         rebuckets_everybody: rebuckets == Rebuckets::Everybody,
         reason: write.reason.clone(),
     };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ripcord_proto::actor::Origin;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::role::Role;
 use ripcord_proto::{EnvironmentKey, ValidationErrors};
 use subtle::ConstantTimeEq as _;
 
@@ -20,25 +21,25 @@ const EVENTS: &[u8] = b"ripcord ofrep events";
 
 impl Access {
     /// Permits evaluation with the key `presented`, in the requested environment or else in the only one of the key.
-    pub fn evaluator(&self, presented: Option<&str>, asked: Option<&str>) -> Result<Arc<Permit<Evaluate>>, AccessError> {
+    pub fn evaluator(&self, presented: Option<&str>, requested: Option<&str>) -> Result<Arc<Permit<Evaluate>>, AccessError> {
         // Loaded first, so that a permit of a later state is never cached under this one.
         let system = self.environments().system();
         let key = Self::count_refused(keys::presented(presented))?;
         let hash = keys::hash(key);
         let given = self.inner.evaluators.load();
         if Arc::ptr_eq(&given.system, &system)
-            && let Some(permit) = given.find(&hash, asked)
+            && let Some(permit) = given.find(&hash, requested)
         {
             return Ok(permit);
         }
-        let permit = Arc::new(self.decide_evaluator(key, asked)?);
-        self.inner.evaluators.rcu(|given| given.with(&system, hash, asked, &permit));
+        let permit = Arc::new(self.decide_evaluator(key, requested)?);
+        self.inner.evaluators.rcu(|given| given.with(&system, hash, requested, &permit));
         Ok(permit)
     }
 
-    fn decide_evaluator(&self, key: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, AccessError> {
+    fn decide_evaluator(&self, key: &str, requested: Option<&str>) -> Result<Permit<Evaluate>, AccessError> {
         let principal = Self::count_refused(self.principal_of(key))?;
-        let environment = environment_of(&principal, asked)?;
+        let environment = environment_of(&principal, requested)?;
         let author = Author {
             actor: principal.actor(None),
             origin: Origin {
@@ -58,6 +59,17 @@ impl Access {
     /// Whether `token` was made by [`Self::events_token`] for the key of this id, and the key is still valid.
     pub fn knows_events_token(&self, key: &str, environment: &str, token: &Digest) -> bool {
         self.token(key, environment).is_some_and(|own| bool::from(own.bytes().ct_eq(token.bytes())))
+    }
+
+    /// The role of the key of this id, if `token` was made for it by [`Self::events_token`] and the key is still valid.
+    pub fn role_of_events_token(&self, key: &str, environment: &str, token: &Digest) -> Option<Role> {
+        if !self.knows_events_token(key, environment, token) {
+            return None;
+        }
+        if key == super::principal::ADMIN {
+            return Some(Role::Admin);
+        }
+        self.environments().system().keys.get(key).map(|record| record.role)
     }
 
     fn token(&self, key: &str, environment: &str) -> Option<Digest> {

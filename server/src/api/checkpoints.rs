@@ -84,13 +84,13 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
 fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     #[derive(serde::Serialize)]
     struct Whole<'a> {
-        settings: Settings,
+        settings: &'a Settings,
         flags: &'a Table<Flag>,
         segments: &'a Table<Segment>,
         kills: &'a Table<Kill>,
     }
     let whole = Whole {
-        settings: snapshot.settings,
+        settings: &snapshot.settings,
         flags: &snapshot.flags,
         segments: &snapshot.segments,
         kills: &snapshot.kills,

@@ -1,6 +1,6 @@
 //! `connections`: the applications connected to this node, and the revision of each.
 
-use ripcord_proto::flagd;
+use ripcord_proto::flagd::{self, EngineGeneration};
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView, Transport};
 use ripcord_proto::rest::list::Page;
@@ -24,18 +24,22 @@ pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Fleet)>, que
     connected.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
     let stale = environment.stale();
     let mut page = page::by_name(connected.into_iter(), |connected| connected.instance.id.as_str(), view, &query, stale.is_some());
-    name_left_out(&mut page.items, &*environment.served()?);
+    describe_flagd_clients(&mut page.items, &*environment.served()?);
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// Lists the flags that flagd clients do not get.
-fn name_left_out(items: &mut [ConnectionView], served: &Served) {
+/// Adds to flagd clients with an engine of their own which flags they do not get, and whether they split differently.
+fn describe_flagd_clients(items: &mut [ConnectionView], served: &Served) {
     let mut clients = items.iter_mut().filter(|item| item.transport == Transport::Flagd).peekable();
     if clients.peek().is_none() {
         return;
     }
     let left_out = flagd::export(&served.snapshot, served.overlay.kills.values()).left_out;
-    clients.for_each(|client| client.left_out.clone_from(&left_out));
+    for client in clients {
+        client.left_out.clone_from(&left_out);
+        client.bucketing = EngineGeneration::of_agent(&client.instance.sdk).to_vec();
+        client.splits_differently = EngineGeneration::differ(&client.bucketing, served.snapshot.settings.bucketing);
+    }
 }
 
 fn view(connected: Connected) -> ConnectionView {
@@ -46,6 +50,7 @@ fn view(connected: Connected) -> ConnectionView {
             fleet::Transport::Sse => Transport::Sse,
             fleet::Transport::Ofrep => Transport::Ofrep,
             fleet::Transport::Flagd => Transport::Flagd,
+            fleet::Transport::FlagdRpc => Transport::FlagdRpc,
         },
         level: match connected.level {
             fleet::ConfirmationLevel::Applied => ConnectionLevel::Applied,
@@ -56,6 +61,8 @@ fn view(connected: Connected) -> ConnectionView {
         revision: connected.confirmed.map(|position| position.revision),
         since: connected.since,
         lost: connected.lost,
+        bucketing: Vec::new(),
+        splits_differently: false,
         left_out: Vec::new(),
     }
 }

@@ -138,7 +138,7 @@ fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
         let flag = entry.value().ok()?;
         Some(Operation::PutFlag(entry.key().clone(), Box::new(flag.clone())))
     });
-    std::iter::once(Operation::PutSettings(source.settings)).chain(segments).chain(flags).collect()
+    std::iter::once(Operation::PutSettings(source.settings.clone())).chain(segments).chain(flags).collect()
 }
 
 /// Query of `DELETE /v1/environments/{env}`.

@@ -130,7 +130,10 @@ fn between(old: &Snapshot, new: &Snapshot) -> RevisionDiff {
         segments,
         killed: pulled.filter_map(|entry| entry.value().ok()).cloned().collect::<Vec<Kill>>(),
         restored: restored.cloned().collect(),
-        settings: delta.changed.settings.map(|to| SettingsDiff { from: old.settings, to }),
+        settings: delta.changed.settings.clone().map(|to| SettingsDiff {
+            from: old.settings.clone(),
+            to,
+        }),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
     let view = SettingsView {
         epoch: position.epoch,
         revision: position.revision,
-        settings: served.snapshot.settings,
+        settings: served.snapshot.settings.clone(),
         stale: stale.is_some(),
     };
     Ok(ApiResponse::ok(&view)?.etag(position).stale(stale))
@@ -33,12 +33,14 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
     responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>) -> Result<ApiResponse, ApiError> {
-    let ask = if write.part::<EnvironmentReader>().served()?.snapshot.settings == body.value.settings() {
-        Operation::PutSettings(body.value.settings())
+    let present = write.part::<EnvironmentReader>().served()?.snapshot.settings.bucketing;
+    let (ask, warnings) = if present == body.value.bucketing {
+        (Operation::PutSettings(body.value.settings()), Vec::new())
     } else {
-        rebuckets(&body.value).map_err(ApiError::invalid)?
+        let ask = rebuckets(&body.value).map_err(ApiError::invalid)?;
+        let warnings: Vec<String> = warning(&ask).into_iter().collect();
+        (ask, warnings)
     };
-    let warnings: Vec<String> = warning(&ask).into_iter().collect();
     let asked = WriteRequest::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
     let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, move |made| {

@@ -55,7 +55,7 @@ impl<'a> Candidate<'a> {
             Operation::PutSegment(key, segment) => self.put_segment(key, segment),
             Operation::DeleteSegment(key) => self.delete_segment(key),
             Operation::PutSettings(settings) => {
-                self.put_settings(*settings);
+                self.put_settings(settings);
                 Ok(())
             }
             Operation::Kill(kill) => self.kill(kill),
@@ -160,9 +160,9 @@ impl<'a> Candidate<'a> {
         Ok(())
     }
 
-    fn put_settings(&mut self, settings: Settings) {
-        if self.state.snapshot.settings != settings {
-            self.push(Change::PutSettings(settings));
+    fn put_settings(&mut self, settings: &Settings) {
+        if self.state.snapshot.settings != *settings {
+            self.push(Change::PutSettings(settings.clone()));
         }
     }
 

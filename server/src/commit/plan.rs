@@ -62,9 +62,9 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
         Some(SegmentDiff { key: key.clone(), from, to })
     });
     let segments = segments.collect();
-    let settings = (was.settings != is.settings).then_some(SettingsDiff {
-        from: was.settings,
-        to: is.settings,
+    let settings = (was.settings != is.settings).then(|| SettingsDiff {
+        from: was.settings.clone(),
+        to: is.settings.clone(),
     });
     let kills_of = |key: &FlagKey| is.kills_of(key.as_str()).map(|kill| kill.id.clone()).collect::<Vec<_>>();
     let kills = flags

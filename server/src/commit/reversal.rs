@@ -228,7 +228,7 @@ impl Reversal {
         for step in &decision.flags {
             changes.extend(step.at(cap, next)?.map(Change::PutFlag));
         }
-        changes.extend(decision.settings.filter(|_| last).map(Change::PutSettings));
+        changes.extend(decision.settings.clone().filter(|_| last).map(Change::PutSettings));
         let position = if changes.is_empty() { head } else { next };
         // Where it changes nothing, those who are at the revision that there is confirm it.
         (record.epoch, record.revision) = (position.epoch, position.revision);

@@ -98,7 +98,7 @@ impl EnvironmentState {
                     self.snapshot.kills.remove(id.as_str());
                     Arc::make_mut(&mut self.ended_kills).insert(id.clone());
                 }
-                Change::PutSettings(settings) => self.snapshot.settings = *settings,
+                Change::PutSettings(settings) => self.snapshot.settings.clone_from(settings),
                 Change::PutRecord(record) => Arc::make_mut(&mut self.records).put(record),
                 Change::DeleteRecord(key) => Arc::make_mut(&mut self.records).remove(key),
                 Change::Ping(_) | Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {

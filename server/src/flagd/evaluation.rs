@@ -20,6 +20,7 @@ use super::message::{decode, encode};
 use super::method::{EvaluationVersion, ValueKind};
 use super::state::FlagdState;
 use crate::remote::{RemoteEvaluation, trace};
+use crate::snapshot::publication::Served;
 use crate::telemetry::export::Parent;
 
 /// The largest integer that a double holds exactly.
@@ -55,9 +56,9 @@ impl FlagdState {
         let _span = span(headers).entered();
         let caller = self.caller(headers, "")?;
         let request: ResolveBooleanRequest = decode(request, format)?;
-        let attributes = request.context.as_ref().map(context::read).unwrap_or_default();
-        let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         let served = caller.state.served();
+        let attributes = attributes(request.context.as_ref(), &served, headers);
+        let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         trace::record_request(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let answer = caller.selection.answer(&served.compiled, &request.flag_key, &context);
         trace::record_result(&request.flag_key, &answer);
@@ -74,9 +75,9 @@ impl FlagdState {
         let _span = span(headers).entered();
         let caller = self.caller(headers, "")?;
         let request: ResolveAllRequest = decode(request, format)?;
-        let attributes = request.context.as_ref().map(context::read).unwrap_or_default();
-        let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         let served = caller.state.served();
+        let attributes = attributes(request.context.as_ref(), &served, headers);
+        let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         trace::record_request(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let shown = served
             .snapshot
@@ -93,6 +94,14 @@ impl FlagdState {
         };
         Ok(encode(&response, format))
     }
+}
+
+/// The caller's attributes, under those that the environment reads from headers.
+fn attributes(context: Option<&Struct>, served: &Served, headers: &HeaderMap) -> serde_json::Map<String, serde_json::Value> {
+    let mut attributes = context.map(context::read).unwrap_or_default();
+    let from_headers = served.snapshot.settings.attributes_from(|name| header(headers, name));
+    attributes.extend(from_headers.map(|(name, value)| (name.to_owned(), value.into())));
+    attributes
 }
 
 /// The span of a call, on the caller's trace.

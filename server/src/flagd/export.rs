@@ -13,6 +13,7 @@ use ripcord_proto::flagd::{self, SkippedFlag};
 use ripcord_proto::grpc::sync_v1::{FetchAllFlagsResponse, SyncFlagsResponse};
 use tokio::sync::Mutex;
 
+use super::context;
 use super::error::flagd_error;
 use super::message::encode;
 use crate::snapshot::publication::Served;
@@ -109,7 +110,8 @@ impl Rendered {
         }
         let export = Arc::clone(&revision.export);
         let wanted = key.clone();
-        let flags = aside(move || RenderedFlags::new(export.document(wanted.as_deref()).to_string(), Struct::default())).await?;
+        let context = context::write_object(&served.snapshot.settings.context);
+        let flags = aside(move || RenderedFlags::new(export.document(wanted.as_deref()).to_string(), context)).await?;
         let flags = Arc::new(flags);
         if revision.sets.len() < SETS {
             revision.sets.insert(key, Arc::clone(&flags));

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use connectrpc::{CodecFormat, ConnectError, EncodedBody, EncodedStream};
-use prost_types::Struct;
 use ripcord_proto::grpc::sync_v1::{GetMetadataResponse, SyncFlagsRequest};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::codegen::http::HeaderMap;
 
 use super::caller::{FlagdCaller, KeyWatch};
+use super::context;
 use super::error::{deleted, shutting_down};
 use super::export::{RenderedFlags, SyncMessage};
 use super::message::{decode, encode};
@@ -52,11 +52,13 @@ pub(super) async fn fetch(state: &FlagdState, headers: &HeaderMap, request: &[u8
     Ok(flags.written(SyncMessage::FetchAllFlags, format))
 }
 
-/// What every client lays over its contexts. A key of several environments needs no selector here: clients that send none would not start.
+/// What every client lays over its contexts. A key of several environments needs no selector here, and then there is nothing: clients that
+/// send none would not start otherwise, and the stream has it too.
 pub(super) fn metadata(state: &FlagdState, headers: &HeaderMap, format: CodecFormat) -> Result<Bytes, ConnectError> {
     state.authenticated(headers)?;
+    let metadata = state.caller(headers, "").map(|caller| context::write_object(&caller.state.served().snapshot.settings.context));
     let response = GetMetadataResponse {
-        metadata: Some(Struct::default()),
+        metadata: Some(metadata.unwrap_or_default()),
     };
     Ok(encode(&response, format))
 }

@@ -12,6 +12,7 @@ use crate::commit::committer::{OnDisconnect, Queue};
 use crate::commit::{Approval, Author, CommitError, Draft, MissingItem, Operation, Renderer, StoreFailure};
 use crate::environment::Environments;
 use crate::peer::Peers;
+use crate::snapshot::overlay;
 use crate::store::StoreState;
 use crate::store::journal::{Journal, JournalRecord, PendingKill};
 use crate::system::{SystemDraft, SystemOperation};
@@ -114,11 +115,20 @@ impl Kills {
         match self.submit_merge(&pending).await {
             Ok(()) => {
                 tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is now settled in the log");
+                self.settle(&pending.environment);
                 self.journal(JournalRecord::Merged { ids: vec![pending.kill.id] }).await;
             }
             // Its environment is gone, and with it every flag that it covered. One that is not loaded yet is an error of the store.
             Err(CommitError::NotFound(MissingItem::Environment(_))) => self.journal(JournalRecord::Merged { ids: vec![pending.kill.id] }).await,
             Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged into the log yet"),
+        }
+    }
+
+    /// Takes what the log has settled out of the overlay: nothing else does if the log had settled it before it was put there.
+    fn settle(&self, environment: &EnvironmentKey) {
+        if let Ok(running) = self.inner.environments.running(environment) {
+            let state = running.committer.state();
+            running.publisher.overlay(|overlay| _ = overlay::settle(overlay, &state));
         }
     }
 

@@ -15,7 +15,7 @@ use super::context_body::{self, ContextBody};
 use super::error::{OfrepError, respond};
 use super::evaluate::{ENTRY_BYTES, mark_stale, write_entry};
 use super::events::EventStream;
-use super::request::OfrepRequest;
+use super::request::{self, OfrepRequest};
 use super::service::Service;
 use super::versions::VersionTag;
 use crate::remote::{RemoteEvaluation, trace};
@@ -42,7 +42,7 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
         service.versions.reach(request.permit.environment(), tag, PATIENCE).await;
     }
     let served = service.served(request.permit.environment())?;
-    let context = parsed.context().at(service.clock.now().as_second());
+    let context = request::under_headers(parsed.context(), &served, head).at(service.clock.now().as_second());
     trace::record_request(request.permit.environment().as_str(), &request.selection, served.snapshot.position, &context);
     let client_id = client::id(head, &request, &context);
     confirm(head, service, &request, &served, &client_id);

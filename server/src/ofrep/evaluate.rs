@@ -8,7 +8,7 @@ use ripcord_sdk::engine::ErrorCode;
 
 use super::context_body::{self, ContextBody};
 use super::error::{ErrorBody, OfrepError, respond};
-use super::request::OfrepRequest;
+use super::request::{self, OfrepRequest};
 use super::service::Service;
 use crate::http::response::STALE;
 use crate::remote::{RemoteEvaluation, trace};
@@ -74,7 +74,7 @@ async fn answer(head: &RequestHead, key: &str, payload: Payload, service: &Servi
     let parsed = ContextBody::read(&head.headers, &body)?;
     let environment = request.permit.environment();
     let served = service.served(environment)?;
-    let context = parsed.context().at(service.clock.now().as_second());
+    let context = request::under_headers(parsed.context(), &served, head).at(service.clock.now().as_second());
     trace::record_request(environment.as_str(), &request.selection, served.snapshot.position, &context);
     let answer = request.selection.answer(&served.compiled, key, &context);
     trace::record_result(key, &answer);

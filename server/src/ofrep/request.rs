@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_http::RequestHead;
 use actix_web::web;
+use ripcord_sdk::Context;
 
 use super::error::OfrepError;
 use super::service::Service;
@@ -11,6 +12,7 @@ use crate::access::permit::Evaluate;
 use crate::access::{AccessError, Permit, keys};
 use crate::http::credentials;
 use crate::remote::Selection;
+use crate::snapshot::publication::Served;
 
 /// Query parameters that every request takes; unknown ones are ignored.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -47,4 +49,13 @@ impl OfrepRequest {
             query,
         })
     }
+}
+
+/// A context under the attributes that the environment reads from headers.
+pub(super) fn under_headers<'r>(mut context: Context<'r>, served: &'r Served, head: &'r RequestHead) -> Context<'r> {
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    for (attribute, value) in served.snapshot.settings.attributes_from(text) {
+        context.set(attribute, value);
+    }
+    context
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ripcord_proto::record::Records;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::{SegmentDiff, SettingsDiff};
-use ripcord_proto::rest::rollbacks::{BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages};
+use ripcord_proto::rest::rollbacks::{
+    BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages, StoppedRollout,
+};
 use ripcord_proto::rollback::Stages;
 use ripcord_proto::{FlagKey, Snapshot};
 
@@ -105,7 +108,10 @@ pub(super) fn segments(decision: &ReversalDecision, now: &Snapshot) -> Vec<Segme
 
 /// The settings, if they change.
 pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<SettingsDiff> {
-    decision.settings.map(|to| SettingsDiff { from: now.settings, to })
+    decision.settings.clone().map(|to| SettingsDiff {
+        from: now.settings.clone(),
+        to,
+    })
 }
 
 /// One-way doors, and which of them the request named.
@@ -128,6 +134,13 @@ pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledFlag> {
         needs_allow_killed_edit: killed.needs_allow_killed_edit,
     });
     killed.collect()
+}
+
+/// Live rollouts of flags that change: the rollback ends them.
+pub(super) fn rollouts(decision: &ReversalDecision, records: &Records) -> Vec<StoppedRollout> {
+    let live = records.rollouts.values().filter(|rollout| !rollout.state.is_final());
+    let ended = live.filter(|rollout| decision.flags.iter().any(|step| step.key == rollout.plan.flag));
+    ended.map(|rollout| StoppedRollout { name: rollout.id.to_string() }).collect()
 }
 
 /// Flags whose rules cannot express it.

@@ -153,6 +153,7 @@ fn partial(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     if !confirmation.nodes_not_reached.is_empty() {
         text = format!("{text} Nodes not reached: {}.", listed(&confirmation.nodes_not_reached, usize::MAX));
     }
+    text.push_str(&only_for(rollback));
     format!(
         "{text} These may still serve the old state: restart them, or take them out of service. The rollback is confirmed when they have confirmed or \
          are gone: {}.",
@@ -179,8 +180,9 @@ fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
         );
     }
     format!(
-        "Service not restored: {named} failed.{who} The cause may be elsewhere. Repeat the checks: {}; undo: {}; `ripcord kill` forces single flags to \
+        "Service not restored: {named} failed.{who}{} The cause may be elsewhere. Repeat the checks: {}; undo: {}; `ripcord kill` forces single flags to \
          their safe variant.",
+        only_for(rollback),
         next.command("resume", ""),
         next.command("undo", "")
     )

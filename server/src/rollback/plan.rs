@@ -3,7 +3,7 @@
 use ripcord_proto::diff::PlanConflict;
 use ripcord_proto::rest::rollbacks::{RollbackPlan, UserShare};
 use ripcord_proto::rollback::RollbackScope;
-use ripcord_proto::text::{counted, counted_len};
+use ripcord_proto::text::{counted, counted_len, listed};
 use ripcord_sdk::engine::Compiled;
 
 use super::alternatives::Alternatives;
@@ -15,6 +15,9 @@ use crate::commit::reversal::{RollbackPreview, StageMethod};
 use crate::environment::Environments;
 use crate::impact::{self, ImpactComparison, SampleUsers};
 use crate::store::LogName;
+
+/// Most rollouts that a warning names.
+const ROLLOUTS: usize = 5;
 
 /// What `prepared` would do, and whom it would affect. Changes nothing; a dropped future leaves nothing behind but the share of
 /// users, which is counted to its end.
@@ -50,7 +53,7 @@ pub async fn plan(environments: &Environments, prepared: &PreparedRollback, user
         one_way: describe::doors(decision, prepared),
         breaks: preview.breaks.clone(),
         cannot: describe::cannot(decision),
-        rollouts: Vec::new(),
+        rollouts: describe::rollouts(decision, &prepared.state.records),
         under_way: preview.under_way.clone(),
         users: shares.users,
         steps,
@@ -116,6 +119,11 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
         if !decision.segments.is_empty() {
             warnings.push("Segments, and the flags that use them, are rolled back at the last step.".to_owned());
         }
+    }
+    let rollouts = describe::rollouts(decision, &prepared.state.records);
+    if !rollouts.is_empty() {
+        let ids = listed(rollouts.iter().map(|rollout| &rollout.name), ROLLOUTS);
+        warnings.push(format!("It ends {} ({ids}).", counted_len(rollouts.len(), "live rollout", "live rollouts")));
     }
     if users.contexts < 1_000 && !decision.flags.is_empty() {
         warnings.push(format!("The impact is computed over only {}.", counted(users.contexts, "user", "users")));

@@ -51,7 +51,7 @@ pub struct ServeSettings {
     #[arg(long, env = "RIPCORD_ADMIN_KEY", hide_env_values = true, hide = true)]
     pub admin_key: Option<String>,
 
-    /// How long the store may be unreachable before this node reports that it is not ready
+    /// How long the store may be unreachable before this node reports that it is not ready, if another node reaches it
     #[arg(long, env = "RIPCORD_STALE_AFTER", default_value = "10m", value_parser = duration, value_name = "TIME")]
     pub stale_after: Duration,
 
@@ -132,7 +132,7 @@ pub struct ServeConfig {
     pub peer_secret: Option<Secret>,
     /// An admin key from the settings, valid beside those in the log.
     pub admin_key: Option<Secret>,
-    /// How long the store may be unreachable before this node is not ready.
+    /// How long the store may be unreachable before this node is not ready, if another node reaches it.
     pub stale_after: Duration,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,

@@ -88,7 +88,10 @@ impl Writer {
         } else {
             Bucketing::V3
         };
-        self.seal(vec![Change::PutSettings(Settings { bucketing })])
+        self.seal(vec![Change::PutSettings(Settings {
+            bucketing,
+            ..Settings::default()
+        })])
     }
 
     pub(crate) fn kill(&mut self, flag: &str) -> Sealed {

@@ -60,7 +60,7 @@ impl StoredState {
                     kills.insert(id, None);
                     self.ended_kills.insert(id.clone());
                 }
-                Change::PutSettings(settings) => self.snapshot.settings = *settings,
+                Change::PutSettings(settings) => self.snapshot.settings.clone_from(settings),
                 Change::PutRecord(record) => self.records.put(record),
                 Change::DeleteRecord(key) => self.records.remove(key),
                 Change::Ping(_) | Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {

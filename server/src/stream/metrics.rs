@@ -52,7 +52,7 @@ impl StreamMetrics {
     pub(super) fn transport_metrics(&self, transport: Transport) -> &TransportMetrics {
         match transport {
             Transport::WebSocket => &self.websocket,
-            Transport::Sse | Transport::Ofrep | Transport::Flagd => &self.sse,
+            Transport::Sse | Transport::Ofrep | Transport::Flagd | Transport::FlagdRpc => &self.sse,
         }
     }
 }

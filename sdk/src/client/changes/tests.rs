@@ -39,7 +39,7 @@ fn other_settings_concern_everything_and_are_compiled_anew() {
     let mut world = World::new();
     let before = world.snapshot.clone();
     let mut delta = world.put("checkout", true);
-    delta.changed.settings = Some(before.settings);
+    delta.changed.settings = Some(before.settings.clone());
     assert_eq!(Changes::of_delta(&before, &delta), Changes::Everything);
     assert!(matches!(Recompile::of_delta(&delta), Recompile::Everything));
 }

@@ -9,7 +9,7 @@ use ripcord_proto::Revision;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView};
 use ripcord_proto::rest::environments::EnvironmentView;
-use ripcord_proto::rest::health::{Readiness, ReadyState};
+use ripcord_proto::rest::health::{HealthCode, PartHealth, Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
 use ripcord_proto::rest::triggers::FiringView;
 use ripcord_proto::trigger::FiringState;
@@ -122,22 +122,23 @@ async fn readiness(call: &Context, findings: &mut Vec<Finding>) {
     findings.push(version(&readiness));
     for (part, health) in &readiness.parts {
         let found = format!("{part}: {} (since {})", health.why, moment(health.since));
-        match health.state {
-            ReadyState::Ready => {}
-            ReadyState::Degraded => findings.push(Finding::wrong(
-                "server",
-                found,
-                Some("Flags are served and kills work; other writes do not work until it is back.".to_owned()),
-            )),
-            ReadyState::NotReady => findings.push(Finding::wrong(
-                "server",
-                found,
-                Some("Load balancers should not send traffic here until it is ready.".to_owned()),
-            )),
+        if health.state != ReadyState::Ready {
+            findings.push(Finding::wrong("server", found, Some(advice(health).to_owned())));
         }
     }
     for warning in &readiness.warnings {
         findings.push(Finding::new("store", State::Warning, warning.clone(), None));
+    }
+}
+
+/// What a part that is not well means for the caller.
+fn advice(health: &PartHealth) -> &'static str {
+    match (health.state, health.code) {
+        (_, Some(HealthCode::PeerUnreachable)) => "Check --peer and RIPCORD_PEER_SECRET on both nodes, and the network between them.",
+        (_, Some(HealthCode::Behind)) => "Kills that this node has not seen may be in force; use another node until it has caught up.",
+        (_, Some(HealthCode::MirrorUnwritable)) => "Free up space in the data folder of this node, or repair its disk; it goes on by itself then.",
+        (ReadyState::NotReady, _) => "Load balancers should not send traffic here until it is ready.",
+        (ReadyState::Degraded | ReadyState::Ready, _) => "Flags are served and kills work; other writes do not work until it is back.",
     }
 }
 

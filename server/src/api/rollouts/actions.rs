@@ -87,7 +87,7 @@ where
     };
     let rollouts = write.part::<Rollouts>();
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
-    let asked = WriteRequest::one(actions::ask(id.clone(), act, word)).because(reason);
+    let asked = WriteRequest::one(actions::operation(id.clone(), act, word)).because(reason);
     let prepared = write.prepare(asked, &body.digest, |made| recorded(made, StatusCode::OK));
     let committed = prepared.submit().await?;
     match wait {

@@ -18,7 +18,7 @@ async fn a_flag_is_made_read_changed_and_deleted() {
         (&json!(1), &json!(1), &json!(true))
     );
     assert_eq!(made.header("etag"), "\"1:1\"");
-    assert_eq!(made.body["confirmation"]["complete"], true);
+    assert_eq!(made.body["confirmation"]["complete"], false, "nobody was asked");
     let read = node.get(FLAG).await.expect(200);
     assert_eq!(
         read.body,

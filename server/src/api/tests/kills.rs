@@ -97,7 +97,8 @@ async fn a_kill_without_the_store_is_provisional_and_can_be_withdrawn() {
     assert_eq!(read.body["kills"][0]["provisional"], true);
     let path = format!("/v1/environments/production/confirmations/{}", id(&killed.body));
     let confirmed = node.get(&path).await.expect(200);
-    assert_eq!(confirmed.body["complete"], true);
+    assert_eq!(confirmed.body["applied"]["connected"], 0);
+    assert_eq!(confirmed.body["complete"], false, "nobody was asked");
     let gone = node.delete(&format!("{KILLS}/{}?reason=mistake", id(&killed.body))).await.expect(200);
     assert_eq!((&gone.body["withdrawn"], &gone.body["revision"]), (&json!(true), &Value::Null));
     assert_eq!(node.get(KILLS).await.body["items"], json!([]));

@@ -175,7 +175,7 @@ impl DecisionBuilder<'_> {
             position: self.position,
         };
         if reversal.record.scope == RollbackScope::Environment {
-            decision.settings = Some(reversal.target.settings).filter(|settings| *settings != self.now.settings);
+            decision.settings = Some(reversal.target.settings.clone()).filter(|settings| *settings != self.now.settings);
             for (key, was) in reversal.target.segments.iter().map(|was| (was.key(), was)) {
                 match self.now.segments.get(key.as_str()) {
                     None => decision.missing.push(segments.back(was)),

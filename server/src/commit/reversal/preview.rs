@@ -53,7 +53,7 @@ impl Reversal {
             touched.flags.insert(step.key.clone());
             after.flags.insert(step.to.clone());
         }
-        after.settings = decision.settings.unwrap_or(now.settings);
+        after.settings = decision.settings.clone().unwrap_or_else(|| now.settings.clone());
         let breaks = references::check(&after.flags, &after.segments, &touched);
         let killed = decision.flags.iter().filter_map(|step| killed(step, now)).collect();
         let under_way = under_way(&state.records, &self.record, &self.flags(&decision, now)).map(|other| other.id.clone());

@@ -271,7 +271,7 @@ fn a_stuck_reader_delays_nobody_and_gets_the_newest_when_it_reads_again() {
         while at < Position::new(1, 201) {
             frames += 1;
             at = match stuck.next().await {
-                ServerFrame::Snapshot(snapshot, ..) => snapshot.position,
+                ServerFrame::Snapshot(snapshot, ..) | ServerFrame::Superseding(snapshot, ..) => snapshot.position,
                 ServerFrame::Delta(delta) => delta.to,
                 ServerFrame::Overlay(_) | ServerFrame::Heartbeat(_) | ServerFrame::Goodbye(_) => at,
             };

@@ -60,7 +60,7 @@ impl StoredState {
 struct StateJson<'a> {
     head: Head,
     environment: &'a EnvironmentKey,
-    settings: Settings,
+    settings: &'a Settings,
     flags: Entries<'a, Flag>,
     segments: Entries<'a, Segment>,
     kills: Entries<'a, Kill>,
@@ -97,7 +97,7 @@ fn write(state: &StoredState) -> Result<String, serde_json::Error> {
     serde_json::to_string(&StateJson {
         head: state.head,
         environment: &state.snapshot.environment,
-        settings: state.snapshot.settings,
+        settings: &state.snapshot.settings,
         flags: Entries(&state.snapshot.flags),
         segments: Entries(&state.snapshot.segments),
         kills: Entries(&state.snapshot.kills),

@@ -1,0 +1,126 @@
+//! Kept connections at shutdown. A client may hold a connection open between two requests; without a word it would delay the end of the
+//! server, and be cut in the middle of its next request. So from the moment of the stop every answer says that the connection closes, and
+//! connections that are idle are closed soon after.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::{ConnectionType, Request, Response};
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::stream::SocketControl;
+
+/// How long idle connections stay open after the stop, so that most clients learn of it by an answer.
+const TOLD: Duration = Duration::from_secs(2);
+/// Interval between two looks for connections that have become idle.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The connections of one worker.
+#[derive(Debug)]
+pub(super) struct KeptConnections {
+    stop: CancellationToken,
+    open: RefCell<Vec<Weak<KeptConnection>>>,
+}
+
+/// One connection, and the requests on it that are being answered.
+#[derive(Debug)]
+pub(super) struct KeptConnection {
+    control: Rc<SocketControl>,
+    busy: Cell<usize>,
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct BusyConnection(Option<Rc<KeptConnection>>);
+
+impl Drop for BusyConnection {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.0 {
+            connection.busy.set(connection.busy.get().saturating_sub(1));
+        }
+    }
+}
+
+impl KeptConnections {
+    /// None yet. They are closed after `stop` fires.
+    pub(super) fn until(stop: CancellationToken) -> Rc<Self> {
+        let own = Rc::new(Self {
+            stop,
+            open: RefCell::default(),
+        });
+        let closing = Rc::clone(&own);
+        crate::tasks::on_this_worker(async move { closing.close_idle().await });
+        own
+    }
+
+    /// A connection opens.
+    pub(super) fn enter(&self, control: &Rc<SocketControl>) -> Rc<KeptConnection> {
+        let connection = Rc::new(KeptConnection {
+            control: Rc::clone(control),
+            busy: Cell::new(0),
+        });
+        let mut open = self.open.borrow_mut();
+        if open.len() == open.capacity() {
+            open.retain(|connection| connection.strong_count() > 0);
+        }
+        open.push(Rc::downgrade(&connection));
+        connection
+    }
+
+    /// A request begins.
+    pub(super) fn request(request: &Request) -> BusyConnection {
+        let connection = request.conn_data::<Rc<KeptConnection>>().map(Rc::clone);
+        if let Some(connection) = &connection {
+            connection.busy.set(connection.busy.get() + 1);
+        }
+        BusyConnection(connection)
+    }
+
+    /// Its answer; `busy` ends with it.
+    pub(super) fn answer(&self, mut response: Response<BoxBody>, busy: BusyConnection) -> Response<BoxBody> {
+        if self.stop.is_cancelled() {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        if response.body().size() == BodySize::Stream {
+            return response.map_body(|_, body| BoxBody::new(BusyBody { body, _busy: busy }));
+        }
+        response
+    }
+
+    async fn close_idle(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(TOLD).await;
+        loop {
+            self.open.borrow_mut().retain(|connection| connection.strong_count() > 0);
+            for connection in self.open.borrow().iter().filter_map(Weak::upgrade) {
+                if connection.busy.get() == 0 && connection.control.is_between_requests() {
+                    connection.control.cut();
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// A body that is made while it is sent.
+struct BusyBody {
+    body: BoxBody,
+    _busy: BusyConnection,
+}
+
+impl MessageBody for BusyBody {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.body.as_pin_mut().poll_next(cx)
+    }
+}

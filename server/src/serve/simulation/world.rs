@@ -1,0 +1,435 @@
+//! The world of a simulation: time, messages, and what people ask of the nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ripcord_proto::change::EpochCause;
+use ripcord_proto::frame::KillEnd;
+use ripcord_proto::kill::AllFlags;
+use ripcord_proto::{FlagKey, Kill, KillId, KillScope};
+
+use super::node::{SimulatedNode, held, production, withdrawn};
+use super::redis::{SimulatedRedis, contains, head_of};
+use super::{Dice, rules};
+use crate::commit::{Draft, Operation};
+use crate::kill::exchange::{WithdrawalDecision, has_ended};
+use crate::kill::merge::merge_draft;
+use crate::peer::PeerSync;
+use crate::snapshot::fixture::flag;
+use crate::snapshot::overlay;
+use crate::store::epoch::{self, EpochStart};
+use crate::store::journal::JournalRecord;
+use crate::store::redis::{Lag, LogStatus, ReseedStep, rank};
+use crate::store::{LogName, StoreState, orphans};
+
+/// Milliseconds between two moments.
+pub(super) const TICK: u64 = 250;
+/// What people and faults do in one schedule.
+const ACTIONS: usize = 24;
+/// Moments after the last fault, until which all must agree.
+const HEALING: usize = 80;
+const FLAGS: [&str; 3] = ["f0", "f1", "f2"];
+
+/// A kill that was answered.
+#[derive(Debug, Clone)]
+pub(super) struct AnsweredKill {
+    pub(super) at: u64,
+    /// Somebody restored it, or tried to and was not told what came of it.
+    pub(super) may_have_ended: bool,
+    /// Its restore was answered.
+    pub(super) is_restored: bool,
+    /// No memory, disk or store has it any more.
+    pub(super) is_lost: bool,
+}
+
+/// Why a draft was not committed.
+enum Failure {
+    Away,
+    Unknown,
+    Refused,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) now: u64,
+    begun: Instant,
+    pub(super) dice: Dice,
+    pub(super) nodes: Vec<SimulatedNode>,
+    pub(super) redis: SimulatedRedis,
+    pub(super) redis_links: Vec<bool>,
+    /// Since when two nodes reach each other; `None` if they do not.
+    pub(super) links: Vec<Vec<Option<u64>>>,
+    pub(super) answered: BTreeMap<KillId, AnsweredKill>,
+    /// Since when the log in Redis has each kill in force.
+    pub(super) logged: BTreeMap<KillId, u64>,
+    /// Whether Redis has lost anything.
+    pub(super) has_lost_data: bool,
+    pub(super) faults: usize,
+    made: u64,
+    pub(super) trace: Vec<String>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let count = 2 + dice.below(2);
+        let names: Vec<String> = (0..count).map(|index| format!("node-{index}")).collect();
+        let peers = |index: usize| {
+            names
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index)
+                .map(|(_, name)| name.clone())
+                .collect::<Vec<_>>()
+        };
+        let mut world = Self {
+            now: 0,
+            begun: Instant::now(),
+            dice,
+            nodes: (0..count).map(|index| SimulatedNode::new(&names[index], &peers(index))).collect(),
+            redis: SimulatedRedis {
+                is_up: true,
+                ..SimulatedRedis::default()
+            },
+            redis_links: vec![true; count],
+            links: vec![vec![Some(0); count]; count],
+            answered: BTreeMap::new(),
+            logged: BTreeMap::new(),
+            has_lost_data: false,
+            faults: 0,
+            made: 0,
+            trace: Vec::new(),
+        };
+        let put = |key: &&str| Operation::PutFlag(FlagKey::new(key).unwrap(), Box::new(flag(true)));
+        world.tick_all();
+        let _ = world.commit(0, FLAGS.iter().map(put).collect());
+        world
+    }
+
+    /// Runs the schedule; the error is the rule that was broken.
+    pub(super) fn run(&mut self) -> Result<(), String> {
+        for _ in 0..ACTIONS {
+            self.act();
+            for _ in 0..=self.dice.below(8) {
+                self.moment()?;
+            }
+        }
+        self.heal_all();
+        for _ in 0..HEALING {
+            self.moment()?;
+        }
+        rules::all_agree(self)
+    }
+
+    fn moment(&mut self) -> Result<(), String> {
+        self.now += TICK;
+        self.tick_all();
+        rules::note(self);
+        rules::check(self)
+    }
+
+    pub(super) fn instant(&self) -> Instant {
+        self.begun + Duration::from_millis(self.now)
+    }
+
+    pub(super) fn say(&mut self, what: String) {
+        self.trace.push(format!("{:>7} {what}", self.now));
+    }
+
+    fn reaches_redis(&self, node: usize) -> bool {
+        self.redis.is_up && self.redis_links[node] && self.nodes[node].is_alive
+    }
+
+    pub(super) fn peers_of(&self, node: usize) -> Vec<String> {
+        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != node);
+        others.map(|(_, other)| other.name.clone()).collect()
+    }
+
+    /// What every node does on its own.
+    fn tick_all(&mut self) {
+        let first = self.dice.below(self.nodes.len());
+        for offset in 0..self.nodes.len() {
+            let node = (first + offset) % self.nodes.len();
+            if !self.nodes[node].is_alive {
+                continue;
+            }
+            self.tick_store(node);
+            if self.now.is_multiple_of(4 * TICK) {
+                self.ask_peers(node);
+            }
+            if self.now.is_multiple_of(2 * TICK) {
+                self.merge(node);
+                let _ = self.nodes[node].journal.write_rest();
+            }
+            if self.dice.percent(70) && self.nodes[node].mirror_all() && self.dice.percent(60) {
+                self.nodes[node].flushed = self.nodes[node].mirror.len();
+            }
+        }
+    }
+
+    /// The health watch and the feed.
+    pub(super) fn tick_store(&mut self, node: usize) {
+        if !self.reaches_redis(node) {
+            let node = &mut self.nodes[node];
+            (node.store, node.lag) = (StoreState::Unreachable, None);
+            return;
+        }
+        let (known, now) = (self.nodes[node].state.head, self.instant());
+        let head = self.redis.head();
+        let Some(status) = LogStatus::of(known, &head, Some(contains(&self.redis.entries, known))) else {
+            return;
+        };
+        let log = LogName::Environment(production());
+        let statuses = BTreeMap::from([(log, status.clone())]);
+        let this = &mut self.nodes[node];
+        let lag = this.lag.get_or_insert_with(|| Lag::begin(&statuses, now));
+        this.is_behind = lag.is_behind(&statuses, |_| Some(known), now);
+        match status.step(known) {
+            ReseedStep::Nothing => {
+                this.store = StoreState::Available;
+                if self.dice.percent(80) {
+                    self.feed(node);
+                }
+            }
+            ReseedStep::Claim { seen } => self.claim(node, &seen),
+            ReseedStep::Adopt => _ = self.adopt(node),
+            ReseedStep::AdoptAndBeginEpoch => {
+                if self.adopt(node) {
+                    let end = head_of(&self.redis.entries);
+                    let entry = self.epoch_entry(node, end);
+                    self.redis.append(end, entry);
+                }
+            }
+        }
+    }
+
+    fn feed(&mut self, node: usize) {
+        let known = self.nodes[node].state.head;
+        if contains(&self.redis.entries, known) {
+            let from = usize::try_from(known.sequence.0).unwrap_or(usize::MAX);
+            let news: Vec<_> = self.redis.entries.iter().skip(from).cloned().collect();
+            self.nodes[node].advance(&news);
+        }
+    }
+
+    fn claim(&mut self, node: usize, seen: &str) {
+        let this = &mut self.nodes[node];
+        this.store = StoreState::Reseeding;
+        let held = this.claimable();
+        let claim = if held.sequence.0 == 0 {
+            String::new()
+        } else {
+            format!("{} {}", rank(held), this.name)
+        };
+        if self.redis.claim(node, &claim, seen, self.now) {
+            let mut entries = self.nodes[node].mirror.clone();
+            entries.push(self.epoch_entry(node, head_of(&entries)));
+            self.say(format!("{} fills Redis with {} entries", self.nodes[node].name, entries.len()));
+            self.redis.switch(entries);
+        }
+    }
+
+    fn epoch_entry(&self, node: usize, head: crate::store::Head) -> ripcord_proto::commit::Sealed {
+        let beginning = EpochStart {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            node: &self.nodes[node].name,
+            cause: EpochCause::Reseeded,
+            reason: "",
+        };
+        epoch::begin(head, head.epoch.next(), beginning).unwrap()
+    }
+
+    fn adopt(&mut self, node: usize) -> bool {
+        let entries = self.redis.entries.clone();
+        let this = &mut self.nodes[node];
+        this.store = StoreState::Reseeding;
+        this.mirror_all();
+        let common = entries.iter().zip(&this.mirror).take_while(|(new, old)| new.digest == old.digest).count();
+        for record in orphans::to_journal(&LogName::Environment(production()), &this.mirror[common..], &entries, &this.name) {
+            let _ = this.journal.append(&record);
+        }
+        if this.is_disk_full {
+            return false;
+        }
+        this.mirror.clone_from(&entries);
+        this.flushed = this.flushed.min(common);
+        this.replace(&entries);
+        let name = this.name.clone();
+        self.say(format!("{name} adopts the log in Redis"));
+        true
+    }
+
+    /// One append, as the writer makes it.
+    fn append(&mut self, node: usize, draft: &Draft) -> Result<Option<KillId>, Failure> {
+        for _ in 0..2 {
+            let sealed = self.nodes[node].sealed(draft).map_err(|_| Failure::Refused)?;
+            let Some((entry, state, killed)) = sealed else { return Ok(None) };
+            if !self.reaches_redis(node) {
+                return Err(Failure::Away);
+            }
+            if self.redis.append(self.nodes[node].state.head, entry.clone()) {
+                if self.dice.percent(4) {
+                    self.say(format!("{} gets no answer for its append", self.nodes[node].name));
+                    return Err(Failure::Unknown);
+                }
+                let this = &mut self.nodes[node];
+                this.state = state;
+                this.entries.push(entry);
+                overlay::settle(&mut this.overlay, &this.state);
+                return Ok(killed);
+            }
+            self.feed(node);
+        }
+        Err(Failure::Away)
+    }
+
+    fn commit(&mut self, node: usize, operations: Vec<Operation>) -> Result<Option<KillId>, Failure> {
+        let draft = Draft {
+            reason: Some("a simulation".to_owned()),
+            ..Draft::new(production(), self.nodes[node].author(), operations)
+        };
+        self.append(node, &draft)
+    }
+
+    /// Writes provisional kills to the log.
+    fn merge(&mut self, node: usize) {
+        if self.nodes[node].store != StoreState::Available {
+            return;
+        }
+        let this = &self.nodes[node];
+        for kill in this.overlay.kills.values().filter(|kill| this.journal.taker(&kill.id).is_none()) {
+            this.journal.hold(&held(&this.name, kill));
+        }
+        for pending in self.nodes[node].journal.pending() {
+            if self.append(node, &merge_draft(&pending)).is_ok() {
+                let _ = self.nodes[node].journal.append(&JournalRecord::Merged { ids: vec![pending.kill.id] });
+            }
+        }
+    }
+
+    pub(super) fn ask_peers(&mut self, node: usize) {
+        for other in 0..self.nodes.len() {
+            if other == node {
+                continue;
+            }
+            let (url, now) = (self.nodes[other].name.clone(), self.instant());
+            let answer = self.call(node, other, &url);
+            self.nodes[node].standing.answered(&url, answer, now);
+        }
+    }
+
+    fn call(&mut self, from: usize, to: usize, url: &str) -> Option<Arc<PeerSync>> {
+        if self.links[from][to].is_none() || !self.nodes[to].is_alive {
+            return None;
+        }
+        let (now, last) = (self.instant(), self.nodes[from].standing.last(url));
+        let question = self.nodes[from].message(last.as_deref());
+        self.nodes[to].take_in(&question, now);
+        let answer = self.nodes[to].message(Some(&question));
+        // The answer may be lost on its way.
+        if self.dice.percent(3) {
+            return None;
+        }
+        self.nodes[from].take_in(&answer, now);
+        Some(Arc::new(answer))
+    }
+
+    pub(super) fn kill(&mut self, node: usize) {
+        let scope = match self.dice.below(FLAGS.len() + 1) {
+            index if index < FLAGS.len() => KillScope::Flag(FlagKey::new(FLAGS[index]).unwrap()),
+            _ => KillScope::All(AllFlags),
+        };
+        let this = &self.nodes[node];
+        if this.overlay.kills.values().any(|kill| kill.scope == scope) {
+            return;
+        }
+        self.made += 1;
+        let kill = Kill {
+            id: KillId::from_parts(self.made, 0),
+            scope,
+            reason: None,
+            actor: this.author().actor,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            flags: BTreeSet::new(),
+        };
+        let id = match self.commit(node, vec![Operation::Kill(Box::new(kill.clone()))]) {
+            Ok(Some(id)) => id,
+            // The scope was killed already, or there is no such flag yet.
+            Ok(None) | Err(Failure::Refused) => return,
+            Err(Failure::Away | Failure::Unknown) => {
+                let this = &mut self.nodes[node];
+                this.journal.hold(&held(&this.name, &kill));
+                let _ = this.journal.write_rest();
+                overlay::put(&mut this.overlay, kill.clone());
+                kill.id
+            }
+        };
+        self.say(format!("{} answers the kill {id} of {}", self.nodes[node].name, kill.scope));
+        let answered = AnsweredKill {
+            at: self.now,
+            may_have_ended: false,
+            is_restored: false,
+            is_lost: false,
+        };
+        self.answered.entry(id).or_insert(answered);
+        if self.dice.percent(80) {
+            self.ask_peers(node);
+        }
+    }
+
+    pub(super) fn restore(&mut self, node: usize) {
+        let known: Vec<KillId> = self.answered.keys().filter(|id| self.nodes[node].has_in_force(id)).cloned().collect();
+        let Some(id) = known.get(self.dice.below(known.len())).cloned() else { return };
+        let is_provisional = self.nodes[node].overlay.kills.contains_key(&id);
+        if is_provisional && !self.merge_one(node, &id) {
+            return self.withdraw(node, &id);
+        }
+        let restored = self.commit(node, vec![Operation::Restore(id.clone())]);
+        let is_restored = restored.is_ok();
+        self.say(format!("{} restores {id}: {is_restored}", self.nodes[node].name));
+        if let (Ok(_) | Err(Failure::Unknown), Some(answered)) = (restored, self.answered.get_mut(&id)) {
+            answered.may_have_ended = true;
+            answered.is_restored |= is_restored;
+        }
+    }
+
+    fn merge_one(&mut self, node: usize, id: &KillId) -> bool {
+        let pending = self.nodes[node].journal.pending();
+        let pending = pending.into_iter().find(|pending| pending.kill.id == *id);
+        pending.is_some_and(|pending| self.append(node, &merge_draft(&pending)).is_ok())
+    }
+
+    fn withdraw(&mut self, node: usize, id: &KillId) {
+        self.ask_peers(node);
+        let this = &self.nodes[node];
+        let answers: Vec<_> = self.peers_of(node).iter().filter_map(|peer| this.standing.last(peer)).collect();
+        let own = (this.name.as_str(), this.heads().history);
+        let decision = WithdrawalDecision::decide(
+            (&production(), id),
+            own,
+            this.journal.taker(id),
+            &this.overlay,
+            answers.iter().map(|answer| &**answer),
+        );
+        let is_ended = decision == WithdrawalDecision::Ended && has_ended(id, &this.state, &this.overlay).is_some();
+        let this = &mut self.nodes[node];
+        let is_withdrawn = decision == WithdrawalDecision::Withdraw && this.journal.append(&withdrawn(id)).is_ok();
+        if is_withdrawn {
+            overlay::end(&mut this.overlay, id, KillEnd::Withdrawn);
+        }
+        let name = this.name.clone();
+        self.say(format!("{name} withdraws {id}: {is_withdrawn} ({decision:?})"));
+        if let Some(answered) = self.answered.get_mut(id).filter(|_| is_withdrawn || is_ended) {
+            answered.may_have_ended = true;
+            answered.is_restored |= is_withdrawn;
+        }
+        self.ask_peers(node);
+    }
+
+    pub(super) fn edit(&mut self, node: usize) {
+        let on = self.dice.percent(50);
+        let put = Operation::PutFlag(FlagKey::new("edited").unwrap(), Box::new(flag(on)));
+        let _ = self.commit(node, vec![put]);
+    }
+}
