@@ -15,7 +15,7 @@ use super::services::guarded::{Administration, EnvironmentReader, Guarded, Opene
 use super::system;
 use super::write::{Answered, NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
-use crate::access::{Access, GlobalPermit, Permit};
+use crate::access::{Access, Permit};
 use crate::checkpoint;
 use crate::commit::{Applied, Draft, Operation, RenderedAnswer};
 use crate::http::idempotency::Identity;

@@ -184,5 +184,3 @@ fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitErr
 pub(super) fn warning(guarded: &BTreeSet<GuardedOperation>) -> Option<String> {
     (!guarded.is_empty()).then(|| messages::would_wait(guarded))
 }
-
-}

@@ -102,6 +102,8 @@ impl Operation {
             Self::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
             Self::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
                 bucketing: settings.bucketing,
+                context: settings.context.clone(),
+                context_from_headers: settings.context_from_headers.clone(),
                 rebuckets_everybody: true,
                 reason: None,
             }),

@@ -11,7 +11,6 @@ mod tests;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::release::Release;
-use ripcord_proto::text::listed;
 use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{Flag, FlagKey};
 

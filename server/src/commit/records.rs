@@ -8,7 +8,7 @@ use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{Position, ReleaseName, Sequence};
 
 use super::error::{CommitError, MissingItem, StateConflict};
-use super::operation::Expected;
+use super::operation::{Expected, Operation};
 
 /// Refuses a write of a record that is not as expected.
 pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> Result<(), CommitError> {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::check::CheckPhase;
 use ripcord_proto::commit::Recorded;
-use ripcord_proto::problem::Code;
 use ripcord_proto::record::Record;
 use ripcord_proto::rollback::{Rollback, RollbackId};
 use ripcord_proto::table::Entry;
@@ -18,7 +17,7 @@ use super::plan_drift;
 use super::prepare::PreparedRollback;
 use super::spec::RollbackSpec;
 use crate::check::Checks;
-use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, StateConflict, probes};
+use crate::commit::{Applied, CommitError, Draft, GuardRefusal, IdempotentCall, Outcome, StateConflict, probes};
 use crate::environment::Environments;
 
 /// A rollback that was committed, or was before.

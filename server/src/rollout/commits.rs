@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::diff::UserShare;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackTarget};

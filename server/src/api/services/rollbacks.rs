@@ -13,7 +13,8 @@ use crate::check::Checks;
 use crate::commit::{Author, CommitError, Draft, IdempotentCall, MissingItem, Outcome, StoreFailure};
 use crate::environment::Environments;
 use crate::http::ApiError;
-use crate::rollback::{self, CommittedRollback, PreparedRollback, RollbackError, RollbackSpec, SampleUsers, WrongRollbackState, actions, undo, wait};
+use crate::impact::SampleUsers;
+use crate::rollback::{self, CommittedRollback, PreparedRollback, RollbackError, RollbackSpec, WrongRollbackState, actions, undo, wait};
 
 /// The rollbacks of an environment, to read and to plan.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use std::fmt;
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rollback::{Rollback, Stages};
+use ripcord_proto::text::{counted_len, shell_word};
 use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, Position, ReleaseName, SetName};
 

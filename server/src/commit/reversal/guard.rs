@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{Rollback, RollbackScope};
-use ripcord_proto::text::counted_len;
 use ripcord_proto::{FlagKey, Revision};
 
 use super::super::error::GuardRefusal;

@@ -167,7 +167,7 @@ impl Triggers {
 fn stopped(error: &RollbackError) -> RollbackStopped {
     let is_store_away = match error {
         RollbackError::StoreAway { .. } => true,
-        RollbackError::Commit(error) | RollbackError::Prepare(PrepareError::Commit(error)) => error.is_store_away(),
+        RollbackError::Commit(error) | RollbackError::NothingToRollBack { error, .. } | RollbackError::Prepare(PrepareError::Commit(error)) => error.is_store_away(),
         RollbackError::Prepare(PrepareError::Store(error)) => matches!(error, StoreError::Unavailable(_)),
         RollbackError::Prepare(PrepareError::Resolve(ResolveError::Store(error)) | PrepareError::Changes(ReleaseChangesError::Store(error))) => {
             matches!(error, StoreError::Unavailable(_))
@@ -182,7 +182,7 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
     if is_store_away {
         return RollbackStopped::StoreAway(error.to_string());
     }
-    let guarded = if let RollbackError::Commit(CommitError::Guard(refusal)) = error {
+    let guarded = if let RollbackError::Commit(CommitError::Guard(refusal)) | RollbackError::NothingToRollBack { error: CommitError::Guard(refusal), .. } = error {
         messages::guarded(refusal)
     } else {
         None
