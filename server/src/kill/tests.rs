@@ -460,7 +460,7 @@ async fn a_provisional_kill_of_an_environment_that_is_not_loaded_yet_is_not_forg
         node: "a".to_owned(),
         answered: None,
     };
-    node.journal.append(taken).await.unwrap();
+    node.journal.append(&taken).unwrap();
     node.kills.merge(node.journal.pending().remove(0)).await;
     assert_eq!(node.journal.pending().len(), 1, "it waits for its environment");
     node.store.set(Fault::None);

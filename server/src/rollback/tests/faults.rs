@@ -15,7 +15,7 @@ fn back_to(position: Position) -> RollbackSpec {
         segment: None,
         steps: Vec::new(),
         every_seconds: 0,
-        latitude: RollbackOptions::default(),
+        options: ripcord_proto::rollback::RollbackOptions::default(),
         acknowledged: BTreeSet::new(),
         reason: Some("a test".to_owned()),
         detected: None,
