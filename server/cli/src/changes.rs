@@ -60,7 +60,7 @@ fn shown_as_plan(diff: &ProposalDiff) -> PlanResponse {
         revision: Revision::default(),
         flags: diff.flags.clone(),
         segments: diff.segments.clone(),
-        settings: diff.settings,
+        settings: diff.settings.clone(),
         unchanged: 0,
         kept: Vec::new(),
         adopted: Vec::new(),
@@ -96,8 +96,8 @@ pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
     if let Some(settings) = &plan.settings {
         let (_, text, count) = &mut *changed;
         *count += 1;
-        let before = serde_json::to_value(settings.from).unwrap_or_default();
-        let after = serde_json::to_value(settings.to).unwrap_or_default();
+        let before = serde_json::to_value(&settings.from).unwrap_or_default();
+        let after = serde_json::to_value(&settings.to).unwrap_or_default();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{} settings", paint.warn("~"));
         differences(text, paint, "", &before, &after);

@@ -57,7 +57,7 @@ pub(super) fn what(proposal: &Proposal) -> String {
         parts.extend(listed("flag", "flags", &keys).map(|flags| format!("change {flags}")));
         let keys: Vec<_> = proposal.diff.segments.iter().map(|step| step.key.as_str()).collect();
         parts.extend(listed("segment", "segments", &keys).map(|segments| format!("change {segments}")));
-        parts.extend(proposal.diff.settings.map(|_| "change the settings".to_owned()));
+        parts.extend(proposal.diff.settings.as_ref().map(|_| "change the settings".to_owned()));
     }
     if parts.is_empty() {
         "take over ownership".to_owned()
