@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::context;
 use super::error::flagd_error;
+use crate::http::surrogates;
 
 /// A message that callers send.
 pub(super) trait RequestMessage: prost::Message + Default {
@@ -35,7 +36,9 @@ pub(super) fn decode<M: RequestMessage>(bytes: &[u8], format: CodecFormat) -> Re
     if bytes.is_empty() {
         return Ok(M::default());
     }
-    let members = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
+    // As OFREP reads it: a text that a browser cut in the middle of an emoji fails no evaluation.
+    let bytes = surrogates::replaced(Bytes::copy_from_slice(bytes));
+    let members = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
     Ok(M::from_json(&members))
 }
 
