@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::limits;
 use crate::revision::RevisionReference;
 use crate::validation::ValidationErrors;
+use crate::visible::is_hidden;
 
 /// Letters and digits (Unicode) and `. _ - : /`, starting with a letter or digit; case is kept.
 fn check_key(what: &str, text: &str) -> Result<(), ValidationErrors> {
@@ -53,12 +54,6 @@ fn check_free(what: &str, text: &str) -> Result<(), ValidationErrors> {
         return Err(ValidationErrors::one("", format!("{what} cannot be {text:?}, which means something else in a URL")));
     }
     Ok(())
-}
-
-/// Control characters, separators of lines, and what turns the direction of writing: with these a name can look like another one.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: fit for a URL, a folder and a Redis hash tag.

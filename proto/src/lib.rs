@@ -10,7 +10,7 @@
 //! checkpoint  release  rollback  rollout  trigger  proposal  …     ->  record       what is stored besides flags
 //! scenario                                             ->  drill                    a rehearsed rollback and its report
 //! frame  rest  problem                                                              what goes over the wire
-//! text                                                                              counted nouns, lists, percentages, commands
+//! text  visible                                                                     counted nouns, lists, percentages, commands
 //! ```
 #![deny(clippy::incompatible_msrv)]
 #![cfg_attr(
@@ -83,6 +83,7 @@ pub mod trigger;
 pub mod validation;
 pub mod value;
 pub mod variant;
+pub mod visible;
 mod yaml;
 
 pub use flag::Flag;

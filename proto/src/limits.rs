@@ -42,6 +42,34 @@ pub const CHANGES: usize = 60_000;
 pub const CONTEXT_VALUES: usize = 64;
 /// Bytes of the attributes that an environment sets, as JSON, at most.
 pub const CONTEXT_BYTES: usize = 16 * 1024;
+/// Characters of an instance's name, of its id and of the name of its SDK, at most.
+pub const INSTANCE_CHARACTERS: usize = 255;
+/// Provisional kills that one acknowledgement names, at most.
+pub const ACK_KILLS: usize = 1_000;
+/// Entries of one batch of outcomes, at most.
+pub const OUTCOME_COUNTS: usize = 20_000;
+/// Evaluations, successes, errors or latencies of one entry in a batch of outcomes, at most.
+pub const OUTCOMES_PER_BATCH: u64 = 1_000_000_000;
+/// Processes of one key whose last batch of outcomes is remembered, at most; then the oldest is forgotten.
+pub const REPORTERS: usize = 20_000;
+/// Applications that one environment names as lost, at most; then the oldest only counts as gone.
+pub const LOST_APPLICATIONS: usize = 10_000;
+/// Polling clients that one environment counts, at most; further ones are answered, but not counted.
+pub const POLLING_CLIENTS: usize = 50_000;
+/// Bytes of the body of a remote evaluation, at most.
+pub const CONTEXT_BODY_BYTES: usize = 1024 * 1024;
+/// The same with a public key.
+pub const CLIENT_CONTEXT_BODY_BYTES: usize = 64 * 1024;
+/// Attributes of the context of a remote evaluation, at most.
+pub const CONTEXT_ATTRIBUTES: usize = 2_000;
+/// The same with a public key.
+pub const CLIENT_CONTEXT_ATTRIBUTES: usize = 256;
+/// Steps of one evaluation of a JSONLogic rule, at most: operators run, and 64 bytes read count as one.
+pub const JSONLOGIC_STEPS: u64 = 200_000;
+/// Bytes that one evaluation of a JSONLogic rule may make, at most.
+pub const JSONLOGIC_BYTES: u64 = 4 * 1024 * 1024;
+/// Nesting of loops (`map`, `filter`, `reduce`, `all`, `some`, `none`) in a JSONLogic rule, at most.
+pub const JSONLOGIC_LOOPS: usize = 6;
 /// Characters of an idempotency key, at most.
 pub const IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
 /// The largest absolute value of a number: 2^53-1.

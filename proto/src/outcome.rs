@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::key::{FlagKey, NumberName, VariantName};
 use crate::limits;
 use crate::validation::ValidationErrors;
+use crate::visible::check_name;
 
 pub use self::bucket::LatencyBucket;
 
@@ -96,13 +97,42 @@ impl NumberSums {
     }
 }
 
+impl OutcomeCount {
+    /// The member that no application can have counted.
+    fn implausible(&self) -> Option<&'static str> {
+        let latencies = self.latencies_us.iter().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        let numbers = self.numbers.values().map(|sums| sums.count).max().unwrap_or(0);
+        let counted = [
+            ("evaluations", self.evaluations),
+            ("successes", self.successes),
+            ("errors", self.errors),
+            ("latencies_us", latencies),
+            ("numbers", numbers),
+        ];
+        let over = counted.into_iter().find(|(_, count)| *count > limits::OUTCOMES_PER_BATCH).map(|(member, _)| member);
+        over.or_else(|| (self.latencies_us.len() > LatencyBucket::COUNT).then_some("latencies_us"))
+    }
+}
+
 impl OutcomeBatch {
     /// Refuses counts that no client can have made.
     ///
     /// # Errors
-    /// If there are too many numbers, or sums that no numbers can have.
+    /// If an id, a number or a count is one that no application can have, or if there are too many.
     pub fn check(self) -> Result<Self, ValidationErrors> {
+        check_name(&self.instance_id, limits::INSTANCE_CHARACTERS).map_err(|problem| ValidationErrors::one("instance_id", problem))?;
+        if self.batch > limits::NUMBER_MAX {
+            return Err(ValidationErrors::one("batch", format!("must be at most {}; batches are numbered from 1", limits::NUMBER_MAX)));
+        }
+        if self.counts.len() > limits::OUTCOME_COUNTS {
+            let problem = format!("has {} entries; a batch has at most {}", self.counts.len(), limits::OUTCOME_COUNTS);
+            return Err(ValidationErrors::one("counts", problem));
+        }
         for (place, count) in self.counts.iter().enumerate() {
+            if let Some(member) = count.implausible() {
+                let problem = format!("no application counts more than {} between two batches", limits::OUTCOMES_PER_BATCH);
+                return Err(ValidationErrors::one(format!("counts[{place}].{member}"), problem));
+            }
             if count.numbers.len() > NUMBERS {
                 let problem = format!("has {} names; applications report {NUMBERS} numbers at most", count.numbers.len());
                 return Err(ValidationErrors::one(format!("counts[{place}].numbers"), problem));

@@ -22,15 +22,17 @@ pub enum Role {
     Oncall,
     /// Everything that `pipeline` and `oncall` may do, plus triggers and policies.
     Editor,
-    /// Everything, including keys and environments.
+    /// Everything, including keys and environments, except what only an application can know.
     Admin,
 }
 
 /// An action that a role may or may not perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// Read the snapshot and stream it, acknowledge, report outcomes.
+    /// Read the snapshot and stream it.
     Stream,
+    /// Acknowledge what it evaluates at, and report outcomes: what only an application can know.
+    Report,
     /// Evaluate flags remotely; a public key sees only flags marked for it.
     Evaluate,
     /// Read flags, segments, commits, connections, confirmations; explain.
@@ -84,6 +86,7 @@ impl Role {
         match action {
             Action::Evaluate => true,
             Action::Stream => !matches!(self, Self::Client),
+            Action::Report => matches!(self, Self::Sdk),
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
             Action::Decide => self.is_person(),
             Action::Withdraw => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
@@ -120,8 +123,9 @@ impl Role {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Stream,
+        Self::Report,
         Self::Evaluate,
         Self::Read,
         Self::Edit,

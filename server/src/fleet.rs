@@ -19,7 +19,7 @@ mod settings;
 mod target;
 mod wait;
 
-pub use self::connections::{ConfirmationLevel, Connected, NewMember, Transport};
+pub use self::connections::{ConfirmationLevel, Connected, MemberIdentity, NewMember, Transport};
 pub use self::peers::{ConfirmationQuestion, NoPeers, PeerConfirmations};
 pub use self::registry::{Fleet, Membership};
 #[cfg(test)]

@@ -110,7 +110,14 @@ impl Peers {
 
     /// How current this node is, given the state of its store and where its logs end.
     pub fn judge(&self, store: StoreStanding, own: &NodeHeads) -> Verdict {
-        self.inner.standing.lock().judge(store, own, Instant::now())
+        let mut standing = self.inner.standing.lock();
+        standing.note_store(store);
+        standing.judge(store, own, Instant::now())
+    }
+
+    /// Whether this node has had all that its store has since it started.
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.inner.standing.lock().is_anchored()
     }
 
     /// Notes a message of a peer.

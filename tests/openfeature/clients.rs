@@ -38,12 +38,18 @@ enum Listener {
     Evaluation,
 }
 
-const CLIENTS: [Client; 6] = [
+const CLIENTS: [Client; 8] = [
     Client {
         name: "python_flagd_in_process",
         language: Language::Python,
         kind: "flagd",
         listener: Listener::Sync,
+    },
+    Client {
+        name: "python_flagd_rpc",
+        language: Language::Python,
+        kind: "rpc",
+        listener: Listener::Evaluation,
     },
     Client {
         name: "python_ofrep",
@@ -70,6 +76,12 @@ const CLIENTS: [Client; 6] = [
         listener: Listener::Http,
     },
     Client {
+        name: "web_flagd_by_connect",
+        language: Language::JavaScript,
+        kind: "flagd-web",
+        listener: Listener::Evaluation,
+    },
+    Client {
         name: "web_ofrep_by_events",
         language: Language::JavaScript,
         kind: "web",
@@ -92,7 +104,7 @@ impl Client {
     fn program(self) -> Option<PathBuf> {
         match self.language {
             Language::Python => Some(tools().join("python-v3/bin/python")).filter(|python| python.is_file()),
-            Language::JavaScript => tools().join("node/node_modules/@openfeature/server-sdk").is_dir().then(|| "node".into()),
+            Language::JavaScript => tools().join("node/node_modules/@openfeature/flagd-web-provider").is_dir().then(|| "node".into()),
         }
     }
 

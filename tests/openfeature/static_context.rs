@@ -35,7 +35,7 @@ async fn everywhere() -> Result<()> {
     let node = Node::start().await?;
     node.api.put_flag("a", &by("plan")).await?.ok()?;
     let key = node.api.role("sdk").await?;
-    let client = Client::builder(node.server.url(), key.key()).start()?;
+    let client = Client::builder(&node.server.url(), key.key()).start()?;
     client.ready().await?;
     ensure!(!client.bool("a", &ripcord_sdk::Context::new("u").with("plan", "free"), false));
     let settings = json!({"bucketing": "v3", "context": {"plan": "beta"}});

@@ -8,6 +8,7 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::role::Role;
+use crate::visible::check_name;
 
 /// The body of `POST /v1/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -100,9 +101,8 @@ impl Members for KeyRequest {
 
 fn name(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.text(value)?.trim();
-    let length = text.chars().count();
-    if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
-        return reader.refuse(format!("must be 1 to {} characters on one line", limits::KEY_CHARACTERS));
+    match check_name(text, limits::KEY_CHARACTERS) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(problem) => reader.refuse(problem),
     }
-    Ok(text.to_owned())
 }

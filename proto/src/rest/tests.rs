@@ -43,7 +43,7 @@ fn every_problem_of_a_commit_is_told_at_once_with_its_path() {
         "changes": [
             {"put_flg": {}},
             {"delete_flag": "a", "restore": "b"},
-            {"put_flag": {"key": "-", "flag": {"variants": {}, "default": null}}},
+            {"put_flag": {"key": "..", "flag": {"variants": {}, "default": null}}},
             {"kill": {"scope": {"all": false}}},
             {"apply_set": {"flags": {"a": {}}, "prune": true, "takeover": "yes"}},
             7

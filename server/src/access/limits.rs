@@ -63,6 +63,7 @@ impl RateLimits {
     pub(crate) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), AccessError> {
         let (limiter, name) = match action {
             Action::Stream
+            | Action::Report
             | Action::Evaluate
             | Action::Kill
             | Action::Restore

@@ -33,7 +33,7 @@ macro_rules! allows {
 
 allows! {
     /// To report outcomes, as applications do.
-    Report = &[Action::Stream], Action::Read;
+    Report = &[Action::Report], Action::Report;
     /// To have flags evaluated.
     Evaluate = &[Action::Evaluate], Action::Evaluate;
     /// To read.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position};
 
-use super::evidence::{Evidence, EvidenceSources, Lacking};
+use super::evidence::{EvidenceSources, Lacking, VouchEvidence};
 use super::soak::{ContentAge, NotDue, Soak, content, due};
 use super::{NewCheckpoint, take};
 use crate::commit::state::EnvironmentState;
@@ -126,7 +126,7 @@ impl AutoVouch {
     }
 
     /// The checkpoint of the state at `position`, vouched for by this node; refused if anything has changed since.
-    fn draft(&self, environment: &EnvironmentKey, position: Position, Evidence { text, figures }: Evidence, token: LeaderToken) -> Option<Draft> {
+    fn draft(&self, environment: &EnvironmentKey, position: Position, VouchEvidence { text, figures }: VouchEvidence, token: LeaderToken) -> Option<Draft> {
         let (author, at) = (self.lease.author(), self.environments.clock().now());
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
         let reason = format!("marked checkpoint {name} known-good automatically: {text}");

@@ -36,7 +36,7 @@ const SERIES: usize = 200;
 
 /// Evidence that a state is good.
 #[derive(Debug)]
-pub(super) struct Evidence {
+pub(super) struct VouchEvidence {
     /// In words.
     pub(super) text: String,
     pub(super) figures: Map<String, Value>,
@@ -69,7 +69,7 @@ impl std::fmt::Display for Lacking {
     }
 }
 
-type Series = (FlagKey, Option<VariantName>);
+type VariantSeries = (FlagKey, Option<VariantName>);
 
 /// Where the evidence is from. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ pub struct EvidenceSources {
 
 impl EvidenceSources {
     /// Gathers the evidence for `state`, whose content is as old as `age` says.
-    pub(super) async fn gather(&self, state: &EnvironmentState, age: ContentAge, (seconds, clock): (u64, Timestamp)) -> Result<Evidence, Lacking> {
+    pub(super) async fn gather(&self, state: &EnvironmentState, age: ContentAge, (seconds, clock): (u64, Timestamp)) -> Result<VouchEvidence, Lacking> {
         let environment = &state.snapshot.environment;
         let target = ConfirmationTarget::Revision(state.head.position());
         let confirmation = self.fleet.confirmation(environment, &target, PATIENCE).await;
@@ -124,12 +124,17 @@ impl EvidenceSources {
             counted_len(probes, "probe", "probes"),
             counted_len(compared, "variant", "variants")
         );
-        Ok(Evidence { text, figures })
+        Ok(VouchEvidence { text, figures })
     }
 
     /// The outcomes of each variant since the content is what it is, and those to compare them with: of the known-good state before,
     /// else of the time before.
-    async fn outcomes_around(&self, state: &EnvironmentState, age: ContentAge, clock: Timestamp) -> (BTreeMap<Series, Arm>, BTreeMap<Series, Arm>) {
+    async fn outcomes_around(
+        &self,
+        state: &EnvironmentState,
+        age: ContentAge,
+        clock: Timestamp,
+    ) -> (BTreeMap<VariantSeries, Arm>, BTreeMap<VariantSeries, Arm>) {
         let totals = async |from: Timestamp, to: Timestamp| {
             let environment = state.snapshot.environment.clone();
             let query = TotalsQuery { environment, from, to };
@@ -150,8 +155,8 @@ impl EvidenceSources {
 }
 
 /// The sums of real traffic of variants of which applications report outcomes.
-fn arms(totals: Vec<OutcomeTotal>) -> BTreeMap<Series, Arm> {
-    let mut arms = BTreeMap::<Series, (Arm, u64)>::new();
+fn arms(totals: Vec<OutcomeTotal>) -> BTreeMap<VariantSeries, Arm> {
+    let mut arms = BTreeMap::<VariantSeries, (Arm, u64)>::new();
     for total in totals.into_iter().filter(|total| total.traffic == Traffic::Real) {
         let (arm, told) = arms.entry((total.flag, total.variant)).or_default();
         arm.served = arm.served.saturating_add(total.evaluations);
@@ -165,7 +170,7 @@ fn arms(totals: Vec<OutcomeTotal>) -> BTreeMap<Series, Arm> {
 }
 
 /// How many variants could be compared with before, or the first that is worse.
-fn compare(now: &BTreeMap<Series, Arm>, before: &BTreeMap<Series, Arm>) -> Result<usize, Lacking> {
+fn compare(now: &BTreeMap<VariantSeries, Arm>, before: &BTreeMap<VariantSeries, Arm>) -> Result<usize, Lacking> {
     let mut compared = 0;
     for ((flag, variant), arm) in now {
         // A variant that was not served before is compared with its flag as a whole.
@@ -188,12 +193,12 @@ fn compare(now: &BTreeMap<Series, Arm>, before: &BTreeMap<Series, Arm>) -> Resul
 }
 
 /// The outcomes that the newest known-good checkpoint was judged by.
-fn known_good(state: &EnvironmentState) -> Option<BTreeMap<Series, Arm>> {
+fn known_good(state: &EnvironmentState) -> Option<BTreeMap<VariantSeries, Arm>> {
     let figures = state.records.last_known_good()?.judgements.last()?.figures.get(OUTCOMES)?.as_array()?;
     Some(figures.iter().filter_map(read).collect())
 }
 
-fn written(arms: &BTreeMap<Series, Arm>) -> Value {
+fn written(arms: &BTreeMap<VariantSeries, Arm>) -> Value {
     let mut newest: Vec<_> = arms.iter().collect();
     newest.sort_by_key(|(_, arm)| std::cmp::Reverse(arm.served));
     let rows = newest.into_iter().take(SERIES);
@@ -201,7 +206,7 @@ fn written(arms: &BTreeMap<Series, Arm>) -> Value {
         .collect()
 }
 
-fn read(row: &Value) -> Option<(Series, Arm)> {
+fn read(row: &Value) -> Option<(VariantSeries, Arm)> {
     let flag = FlagKey::new(row.get("flag")?.as_str()?).ok()?;
     let variant = match row.get("variant").and_then(Value::as_str) {
         Some(name) => Some(VariantName::new(name).ok()?),
@@ -214,7 +219,7 @@ fn read(row: &Value) -> Option<(Series, Arm)> {
 mod tests {
     use super::*;
 
-    fn series(variant: &str, arm: Arm) -> (Series, Arm) {
+    fn series(variant: &str, arm: Arm) -> (VariantSeries, Arm) {
         ((FlagKey::new("checkout").unwrap(), Some(VariantName::new(variant).unwrap())), arm)
     }
 
@@ -237,8 +242,8 @@ mod tests {
 
     #[test]
     fn the_outcomes_of_a_checkpoint_are_read_back_as_they_were_written() {
-        let arms: BTreeMap<Series, Arm> = [series("on", Arm::new(5_000, 12)), ((FlagKey::new("search").unwrap(), None), Arm::new(7, 1))].into();
-        let read: BTreeMap<Series, Arm> = written(&arms).as_array().unwrap().iter().filter_map(read).collect();
+        let arms: BTreeMap<VariantSeries, Arm> = [series("on", Arm::new(5_000, 12)), ((FlagKey::new("search").unwrap(), None), Arm::new(7, 1))].into();
+        let read: BTreeMap<VariantSeries, Arm> = written(&arms).as_array().unwrap().iter().filter_map(read).collect();
         assert_eq!(read, arms);
     }
 }

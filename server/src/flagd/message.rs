@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::context;
 use super::error::flagd_error;
+use crate::http::surrogates;
 
 /// A message that callers send.
 pub(super) trait RequestMessage: prost::Message + Default {
@@ -35,7 +36,9 @@ pub(super) fn decode<M: RequestMessage>(bytes: &[u8], format: CodecFormat) -> Re
     if bytes.is_empty() {
         return Ok(M::default());
     }
-    let members = serde_json::from_slice(bytes).map_err(|error| unreadable(error.to_string()))?;
+    // As OFREP reads it: a text that a browser cut in the middle of an emoji fails no evaluation.
+    let bytes = surrogates::replaced(Bytes::copy_from_slice(bytes));
+    let members = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
     Ok(M::from_json(&members))
 }
 
@@ -102,12 +105,48 @@ impl RequestMessage for SyncFlagsRequest {
     }
 }
 
-macro_rules! resolve_response {
-    ($($message:ident: $value:expr;)*) => {
+/// A value of one type, as protobuf's JSON writes it.
+trait ValueJson {
+    fn value_json(&self) -> Value;
+}
+
+impl ValueJson for bool {
+    fn value_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl ValueJson for String {
+    fn value_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl ValueJson for f64 {
+    fn value_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl ValueJson for i64 {
+    /// A text, since JavaScript would round it.
+    fn value_json(&self) -> Value {
+        json!(self.to_string())
+    }
+}
+
+impl ValueJson for prost_types::Struct {
+    fn value_json(&self) -> Value {
+        object_json(Some(self))
+    }
+}
+
+macro_rules! resolve_responses {
+    ($($message:ident),*) => {
         $(impl ResponseMessage for $message {
             fn to_json(&self) -> Value {
                 let mut members = Map::new();
-                members.extend(self.value.as_ref().map(|value| ("value".to_owned(), $value(value))));
+                members.extend(self.value.as_ref().map(|value| ("value".to_owned(), value.value_json())));
                 members.insert("reason".to_owned(), self.reason.as_str().into());
                 members.extend(self.variant.as_ref().map(|variant| ("variant".to_owned(), variant.as_str().into())));
                 members.insert("metadata".to_owned(), object_json(self.metadata.as_ref()));
@@ -117,14 +156,13 @@ macro_rules! resolve_response {
     };
 }
 
-resolve_response! {
-    ResolveBooleanResponse: |value: &bool| json!(value);
-    ResolveStringResponse: |value: &String| json!(value);
-    ResolveFloatResponse: |value: &f64| json!(value);
-    // Protobuf's JSON writes 64-bit integers as texts, since JavaScript would round them.
-    ResolveIntResponse: |value: &i64| json!(value.to_string());
-    ResolveObjectResponse: |value: &prost_types::Struct| object_json(Some(value));
-}
+resolve_responses!(
+    ResolveBooleanResponse,
+    ResolveStringResponse,
+    ResolveFloatResponse,
+    ResolveIntResponse,
+    ResolveObjectResponse
+);
 
 impl ResponseMessage for ResolveAllResponse {
     fn to_json(&self) -> Value {

@@ -69,6 +69,46 @@ pub struct Connected {
     pub lost: bool,
 }
 
+/// The kinds of clients whose ids never touch each other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientKind {
+    /// Ripcord's own streams: the client makes its id.
+    Native,
+    /// OFREP: this node makes the id.
+    Ofrep,
+    /// flagd: each stream has an id of its own.
+    Flagd,
+}
+
+/// Whose member it is. An instance id belongs to the key that opened it: nobody else speaks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MemberIdentity {
+    pub kind: ClientKind,
+    /// The id of the key.
+    pub key: String,
+    /// The id of the instance.
+    pub instance_id: String,
+}
+
+impl MemberIdentity {
+    /// An application on one of Ripcord's own streams.
+    pub fn native(key: &str, instance_id: &str) -> Self {
+        Self {
+            kind: ClientKind::Native,
+            key: key.to_owned(),
+            instance_id: instance_id.to_owned(),
+        }
+    }
+
+    /// A client of OFREP.
+    pub fn ofrep(key: &str, client: &str) -> Self {
+        Self {
+            kind: ClientKind::Ofrep,
+            ..Self::native(key, client)
+        }
+    }
+}
+
 /// An application that connects.
 #[derive(Debug, Clone)]
 pub struct NewMember {
@@ -76,7 +116,7 @@ pub struct NewMember {
     pub name: String,
     /// Random, new for each process.
     pub id: String,
-    /// The id of the key that it connected with; empty for clients that are not recognised by it.
+    /// The id of the key that it connected with.
     pub key: String,
     /// Name and version of its SDK.
     pub sdk: String,
@@ -86,4 +126,19 @@ pub struct NewMember {
     pub acknowledges: bool,
     /// The transport.
     pub transport: Transport,
+}
+
+impl NewMember {
+    /// Whose member it is.
+    pub fn identity(&self) -> MemberIdentity {
+        let kind = match self.transport {
+            Transport::WebSocket | Transport::Sse => ClientKind::Native,
+            Transport::Ofrep => ClientKind::Ofrep,
+            Transport::Flagd | Transport::FlagdRpc => ClientKind::Flagd,
+        };
+        MemberIdentity {
+            kind,
+            ..MemberIdentity::native(&self.key, &self.id)
+        }
+    }
 }

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ripcord_proto::confirmation::Instance;
-use ripcord_proto::{EnvironmentKey, Epoch, KillId, Position};
+use ripcord_proto::{EnvironmentKey, Epoch, KillId, Position, limits};
 
 use self::kills::KillCountsById;
-use super::connections::{ConfirmationLevel, NewMember, Transport};
+use super::connections::{ConfirmationLevel, MemberIdentity, NewMember, Transport};
 use super::counters::{CatchUp, DepartedCounts, PerLevel, RevisionCounts};
 use super::report::ConfirmationReport;
 use super::settings::FleetSettings;
@@ -35,8 +35,8 @@ pub(super) struct MemberId {
 #[derive(Debug)]
 struct FleetMember {
     instance: Arc<Instance>,
-    /// The id of the key that it connected with.
-    key: String,
+    /// Its key, and its id among those of that key.
+    identity: Arc<MemberIdentity>,
     transport: Transport,
     level: ConfirmationLevel,
     generation: u64,
@@ -96,7 +96,7 @@ pub(super) struct Members {
     figures: VecDeque<(Position, ConfirmationReport)>,
     slots: Vec<Option<FleetMember>>,
     free: Vec<usize>,
-    by_instance: HashMap<String, usize>,
+    by_identity: HashMap<Arc<MemberIdentity>, usize>,
     /// The slots of lost applications.
     lost: BTreeSet<usize>,
     generations: u64,
@@ -123,7 +123,7 @@ impl Members {
             figures: VecDeque::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            by_instance: HashMap::new(),
+            by_identity: HashMap::new(),
             lost: BTreeSet::new(),
             generations: 0,
             confirmations: [counter("applied"), counter("fetched"), counter("sent")],
@@ -184,15 +184,15 @@ impl Members {
 
     fn forget(&mut self, slot: usize) {
         if let Some(member) = self.slots.get_mut(slot).and_then(Option::take) {
-            self.by_instance.remove(&member.instance.id);
+            self.by_identity.remove(&member.identity);
             self.lost.remove(&slot);
             self.free.push(slot);
         }
     }
 
-    /// The member with this instance id.
-    pub(super) fn member_of(&self, instance_id: &str) -> Option<MemberId> {
-        let slot = *self.by_instance.get(instance_id)?;
+    /// The member of this identity.
+    pub(super) fn member_of(&self, identity: &MemberIdentity) -> Option<MemberId> {
+        let slot = *self.by_identity.get(identity)?;
         let generation = self.slots.get(slot)?.as_ref()?.generation;
         Some(MemberId { slot, generation })
     }
@@ -223,7 +223,8 @@ impl Members {
             .position
             .filter(|position| position.epoch == self.epoch && position.revision.0 <= self.head());
         let recent = self.first_within_grace(now);
-        let before = self.by_instance.get(&member.id).copied();
+        let identity = Arc::new(member.identity());
+        let before = self.by_identity.get(&identity).copied();
         let predecessor = before.is_none().then(|| self.replace_lost(&member, level, recent)).flatten();
         let counts_from = match before.and_then(|slot| self.slots.get(slot)?.as_ref()) {
             Some(known) => match self.counts_until(known) {
@@ -252,7 +253,7 @@ impl Members {
                 sdk: member.sdk,
                 node: self.node.to_string(),
             }),
-            key: member.key,
+            identity,
             transport: member.transport,
             level,
             generation,
@@ -277,7 +278,7 @@ impl Members {
 
     fn seat(&mut self, before: Option<usize>, member: FleetMember) -> usize {
         let slot = before.or_else(|| self.free.pop()).unwrap_or(self.slots.len());
-        self.by_instance.insert(member.instance.id.clone(), slot);
+        self.by_identity.insert(Arc::clone(&member.identity), slot);
         self.lost.remove(&slot);
         match self.slots.get_mut(slot) {
             Some(seat) => *seat = Some(member),
@@ -297,9 +298,10 @@ impl Members {
     /// A member acknowledges.
     pub(super) fn acknowledged(&mut self, id: MemberId, at: Position, kills: &[KillId], now: Instant) {
         if !kills.is_empty()
-            && let Some(instance) = self.member(id).map(|member| Arc::clone(&member.instance))
+            && let Some(member) = self.member(id)
         {
-            self.kills.confirmed(&instance, kills, now);
+            let (identity, instance) = (Arc::clone(&member.identity), Arc::clone(&member.instance));
+            self.kills.confirmed(&identity, &instance, kills, now);
         }
         self.move_forward(id, at, now);
     }
@@ -320,9 +322,10 @@ impl Members {
 
     /// A client that polls was answered.
     pub(super) fn fetched(&mut self, member: NewMember, at: Position, now: Instant) {
-        let known = self.member_of(&member.id);
+        let known = self.member_of(&member.identity());
         let id = match known {
             Some(id) if self.member(id).is_some_and(FleetMember::is_fetching) => id,
+            None if self.slots.len() - self.free.len() >= limits::POLLING_CLIENTS => return,
             Some(_) | None => self.enter(member, ConfirmationLevel::Fetched, MemberState::Polling(now), now),
         };
         if let Some(Some(member)) = self.slots.get_mut(id.slot)

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
-use super::connections::{Connected, NewMember};
+use super::connections::{Connected, MemberIdentity, NewMember};
 use super::membership::{MemberId, Members};
 use super::peers::PeerConfirmations;
 use super::report::{ConfirmationReport, PeerAnswer, merge};
@@ -94,9 +94,9 @@ impl Fleet {
     }
 
     /// An acknowledgement from outside the application's own connection: a reader of the event stream acknowledges by its instance
-    /// id. Returns whether the instance is known.
-    pub fn acknowledged(&self, environment: &EnvironmentKey, instance_id: &str, at: Position, kills: &[KillId], now: Instant) -> bool {
-        self.with_members(environment, |members| match members.member_of(instance_id) {
+    /// id, with the key that opened the stream. Returns whether the instance is known.
+    pub fn acknowledged(&self, environment: &EnvironmentKey, who: &MemberIdentity, at: Position, kills: &[KillId], now: Instant) -> bool {
+        self.with_members(environment, |members| match members.member_of(who) {
             Some(member) => {
                 members.acknowledged(member, at, kills, now);
                 true

@@ -231,7 +231,7 @@ fn forget_moved(reports: &mut [ConfirmationReport]) {
         let mut moved = Vec::new();
         report.lost.retain(|lost| {
             let who = &lost.application.instance;
-            let same = |arrival: &Arrival| arrival.id == who.id || (arrival.key == lost.key && arrival.name == who.name);
+            let same = |arrival: &Arrival| arrival.key == lost.key && (arrival.id == who.id || arrival.name == who.name);
             let Some(found) = arrivals.iter().position(same) else { return true };
             // One new process takes the place of one lost one.
             arrivals.swap_remove(found);

@@ -77,7 +77,8 @@ impl Kills {
 
     fn message(&self, theirs: Option<&PeerSync>) -> PeerSync {
         let environments = &self.inner.environments;
-        let heads = environments.heads();
+        let (heads, store) = (environments.heads(), self.store_standing());
+        self.inner.peers.judge(store, &heads);
         let logs = environments.board().environments().into_iter().filter_map(|key| {
             let running = environments.running(&key).ok()?;
             let last = theirs.and_then(|theirs| theirs.log(&key));
@@ -86,7 +87,8 @@ impl Kills {
         PeerSync {
             node: self.inner.node.clone(),
             history: heads.history,
-            store_current: self.store_standing() == StoreStanding::Current,
+            store_current: store == StoreStanding::Current,
+            anchored: self.inner.peers.is_anchored(),
             system: heads.head(&LogName::System),
             environments: logs.collect(),
         }

@@ -94,6 +94,7 @@ impl Node {
             node: "b".to_owned(),
             history: own.history,
             store_current: true,
+            anchored: true,
             system: Head::START,
             environments: vec![PeerLog {
                 environment: production(),

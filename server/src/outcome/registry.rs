@@ -62,9 +62,10 @@ impl Outcomes {
     }
 
     /// Counts a batch once, however often it is sent. Counts of flags and variants that the environment does not have are left out,
-    /// so that a client cannot create series without end; the result says how many.
-    pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> BatchResult {
-        if !self.state.batches.is_new(&batch.instance_id, batch.batch) {
+    /// so that a client cannot create series without end; the result says how many. `key` is the id of the key that reports: a process
+    /// is one of that key's.
+    pub fn count(&self, environment: &EnvironmentKey, key: &str, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> BatchResult {
+        if !self.state.batches.is_new(environment, key, &batch.instance_id, batch.batch) {
             return BatchResult::Again;
         }
         // Prepared before the lock and shown as metrics after it.

@@ -18,6 +18,8 @@ pub struct PeerSync {
     pub history: Option<Digest>,
     /// Whether it reaches its store, and has all that is in it.
     pub store_current: bool,
+    /// Whether that was so at any time since it started.
+    pub anchored: bool,
     /// Where its system log ends.
     pub system: Head,
     pub environments: Vec<PeerLog>,

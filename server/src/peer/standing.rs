@@ -1,7 +1,7 @@
 //! How current a node is, as far as it knows: a function of its store, of what its peers said, and of the time. Without I/O.
 //!
 //! A node may have missed a kill if it reaches neither its store nor every peer, or if it knows of a log that goes on beyond its
-//! own. Then its heartbeats renew no lease.
+//! own. Then its heartbeats renew no lease. Peers vouch for each other only if all of them have met the store since they started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +44,9 @@ pub struct Standing {
     ahead: BTreeMap<LogName, Ahead>,
     /// Peers whose logs are not this node's.
     strangers: BTreeSet<String>,
+    /// Whether this node has had all that its store has since it started. What it committed before, and had not written to its own disk
+    /// yet, only the store knows until then.
+    is_anchored: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -94,6 +97,16 @@ impl Standing {
             peers: urls.iter().map(|url| (url.clone(), Answer::default())).collect(),
             ..Self::default()
         }
+    }
+
+    /// Notes how this node stands to its store now.
+    pub fn note_store(&mut self, store: StoreStanding) {
+        self.is_anchored |= store == StoreStanding::Current;
+    }
+
+    /// Whether this node has had all that its store has since it started.
+    pub fn is_anchored(&self) -> bool {
+        self.is_anchored
     }
 
     /// Notes what a peer says of itself, in a call of its own or in an answer.
@@ -153,7 +166,8 @@ impl Standing {
             })
         });
         let counts = |answer: &&Answer| answer.at.is_some_and(|at| now.saturating_duration_since(at) <= ANSWER_COUNTS);
-        let reaches_all = !self.peers.is_empty() && self.strangers.is_empty() && self.peers.values().all(|answer| counts(&answer));
+        let vouches = |answer: &Answer| counts(&answer) && answer.last.as_ref().is_some_and(|last| last.anchored);
+        let reaches_all = self.is_anchored && !self.peers.is_empty() && self.strangers.is_empty() && self.peers.values().all(vouches);
         let on_store = || {
             let answers = self.peers.values().filter(counts).filter_map(|answer| answer.last.as_deref());
             let found = answers

@@ -39,10 +39,10 @@ const REMEMBERED: usize = 4;
 
 /// Compares states of one environment. All streams that wait for changes ask for the same comparisons, so the last ones are remembered.
 #[derive(Debug, Default)]
-pub struct ChangeMemo(Mutex<VecDeque<Comparison>>);
+pub struct ChangeMemo(Mutex<VecDeque<StateComparison>>);
 
 #[derive(Debug)]
-struct Comparison {
+struct StateComparison {
     before: Arc<Served>,
     after: Arc<Served>,
     changes: Arc<FlagChanges>,
@@ -61,7 +61,7 @@ impl ChangeMemo {
 
     fn all_between(&self, before: &Arc<Served>, after: &Arc<Served>) -> Arc<FlagChanges> {
         let mut remembered = self.0.lock();
-        let same = |known: &&Comparison| Arc::ptr_eq(&known.before, before) && Arc::ptr_eq(&known.after, after);
+        let same = |known: &&StateComparison| Arc::ptr_eq(&known.before, before) && Arc::ptr_eq(&known.after, after);
         if let Some(known) = remembered.iter().find(same) {
             return Arc::clone(&known.changes);
         }
@@ -69,7 +69,7 @@ impl ChangeMemo {
         if remembered.len() == REMEMBERED {
             remembered.pop_front();
         }
-        remembered.push_back(Comparison {
+        remembered.push_back(StateComparison {
             before: Arc::clone(before),
             after: Arc::clone(after),
             changes: Arc::clone(&changes),

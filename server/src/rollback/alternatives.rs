@@ -45,21 +45,16 @@ impl Alternatives {
 
     /// In words; empty if there is nothing to say.
     pub(super) fn describe(&self) -> String {
-        let mut text = String::new();
-        if self.is_present {
-            text.push_str(" The target is the present state.");
-        }
-        if !self.known_good.is_empty() {
+        let present = self.is_present.then(|| " The target is the present state.".to_owned());
+        let good = (!self.known_good.is_empty()).then(|| {
             let named = self
                 .known_good
                 .iter()
                 .map(|good| format!("{} ({}:{})", good.checkpoint, good.epoch, good.revision));
-            text.push_str(&format!(" Older known-good checkpoints: {}.", listed(named, NAMED)));
-        }
-        if !self.commands.is_empty() {
-            text.push_str(&format!(" Open releases can be rolled back with {}.", listed(&self.commands, NAMED)));
-        }
-        text
+            format!(" Older known-good checkpoints: {}.", listed(named, NAMED))
+        });
+        let releases = (!self.commands.is_empty()).then(|| format!(" Open releases can be rolled back with {}.", listed(&self.commands, NAMED)));
+        present.into_iter().chain(good).chain(releases).collect()
     }
 
     /// Adds them to the refusal.

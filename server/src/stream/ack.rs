@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use ripcord_proto::Position;
+use ripcord_proto::{Position, limits};
 use ripcord_proto::frame::Ack;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::role::Action;
 
 use super::hello::StreamQuery;
 use super::sse::HubHandle;
+use crate::fleet::MemberIdentity;
 use crate::http::ApiError;
 
 /// The body: an acknowledgement and the instance that sends it.
@@ -23,7 +25,7 @@ struct Posted {
 /// Largest body, in bytes.
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
-/// An event stream reader acknowledges the revision that it now evaluates at.
+/// An event stream reader acknowledges the revision that it now evaluates at, with the key that opened its stream.
 #[utoipa::path(post, path = "/v1/stream/ack", tag = "streams",
     params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several")),
     request_body(description = "`instance_id`, `epoch`, `revision`, `hash`, and `kills`: the provisional kills in force", content_type = "application/json"),
@@ -33,11 +35,16 @@ pub(super) const BODY_BYTES: usize = 64 * 1024;
 pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     let shared = &hub.0.shared;
     let query = StreamQuery::parse(request.query_string());
-    let (feed, _) = shared.authorised(request.headers(), query.environment.as_deref())?;
+    let granted = shared.authorised(request.headers(), query.environment.as_deref(), Action::Report)?;
+    let feed = &granted.feed;
     let Posted { instance_id, ack } = serde_json::from_slice(&body).map_err(|error| {
         let detail = format!("Malformed acknowledgement: {error}. Send instance_id, epoch, revision, hash and, if there are any, kills.");
         ApiError::new(Code::ParseError, detail)
     })?;
+    if ack.kills.len() > limits::ACK_KILLS {
+        let detail = format!("An acknowledgement names at most {} kills; this one names {}.", limits::ACK_KILLS, ack.kills.len());
+        return Err(ApiError::new(Code::BadRequest, detail));
+    }
     let at = Position {
         epoch: ack.epoch,
         revision: ack.revision,
@@ -51,8 +58,9 @@ pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Dat
         return Err(ApiError::new(Code::StaleRevision, detail));
     }
     let now = Instant::now();
-    if !shared.fleet.acknowledged(&feed.environment, &instance_id, at, &ack.kills, now) {
-        let detail = format!("Instance {instance_id:?} has no open stream on this node. Open one before acknowledging.");
+    let who = MemberIdentity::native(&granted.key_id, &instance_id);
+    if !shared.fleet.acknowledged(&feed.environment, &who, at, &ack.kills, now) {
+        let detail = format!("This key has no open stream of instance {instance_id:?} on this node. Open one before acknowledging.");
         return Err(ApiError::new(Code::NotFound, detail));
     }
     if at == head.position() {

@@ -20,16 +20,22 @@ impl Authorise for Access {
     }
 }
 
-/// The environment to stream: the requested one, else the only one of the key.
+/// The environment to use: the requested one, else the only one of the key.
 ///
 /// # Errors
-/// The role may not stream, the key is not valid in the environment, or the key has several and none was named.
-pub(super) fn environment_of(principal: &Principal, requested: Option<&str>) -> Result<EnvironmentKey, ApiError> {
-    principal.check_any(&[Action::Stream])?;
+/// The role may not do this, the key is not valid in the environment, or the key has several and none was named.
+pub(super) fn environment_of(principal: &Principal, requested: Option<&str>, action: Action) -> Result<EnvironmentKey, ApiError> {
+    principal.check_any(&[action])?;
     if let Some(name) = requested {
         let environment = EnvironmentKey::new(name).map_err(|faults: ValidationErrors| ApiError::bad_parameter("environment", faults))?;
         principal.check_environment(&environment)?;
         return Ok(environment);
     }
     Ok(principal.only_environment()?.clone())
+}
+
+/// Whether streams of this key are counted in confirmations: those of applications. A person who watches is nobody to wait for, and cannot
+/// say what an application evaluates at.
+pub(super) fn is_counted(principal: &Principal) -> bool {
+    principal.role.may(Action::Report)
 }

@@ -18,6 +18,7 @@ use super::client_socket::SocketControl;
 use super::feed::Feed;
 use super::session::Session;
 use super::settings::Timeouts;
+use super::shared::Granted;
 use super::socket::Socket;
 use crate::fleet::{Fleet, Membership, NewMember, Transport};
 use crate::snapshot::frames::Frame;
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     pub(super) feed: Arc<Feed>,
     /// The id of the key that opened it.
     pub(super) key_id: Arc<str>,
+    /// Whether it counts for confirmations.
+    counted: bool,
     pub(super) session: RefCell<Session>,
     /// Its index in the hub's list.
     pub(super) place: Cell<usize>,
@@ -108,8 +111,7 @@ pub(super) enum Disconnect {
 
 /// The parts of a new connection.
 pub(super) struct NewConnection {
-    pub(super) feed: Arc<Feed>,
-    pub(super) key_id: Arc<str>,
+    pub(super) granted: Granted,
     pub(super) control: Rc<SocketControl>,
     pub(super) outlet: Outlet,
     pub(super) phase: u32,
@@ -119,8 +121,7 @@ pub(super) struct NewConnection {
 impl Connection {
     pub(super) fn new(opening: NewConnection, now: Instant) -> Self {
         let NewConnection {
-            feed,
-            key_id,
+            granted: Granted { feed, key_id, counted },
             control,
             outlet,
             phase,
@@ -130,6 +131,7 @@ impl Connection {
         let connection = Self {
             feed,
             key_id,
+            counted,
             session: RefCell::new(Session::greeting()),
             place: Cell::new(usize::MAX),
             phase,
@@ -156,8 +158,11 @@ impl Connection {
         &self.outlet
     }
 
-    /// Counts the client as a member of the fleet.
+    /// Counts the client as a member of the fleet, if it is an application.
     pub(super) fn join(&self, fleet: &Fleet, hello: Hello) {
+        if !self.counted {
+            return;
+        }
         // A position that is not ours marks a reconnect, but confirms nothing.
         let nowhere = Position::new(0, 0);
         let joining = NewMember {

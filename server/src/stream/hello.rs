@@ -5,12 +5,10 @@ use percent_encoding::percent_decode_str;
 use rand::RngExt as _;
 use ripcord_proto::frame::Hello;
 use ripcord_proto::problem::Code;
-use ripcord_proto::{Position, ValidationErrors};
+use ripcord_proto::visible::check_name;
+use ripcord_proto::{Position, ValidationErrors, limits};
 
 use crate::http::ApiError;
-
-/// Longest name in a hello, in characters.
-const NAME_CHARACTERS: usize = 255;
 
 /// The query parameters of a stream.
 #[derive(Debug, Default)]
@@ -75,14 +73,15 @@ where
     text.parse().map_err(|error| ApiError::bad_parameter(name, faults(error)))
 }
 
-/// Checks the length of the names.
-pub(super) fn check(hello: &Hello) -> Result<(), &'static str> {
-    let fits = |text: &str| text.chars().take(NAME_CHARACTERS + 1).count() <= NAME_CHARACTERS;
-    if !(fits(&hello.sdk) && fits(&hello.instance) && fits(&hello.instance_id)) {
-        return Err("sdk, instance and instance_id must have at most 255 characters each");
+/// Checks the names: people see them beside a kill, so nothing in them may be hidden.
+pub(super) fn check(hello: &Hello) -> Result<(), String> {
+    for (name, text) in [("sdk", &hello.sdk), ("instance", &hello.instance), ("instance_id", &hello.instance_id)] {
+        if !text.is_empty() {
+            check_name(text, limits::INSTANCE_CHARACTERS).map_err(|problem| format!("{name} {problem}"))?;
+        }
     }
     if hello.instance_id.is_empty() {
-        return Err("instance_id must be random and not empty");
+        return Err("instance_id must be random and not empty".to_owned());
     }
     Ok(())
 }

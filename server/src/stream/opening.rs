@@ -1,7 +1,6 @@
 //! The opening handshake of a WebSocket: the socket is taken over, or the request refused with a problem document.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_http::Request;
 use actix_http::ws::handshake;
@@ -13,10 +12,9 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::client_socket::ClientSocket;
 use super::connection::{NewConnection, Outlet};
-use super::feed::Feed;
 use super::hello::StreamQuery;
 use super::hub::Hub;
-use super::shared::StreamState;
+use super::shared::{Granted, StreamState};
 use super::socket::Socket;
 use super::sse::STREAM_PATH;
 use super::websocket::drive;
@@ -27,7 +25,7 @@ pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Client
     let granted = handshake(request.head())
         .map_err(|error| ApiError::new(Code::BadRequest, format!("Not a WebSocket handshake: {error}.")))
         .and_then(|mut response| Ok((response.finish(), grant(&hub, &request)?)));
-    let (response, (feed, key_id)) = match granted {
+    let (response, granted) = match granted {
         Ok(granted) => granted,
         Err(refusal) => {
             StreamState::refused(&refusal);
@@ -48,8 +46,7 @@ pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Client
     let mut socket = Socket::new(transport);
     socket.writing = Some((head.into(), None));
     let connection = hub.open(NewConnection {
-        feed,
-        key_id,
+        granted,
         control: Rc::clone(socket.transport.control()),
         outlet: Outlet::WebSocket(socket.into()),
         phase: 0,
@@ -63,7 +60,7 @@ pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Client
     crate::tasks::on_this_worker(drive(Rc::clone(&hub), connection));
 }
 
-fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
+fn grant(hub: &Hub, request: &Request) -> Result<Granted, ApiError> {
     if request.path() != STREAM_PATH {
         return Err(ApiError::new(
             Code::NotFound,

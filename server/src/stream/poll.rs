@@ -9,6 +9,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse, web};
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::role::Action;
 
 use super::hello::StreamQuery;
 use super::shared::StreamState;
@@ -42,8 +43,7 @@ pub(super) fn fast_path(shared: &StreamState, request: &Request) -> Option<Respo
 
 fn answer(shared: &StreamState, headers: &HeaderMap, query: &str) -> Result<HttpResponse, ApiError> {
     let environment = if query.is_empty() { None } else { StreamQuery::parse(query).environment };
-    let (feed, _) = shared.authorised(headers, environment.as_deref())?;
-    let head = feed.head();
+    let head = shared.authorised(headers, environment.as_deref(), Action::Stream)?.feed.head();
     let document = head
         .document()
         .ok_or_else(|| ApiError::new(Code::Internal, "The snapshot cannot be encoded. The server's log has the cause."))?;

@@ -7,10 +7,11 @@ use actix_web::http::header::HeaderMap;
 use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::Code;
+use ripcord_proto::role::Action;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::authorise::{Authorise, environment_of};
+use super::authorise::{Authorise, environment_of, is_counted};
 use super::feed::{Feed, Feeds};
 use super::mailbox::{Goodbyes, HubMessage, Mailbox};
 use super::settings::StreamSettings;
@@ -20,6 +21,15 @@ use crate::snapshot::board::Listener;
 use crate::snapshot::frames::Frame;
 use crate::snapshot::publication::Publication;
 use crate::telemetry::names;
+
+/// What a request may stream.
+pub(super) struct Granted {
+    pub(super) feed: Arc<Feed>,
+    /// The id of its key.
+    pub(super) key_id: Arc<str>,
+    /// Whether the reader is an application, which counts for confirmations.
+    pub(super) counted: bool,
+}
 
 /// Shared by the hubs of all workers.
 pub(super) struct StreamState {
@@ -43,20 +53,24 @@ impl StreamState {
         }
     }
 
-    /// The feed that a request may read, and the id of its key.
-    pub(super) fn authorised(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
+    /// The feed that a request may use for `action`.
+    pub(super) fn authorised(&self, headers: &HeaderMap, environment: Option<&str>, action: Action) -> Result<Granted, ApiError> {
         let principal = self.authorise.authorise(headers)?;
-        let environment = environment_of(&principal, environment)?;
+        let environment = environment_of(&principal, environment, action)?;
         let feed = self
             .feeds
             .of(environment.as_str())
             .ok_or_else(|| ApiError::new(Code::EnvironmentNotFound, format!("No environment {environment}.")))?;
-        Ok((feed, principal.id))
+        Ok(Granted {
+            feed,
+            counted: is_counted(&principal),
+            key_id: principal.id,
+        })
     }
 
     /// The same for a new stream, within the limits of this node.
-    pub(super) fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
-        let granted = self.authorised(headers, environment)?;
+    pub(super) fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<Granted, ApiError> {
+        let granted = self.authorised(headers, environment, Action::Stream)?;
         if self.closing.get().is_some() {
             return Err(ApiError::new(Code::NotReady, "This node is shutting down. Try again in a moment.").retry_after(1));
         }

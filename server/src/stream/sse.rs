@@ -57,7 +57,7 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, ApiError> 
         ));
     }
     let query = StreamQuery::parse(request.query_string());
-    let (feed, key_id) = hub.shared.grant(request.headers(), query.environment.as_deref())?;
+    let granted = hub.shared.grant(request.headers(), query.environment.as_deref())?;
     let hello = query.hello(request.headers())?;
     let framing = if request.version() == Version::HTTP_11 {
         Framing::Chunked
@@ -65,8 +65,7 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, ApiError> 
         Framing::Other
     };
     let connection = hub.open(NewConnection {
-        feed,
-        key_id,
+        granted,
         control: request.conn_data::<Rc<SocketControl>>().map(Rc::clone).unwrap_or_default(),
         outlet: Outlet::Sse(EventBody::new(framing)),
         phase: 0,

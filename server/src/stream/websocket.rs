@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use ripcord_proto::frame::{ClientFrame, Goodbye};
+use ripcord_proto::limits;
 use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
 
 use super::codec::{self, Incoming};
@@ -113,10 +114,14 @@ impl Connection {
         match reaction {
             Reaction::Greeted(hello, greeted) => {
                 if let Err(why) = hello::check(&hello) {
-                    self.refuse(why, POLICY);
+                    self.refuse(&why, POLICY);
                     return None;
                 }
                 self.greeted(hub, hello, greeted);
+                None
+            }
+            Reaction::Confirmed(ack) if ack.kills.len() > limits::ACK_KILLS => {
+                self.refuse("an acknowledgement names too many kills", POLICY);
                 None
             }
             Reaction::Confirmed(ack) => {

@@ -15,6 +15,12 @@ if (kind === 'web') {
   await OpenFeature.setContext({ targetingKey: 'user-7' });
   await OpenFeature.setProviderAndWait(new OFREPWebProvider({ baseUrl: `http://${address}`, headers, pollInterval: 0 }));
   details = async () => OpenFeature.getClient().getBooleanDetails('plain', false);
+} else if (kind === 'flagd-web') {
+  const { OpenFeature } = require('@openfeature/web-sdk');
+  const { FlagdWebProvider } = require('@openfeature/flagd-web-provider');
+  await OpenFeature.setContext({ targetingKey: 'user-7' });
+  await OpenFeature.setProviderAndWait(new FlagdWebProvider({ host, port: Number(port), tls: false }));
+  details = async () => OpenFeature.getClient().getBooleanDetails('plain', false);
 } else {
   const { OpenFeature } = require('@openfeature/server-sdk');
   const provider = () => {

@@ -8,11 +8,12 @@ from openfeature.evaluation_context import EvaluationContext
 
 kind, address, key = sys.argv[1:4]
 host, port = address.split(":")
-if kind == "flagd":
+if kind in ("flagd", "rpc"):
     from openfeature.contrib.provider.flagd import FlagdProvider
     from openfeature.contrib.provider.flagd.config import ResolverType
 
-    provider = FlagdProvider(host=host, port=int(port), tls=False, deadline_ms=5000, resolver_type=ResolverType.IN_PROCESS)
+    resolver = ResolverType.RPC if kind == "rpc" else ResolverType.IN_PROCESS
+    provider = FlagdProvider(host=host, port=int(port), tls=False, deadline_ms=5000, resolver_type=resolver)
 else:
     from openfeature.contrib.provider.ofrep import OFREPProvider
 

@@ -25,12 +25,16 @@ async fn a_redis_that_refuses_writes_is_named_with_its_cause() -> Outcome {
         let answer = server.readyz_until(code, |answer| answer.body["parts"]["store"]["code"] == code).await?;
         ensure!(answer.status == 200 && answer.body["status"] == "degraded", "{refuse}: {}", answer.body);
         admin.put_flag("other", &flags::boolean("on")).await?.problem(503, "STORE_UNAVAILABLE")?;
-        let metrics = admin.get_root("/metrics").await?;
-        let metrics = metrics.body.as_str().unwrap_or_default().to_owned();
-        ensure!(
-            metrics.contains(&format!("ripcord_store_fault{{code=\"{code}\"}} 1")),
-            "{refuse}: not in the metrics"
-        );
+        eventually(SOON, "the metrics name it", || async {
+            let metrics = admin.get_root("/metrics").await?.body;
+            let line = format!("ripcord_store_fault{{code=\"{code}\"}} 1");
+            ensure!(
+                metrics.as_str().is_some_and(|text| text.lines().any(|said| said == line)),
+                "{refuse}: not in the metrics"
+            );
+            Ok(())
+        })
+        .await?;
         let doctor = server
             .command()
             .args(["doctor", "--json", "--server", &server.url(), "--key", admin.key()])

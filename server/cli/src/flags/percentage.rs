@@ -78,9 +78,10 @@ pub(super) fn put(key: &FlagKey, flag: &mut Map<String, Value>, percentage: Perc
     if let Some(dead) = read.dead_rules().into_iter().find(|dead| dead.index == place) {
         return Err(refuse(format!("{key}: {dead}, so a percentage there would have no effect.")));
     }
-    let shares = match read.rules.get(place).map(|rule| &rule.serve) {
-        Some(Serve::Split(found)) => found.shares().iter().map(|share| share.variant.as_str()).collect(),
-        _ => Vec::new(),
+    let shares: Vec<&str> = if let Some(Serve::Split(found)) = read.rules.get(place).map(|rule| &rule.serve) {
+        found.shares().iter().map(|share| share.variant.as_str()).collect()
+    } else {
+        Vec::new()
     };
     let known = |variant: &&str| *variant == on || *variant == off;
     let twice = shares.iter().filter(|variant| **variant == on).count() > 1 || shares.iter().filter(|variant| **variant == off).count() > 1;

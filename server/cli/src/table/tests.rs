@@ -29,7 +29,7 @@ fn a_table_is_aligned_and_has_no_lines() {
 
 #[test]
 fn the_last_column_is_wrapped_between_words() {
-    insta::assert_snapshot!(audit().fitted(Some(110)), @r"
+    insta::assert_snapshot!(audit().fitted(Some(105)), @r"
     revision  when      who                what                                     why
     41        14:39:46  ada (via release)  set flag checkout-v2, set flag new-cart  web 12 goes out to
                                                                                     everyone

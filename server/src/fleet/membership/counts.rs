@@ -47,7 +47,7 @@ impl Members {
                     member.level == ConfirmationLevel::Applied && (member.stands_since <= at || back) && self.is_there_at(member, at)
                 };
                 let has_confirmed =
-                    |member: &FleetMember| tally.confirmed.contains(&member.instance.id) || merged.is_some_and(|merged| self.has_confirmed(member, merged));
+                    |member: &FleetMember| tally.confirmed.contains(&member.identity) || merged.is_some_and(|merged| self.has_confirmed(member, merged));
                 self.count(&mut report, |member| counts(member).then(|| has_confirmed(member)));
                 self.name_lost(&mut report, tally.lease, now, (counts, has_confirmed));
                 Some(report)

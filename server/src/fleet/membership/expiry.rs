@@ -1,6 +1,5 @@
 //! Expiry: members lost for too long, and revisions too old to be kept by name.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use ripcord_proto::Position;
@@ -48,18 +47,7 @@ impl Members {
             };
             match member.state {
                 MemberState::Polling(last) if now.saturating_duration_since(last) > self.gone => member.state = MemberState::Lost(last, head),
-                MemberState::Lost(since, last) if now.saturating_duration_since(since) > kept => {
-                    let (level, from, confirmed, instance) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.instance));
-                    let last = self
-                        .slots
-                        .get(slot)
-                        .and_then(Option::as_ref)
-                        .and_then(|member| self.counts_until(member))
-                        .unwrap_or(last);
-                    self.kills.gone(&instance);
-                    self.depart(level, from, last, confirmed, Departure::Counted);
-                    self.forget(slot);
-                }
+                MemberState::Lost(since, _) if now.saturating_duration_since(since) > kept => self.go(slot),
                 MemberState::Connected | MemberState::Polling(_) | MemberState::Lost(..) => {}
             }
         }

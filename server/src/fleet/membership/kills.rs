@@ -9,6 +9,7 @@ use ripcord_proto::confirmation::Instance;
 use ripcord_proto::frame::KillEnd;
 
 use super::lost::longest_lease;
+use crate::fleet::connections::MemberIdentity;
 use crate::fleet::counters::ConfirmationTimes;
 use crate::snapshot::publication::Served;
 
@@ -23,8 +24,8 @@ pub(super) struct KillCounts {
     pub(super) merged: Option<u64>,
     /// How long confirmations took.
     pub(super) times: ConfirmationTimes,
-    /// Ids of the instances that have confirmed it.
-    pub(super) confirmed: HashSet<String>,
+    /// The instances that have confirmed it.
+    pub(super) confirmed: HashSet<Arc<MemberIdentity>>,
     /// Instances that confirmed it and left since.
     pub(super) departed: u64,
     /// Instances that were lost for too long.
@@ -68,29 +69,29 @@ impl KillCountsById {
     }
 
     /// An instance has these kills in force.
-    pub(super) fn confirmed(&mut self, who: &Arc<Instance>, kills: &[KillId], now: Instant) {
+    pub(super) fn confirmed(&mut self, who: &Arc<MemberIdentity>, instance: &Arc<Instance>, kills: &[KillId], now: Instant) {
         for id in kills {
             if let Some(tally) = self.0.get_mut(id)
-                && tally.confirmed.insert(who.id.clone())
+                && tally.confirmed.insert(Arc::clone(who))
             {
-                tally.times.add(now.saturating_duration_since(tally.at), who);
+                tally.times.add(now.saturating_duration_since(tally.at), instance);
             }
         }
     }
 
     /// An instance said goodbye.
-    pub(super) fn left(&mut self, who: &Instance) {
+    pub(super) fn left(&mut self, who: &MemberIdentity) {
         for tally in self.0.values_mut() {
-            if tally.confirmed.remove(&who.id) {
+            if tally.confirmed.remove(who) {
                 tally.departed += 1;
             }
         }
     }
 
     /// An instance was lost for too long.
-    pub(super) fn gone(&mut self, who: &Instance) {
+    pub(super) fn gone(&mut self, who: &MemberIdentity) {
         for tally in self.0.values_mut().filter(|tally| tally.merged.is_none()) {
-            if tally.confirmed.remove(&who.id) {
+            if tally.confirmed.remove(who) {
                 tally.departed += 1;
             } else {
                 tally.gone += 1;

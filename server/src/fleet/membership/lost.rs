@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use ripcord_proto::confirmation::LostApplication;
 use ripcord_proto::delta::Delta;
 use ripcord_proto::kill::{Kill, KillScope};
-use ripcord_proto::{Flag, Revision, Snapshot};
+use ripcord_proto::{Flag, Revision, Snapshot, limits};
 
 use super::{Departure, FleetMember, MemberId, MemberState, Members};
 use crate::clock::{Clock as _, SystemClock};
@@ -38,8 +38,37 @@ impl Members {
             member.state = MemberState::Lost(now, head);
             if member.level == ConfirmationLevel::Applied {
                 self.lost.insert(id.slot);
+                self.bound_lost();
             }
         }
+    }
+
+    /// Keeps the number of lost applications within its limit: the one that was lost first counts as gone.
+    fn bound_lost(&mut self) {
+        if self.lost.len() <= limits::LOST_APPLICATIONS {
+            return;
+        }
+        let since = |slot: &usize| match self.slots.get(*slot)?.as_ref()?.state {
+            MemberState::Lost(since, _) => Some(since),
+            MemberState::Connected | MemberState::Polling(_) => None,
+        };
+        if let Some(first) = self.lost.iter().copied().min_by_key(since) {
+            self.go(first);
+        }
+    }
+
+    /// A lost member is counted as gone.
+    pub(super) fn go(&mut self, slot: usize) {
+        let Some(member) = self.slots.get(slot).and_then(Option::as_ref) else {
+            return;
+        };
+        let Some(last) = self.counts_until(member) else {
+            return;
+        };
+        let (level, from, confirmed, identity) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.identity));
+        self.kills.gone(&identity);
+        self.depart(level, from, last, confirmed, Departure::Counted);
+        self.forget(slot);
     }
 
     /// A member said goodbye.
@@ -47,8 +76,8 @@ impl Members {
         let Some(member) = self.member(id) else {
             return;
         };
-        let (level, from, confirmed, instance) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.instance));
-        self.kills.left(&instance);
+        let (level, from, confirmed, identity) = (member.level, member.counts_from, member.confirmed, Arc::clone(&member.identity));
+        self.kills.left(&identity);
         self.depart(level, from, self.head(), confirmed, Departure::Forgotten);
         self.forget(id.slot);
     }
@@ -79,19 +108,19 @@ impl Members {
         if level != ConfirmationLevel::Applied {
             return None;
         }
-        let same = |member: &FleetMember| member.instance.name == new.name && member.key == new.key;
+        let same = |member: &FleetMember| member.instance.name == new.name && member.identity.key == new.key;
         let slot = *self
             .lost
             .iter()
             .find(|slot| self.slots.get(**slot).and_then(Option::as_ref).is_some_and(same))?;
         let member = self.slots.get(slot)?.as_ref()?;
         let last = self.counts_until(member)?;
-        let (from, confirmed, stood_since, instance) = (member.counts_from, member.confirmed, member.stands_since, member.instance.clone());
+        let (from, confirmed, stood_since, identity) = (member.counts_from, member.confirmed, member.stands_since, Arc::clone(&member.identity));
         let confirmed_to = confirmed
             .filter(|confirmed| confirmed.epoch == self.epoch)
             .map(|confirmed| confirmed.revision.0 + 1);
         let unconfirmed_from = from.max(confirmed_to.unwrap_or(0));
-        self.kills.left(&instance);
+        self.kills.left(&identity);
         self.depart(level, from, last, confirmed, Departure::Forgotten);
         self.forget(slot);
         Some(Predecessor {
@@ -118,7 +147,7 @@ impl Members {
             if report.lost.len() < Count::NAMED {
                 let ago = SignedDuration::try_from(now.saturating_duration_since(since)).unwrap_or_default();
                 report.lost.push(LostMember {
-                    key: member.key.clone(),
+                    key: member.identity.key.clone(),
                     application: LostApplication {
                         instance: (*member.instance).clone(),
                         at: clock.saturating_sub(ago).unwrap_or(clock),
@@ -143,7 +172,7 @@ impl Members {
         let skipped = recent.len().saturating_sub(ARRIVALS);
         let arrival = |member: &&FleetMember| Arrival {
             id: member.instance.id.clone(),
-            key: member.key.clone(),
+            key: member.identity.key.clone(),
             name: member.instance.name.clone(),
         };
         recent.iter().skip(skipped).map(arrival).collect()

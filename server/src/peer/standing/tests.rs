@@ -41,6 +41,7 @@ fn message(epoch: u64, sequence: u64) -> PeerSync {
         node: "b".to_owned(),
         history: history("ours"),
         store_current: true,
+        anchored: true,
         system: Head::START,
         environments: vec![PeerLog {
             environment: production(),
@@ -61,8 +62,10 @@ struct Case {
 impl Case {
     /// A node whose log ends at 1:6.
     fn new() -> Self {
+        let mut standing = Standing::new(&[URL.to_owned()]);
+        standing.note_store(StoreStanding::Current);
         Self {
-            standing: Standing::new(&[URL.to_owned()]),
+            standing,
             own: own(1, 6),
             now: Instant::now(),
         }
@@ -150,4 +153,19 @@ fn nodes_with_logs_of_their_own_are_not_compared() {
         case.verdict(StoreStanding::Away).behind.is_some(),
         "a node that knows nothing is behind anybody"
     );
+}
+
+#[test]
+fn nodes_that_have_not_met_their_store_since_they_started_cannot_vouch_for_each_other() {
+    let mut case = Case::new();
+    case.answers(PeerSync {
+        anchored: false,
+        ..message(1, 6)
+    });
+    assert!(!case.verdict(StoreStanding::Away).fresh, "the peer may have forgotten what it committed");
+    case.answers(message(1, 6));
+    assert!(case.verdict(StoreStanding::Away).fresh);
+    case.standing = Standing::new(&[URL.to_owned()]);
+    case.answers(message(1, 6));
+    assert!(!case.verdict(StoreStanding::Away).fresh, "so may this node");
 }

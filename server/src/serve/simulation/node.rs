@@ -124,7 +124,10 @@ impl SimulatedNode {
         if self.is_disk_full {
             return false;
         }
-        self.mirror.clone_from(&self.entries);
+        let end = |entries: &[Sealed]| entries.last().map(|entry| entry.digest);
+        if end(&self.mirror) != end(&self.entries) {
+            self.mirror.clone_from(&self.entries);
+        }
         true
     }
 
@@ -138,12 +141,14 @@ impl SimulatedNode {
         head_of(&self.mirror)
     }
 
-    pub(super) fn message(&self, theirs: Option<&PeerSync>) -> PeerSync {
+    pub(super) fn message(&mut self, theirs: Option<&PeerSync>) -> PeerSync {
         let last = theirs.and_then(|theirs| theirs.log(&production()));
+        self.standing.note_store(self.store_standing());
         PeerSync {
             node: self.name.clone(),
             history: history(),
             store_current: self.store_standing() == StoreStanding::Current,
+            anchored: self.standing.is_anchored(),
             system: Head::START,
             environments: vec![PeerLog::of(production(), &self.state, &self.overlay, last)],
         }

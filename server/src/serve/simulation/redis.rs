@@ -47,6 +47,13 @@ pub(super) fn contains(entries: &[Sealed], head: Head) -> bool {
 }
 
 impl SimulatedRedis {
+    pub(super) fn started() -> Self {
+        Self {
+            is_up: true,
+            ..Self::default()
+        }
+    }
+
     /// The field `head`.
     pub(super) fn head(&self) -> String {
         if self.claims.is_some() {

@@ -10,19 +10,32 @@
 use std::collections::BTreeSet;
 
 use ripcord_proto::KillId;
+use ripcord_proto::commit::Sealed;
 
-use super::node::state_of;
 use super::world::{TICK, World};
 use crate::peer::StoreStanding;
 
 /// How long a node may call itself fresh without having heard of a kill: the shortest lease, in milliseconds.
 const GRACE: u64 = 5_000;
 
+/// The kills in force at the end of a log.
+fn kills_in(entries: &[Sealed]) -> BTreeSet<KillId> {
+    let mut kills = BTreeSet::new();
+    for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
+        if let Some(kill) = change.kill() {
+            kills.insert(kill.id.clone());
+        } else if let Some(id) = change.restored() {
+            kills.remove(id);
+        }
+    }
+    kills
+}
+
 /// Notes who has which kill in force, and since when.
 pub(super) fn note(world: &mut World) {
     let now = world.now;
     let ids: Vec<KillId> = world.answered.keys().cloned().collect();
-    let in_log: BTreeSet<KillId> = state_of(&world.redis.entries).snapshot.kills.iter().map(|entry| entry.key().clone()).collect();
+    let in_log = kills_in(&world.redis.entries);
     world.logged.retain(|id, _| in_log.contains(id));
     for id in in_log {
         world.logged.entry(id).or_insert(now);
@@ -38,14 +51,13 @@ pub(super) fn note(world: &mut World) {
 
 /// Notes kills that nobody has any more: those that only memory held, or that Redis lost before any node had written them down.
 pub(super) fn note_losses(world: &mut World) {
-    let stored = |entries: &[ripcord_proto::commit::Sealed]| state_of(entries).snapshot.kills;
-    let in_redis = stored(&world.redis.entries);
-    let mirrors: Vec<_> = world.nodes.iter().map(|node| stored(&node.mirror)).collect();
+    let in_redis = kills_in(&world.redis.entries);
+    let mirrors: Vec<_> = world.nodes.iter().map(|node| kills_in(&node.mirror)).collect();
     for (id, answered) in &mut world.answered {
-        let in_mirror = mirrors.iter().any(|kills| kills.get(id.as_str()).is_some());
+        let in_mirror = mirrors.iter().any(|kills| kills.contains(id));
         let in_memory = world.nodes.iter().any(|node| node.is_alive && node.has_in_force(id));
         let in_journal = world.nodes.iter().any(|node| node.journal.taker(id).is_some());
-        answered.is_lost |= !(in_mirror || in_memory || in_journal || in_redis.get(id.as_str()).is_some());
+        answered.is_lost |= !(in_mirror || in_memory || in_journal || in_redis.contains(id));
     }
 }
 

@@ -88,10 +88,7 @@ impl World {
             begun: Instant::now(),
             dice,
             nodes: (0..count).map(|index| SimulatedNode::new(&names[index], &peers(index))).collect(),
-            redis: SimulatedRedis {
-                is_up: true,
-                ..SimulatedRedis::default()
-            },
+            redis: SimulatedRedis::started(),
             redis_links: vec![true; count],
             links: vec![vec![Some(0); count]; count],
             answered: BTreeMap::new(),
@@ -185,6 +182,7 @@ impl World {
         let this = &mut self.nodes[node];
         let lag = this.lag.get_or_insert_with(|| Lag::begin(&statuses, now));
         this.is_behind = lag.is_behind(&statuses, |_| Some(known), now);
+        this.standing.note_store(this.store_standing());
         match status.step(known) {
             ReseedStep::Nothing => {
                 this.store = StoreState::Available;

@@ -11,6 +11,8 @@ use super::query::{self, StoredEnd};
 use super::reseed::ReseedError;
 use crate::store::{CopyReport, Head, LogName, Store as _, StoreError};
 
+/// How often what was appended meanwhile is added before it is tried another time.
+const ROUNDS: usize = 5;
 /// Entries compared or written at once.
 const BATCH: usize = 1000;
 
@@ -24,34 +26,50 @@ pub(super) fn is_damaged(end: &StoredEnd) -> bool {
 
 /// Writes a log in Redis again from the mirror. Returns whether it did: not if the mirror ends elsewhere.
 pub(super) async fn mend(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<bool, ReseedError> {
-    let stored = query::heads(live, [log]).await?;
-    let Some(StoredHead::At(head)) = stored.first().and_then(|text| keys::parse_head(text)) else {
-        return Ok(false);
-    };
-    node.mirror.reach(log, head.sequence).await;
-    if head == Head::START || node.mirror.head(log) != head {
-        return Ok(false);
-    }
     let backfill = Backfill::begin(live, log, &node.id).await?;
     let mut after = Sequence(0);
-    while after < head.sequence {
-        let mut entries = node.mirror.store.read(log, after, BATCH).await?;
-        entries.retain(|entry| entry.commit.sequence <= head.sequence);
-        let Some(last) = entries.last() else { return Ok(false) };
-        after = last.commit.sequence;
-        backfill.add(&entries).await?;
+    // The log may move on meanwhile: then only the rest is added.
+    for _ in 0..ROUNDS {
+        let Some(head) = mirrored_head(node, live, log).await? else {
+            return Ok(false);
+        };
+        while after < head.sequence {
+            let mut entries = node.mirror.store.read(log, after, BATCH).await?;
+            entries.retain(|entry| entry.commit.sequence <= head.sequence);
+            let Some(last) = entries.last() else { return Ok(false) };
+            after = last.commit.sequence;
+            backfill.add(&entries).await?;
+        }
+        if after == head.sequence && backfill.mend(&node.scripts.mend, head).await? {
+            warn(node, log);
+            return Ok(true);
+        }
     }
-    let is_mended = backfill.mend(&node.scripts.mend, head).await?;
-    if is_mended {
-        let warning = format!("The log {log} in Redis had lost entries; this node wrote it again from its copy. Find out who deletes keys or entries there.");
-        tracing::warn!("{warning}");
-        node.health.send_modify(|health| {
-            if !health.warnings.contains(&warning) {
-                health.warnings.push(warning);
-            }
-        });
-    }
-    Ok(is_mended)
+    Ok(false)
+}
+
+/// Where the log ends in Redis, if the mirror ends there too.
+async fn mirrored_head(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<Option<Head>, ReseedError> {
+    let stored = query::heads(live, [log]).await?;
+    let Some(StoredHead::At(head)) = stored.first().and_then(|text| keys::parse_head(text)) else {
+        return Ok(None);
+    };
+    node.mirror.reach(log, head.sequence).await;
+    let contents = node.mirror.store.read(log, Sequence(head.sequence.0.saturating_sub(1)), 1).await?;
+    let is_mirrored = contents
+        .first()
+        .is_some_and(|entry| entry.commit.sequence == head.sequence && entry.digest == head.chain);
+    Ok(is_mirrored.then_some(head))
+}
+
+fn warn(node: &RedisNode, log: &LogName) {
+    let warning = format!("The log {log} in Redis had lost entries; this node wrote it again from its copy. Find out who deletes keys or entries there.");
+    tracing::warn!("{warning}");
+    node.health.send_modify(|health| {
+        if !health.warnings.contains(&warning) {
+            health.warnings.push(warning);
+        }
+    });
 }
 
 /// Compares a log in Redis with the mirror, entry by entry, and mends it.

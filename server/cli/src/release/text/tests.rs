@@ -32,9 +32,9 @@ fn what_a_release_changed_is_shown_flag_by_flag() {
     let changed = json!({
         "flags": [{"key": "gift-cards", "from": {}, "to": {}, "was": "on 10%, off 90%", "is": "on 50%, off 50%", "differs": ["rules[0]: on 10% -> 50%"]}],
         "segments": [], "back": ["banner"], "commits": [],
-        "foreign_flags": {"gift-cards": [{"revision": 9, "at": "2026-11-29T14:39:46Z", "actor": {"name": "editor key", "role": "editor"}, "reason": "sale"}]}
+        "foreign_flags": {"gift-cards": [{"sequence": 10, "epoch": 1, "revision": 9, "at": "2026-11-29T14:39:46Z", "actor": {"name": "editor key", "role": "editor"}, "reason": "sale"}]}
     });
-    let told = diff(&serde_json::from_value(changed).unwrap(), Paint::Plain);
+    let told = diff(&serde_json::from_str(&changed.to_string()).unwrap(), Paint::Plain);
     insta::assert_snapshot!(told, @r"
     Against its baseline:
     ~ flag gift-cards
