@@ -17,9 +17,10 @@ use ripcord_proto::role::Action;
 use ripcord_proto::{KillId, ValidationErrors};
 use ripcord_sdk::engine::Compiled;
 
+use super::preconditions::of_environment;
 use super::services::guarded::EnvironmentReader;
 use super::settings::{rebuckets, warning};
-use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
+use super::write::{Write, WriteRequest, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::commit::plan::{CommitPlan, PlannedCommit};
 use crate::commit::{Author, CommitError, InvalidDraft, Operation};
