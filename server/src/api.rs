@@ -27,6 +27,7 @@ mod path;
 mod peers;
 mod pings;
 mod policy;
+mod preconditions;
 mod proposals;
 mod records;
 mod releases;

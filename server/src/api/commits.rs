@@ -18,9 +18,10 @@ use ripcord_proto::table::Entity as _;
 use ripcord_proto::{Flag, KillId, Segment, ValidationErrors};
 use ripcord_sdk::engine::Compiled;
 
+use super::preconditions::of_environment;
 use super::services::guarded::EnvironmentReader;
 use super::settings::{rebuckets, warning};
-use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
+use super::write::{Write, WriteRequest, reply, written, written_with};
 use super::{cautions, dead_rules};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::clock::new_id;

@@ -15,9 +15,10 @@ use ripcord_proto::{FlagKey, Position};
 
 use super::page;
 use super::path::PathKey;
+use super::preconditions::of_flag;
 use super::services::confirmations::Confirmations;
 use super::services::guarded::{EnvironmentReader, Guarded};
-use super::write::{Answered, Write, WriteRequest, of_flag, reply, written};
+use super::write::{Answered, Write, WriteRequest, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
 use crate::http::precondition::has_already;

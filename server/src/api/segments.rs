@@ -14,9 +14,10 @@ use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
 use super::page;
 use super::path::PathKey;
+use super::preconditions::of_segment;
 use super::services::confirmations::Confirmations;
 use super::services::guarded::{EnvironmentReader, Guarded};
-use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, of_segment, reply, written};
+use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
 use crate::http::precondition::has_already;

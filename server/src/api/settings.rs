@@ -6,8 +6,9 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 
+use super::preconditions::of_environment;
 use super::services::guarded::{EnvironmentReader, Guarded};
-use super::write::{Write, WriteRequest, of_environment, reply, written_with};
+use super::write::{Write, WriteRequest, reply, written_with};
 use crate::access::permit::{Administer, Read};
 use crate::commit::Operation;
 use crate::http::{ApiError, ApiResponse, Body};

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn what_a_caller_sends_is_what_its_proposal_keeps() {
         let flag = json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
-        let segment = json!({"conditions": [{"attribute": "email", "operator": "ends_with", "values": ["@example.com"]}]});
+        let segment = json!({"attribute": "plan", "equals": "beta"});
         for sent in [
             json!({"put_flag": {"key": "a", "flag": flag}}),
             json!({"delete_flag": "a"}),
