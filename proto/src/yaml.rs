@@ -29,12 +29,13 @@ pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
 pub(crate) fn parse_with_comments(text: &str) -> Result<(Value, Comments), ValidationErrors> {
     // Some editors put a byte order mark in front of each file.
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    if text.trim_start().starts_with(['{', '[']) {
-        let parsed = json::parse(text).map(|value| (value, Comments::new()));
-        parsed.or_else(|json_faults| strict(text).map_err(|_| json_faults))
-    } else {
-        strict(text)
-    }
+    let Some(inner) = text.trim_start().strip_prefix(['{', '[']) else {
+        return strict(text);
+    };
+    let parsed = json::parse(text).map(|value| (value, Comments::new()));
+    // What is neither is told as what it looks like.
+    let is_json = inner.trim_start().starts_with(['"', '{', '[', '}', ']']);
+    parsed.or_else(|json_faults| strict(text).map_err(|faults| if is_json { json_faults } else { faults }))
 }
 
 /// Without the feature `yaml`: JSON only.

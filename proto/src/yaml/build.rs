@@ -78,6 +78,8 @@ struct Builder {
     nodes: usize,
     repeated: usize,
     document: Option<Value>,
+    /// Where the content of the document begins.
+    began: Option<Marker>,
     /// Comments above what comes next.
     above: Vec<String>,
     comments: Comments,
@@ -85,7 +87,8 @@ struct Builder {
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
-        let at = span.start;
+        // A node with a tag begins there.
+        let at = span.tag_span().map_or(span.start, |tag| tag.start);
         match event {
             Event::Comment(text, placement) => self.comment(text.trim(), placement),
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), at)?,
@@ -113,6 +116,9 @@ impl Builder {
 
     fn count(&mut self, at: Marker) -> Result<(), Problem> {
         self.nodes += 1;
+        if self.frames.is_empty() {
+            self.began = Some(at);
+        }
         if self.nodes > NODES {
             return Err(Problem::new(at, format!("the file has more than {NODES} values")));
         }
@@ -229,6 +235,7 @@ impl Builder {
             return Ok(());
         }
         if self.document.is_some() {
+            let at = self.began.unwrap_or(at);
             return Err(Problem::new(at, "a second document begins; put each document into a file of its own"));
         }
         self.document = Some(value);
