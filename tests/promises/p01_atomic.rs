@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use ripcord_sdk::Context;
 use ripcord_tests::stream::{Next, Reader, Sse, WebSocket};
+use ripcord_tests::waiting::pace;
 use ripcord_tests::{Api, App, Cluster, Outcome, Replica, SOON, World, eventually, flags, on_both_stores};
 use serde_json::json;
 
@@ -70,7 +71,7 @@ async fn sdk_views_agree(app: App, watch: Arc<Watch>) -> Outcome {
             ensure!(left == right, "an SDK view at {:?} has left {left}, right {right}", view.position());
         }
         // Looks often, and leaves the machine to the writer in between.
-        tokio::time::sleep(Duration::from_micros(500)).await;
+        pace(Duration::from_micros(500)).await;
     }
     Ok(())
 }
@@ -90,7 +91,7 @@ async fn remote_reads_agree(api: Api, watch: Arc<Watch>) -> Outcome {
                 .collect::<String>()
         };
         agree(&listed("left"), &listed("right"), "the list of flags")?;
-        tokio::time::sleep(PAUSE).await;
+        pace(PAUSE).await;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ripcord_sdk::{Context, Outcome};
+use ripcord_tests::waiting::pace;
 use ripcord_tests::{Api, App};
 use tokio::task::JoinHandle;
 
@@ -74,6 +75,6 @@ async fn keep_coming(app: App, faults: Arc<Faults>, flag: &str) {
             client.outcome(&answer, Outcome::Latency(Duration::from_millis(if waits { 900 } else { 40 })));
             client.outcome(&answer, Outcome::Number("basket", buys));
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        pace(Duration::from_millis(20)).await;
     }
 }

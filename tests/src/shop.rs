@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::Api;
 use crate::app::App;
+use crate::waiting::pace;
 
 /// Pause between two rounds of users.
 const ROUND: Duration = Duration::from_millis(5);
@@ -117,7 +118,7 @@ async fn users(apps: Vec<App>, flag: &'static str, counted: Arc<Counted>) {
                 app.client().outcome(&answer, Outcome::Success);
             }
         }
-        tokio::time::sleep(ROUND).await;
+        pace(ROUND).await;
     }
 }
 

@@ -54,7 +54,12 @@ pub async fn breathe() {
     tokio::time::sleep(PAUSE).await;
 }
 
-/// The same for a thread.
+/// Between two rounds of a load that a test makes: nothing is waited for, the machine gets some air.
+pub async fn pace(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// The same as [`breathe`] for a thread.
 pub fn breathe_blocking() {
     std::thread::sleep(PAUSE);
 }
