@@ -74,6 +74,7 @@ pub mod rule;
 pub mod scenario;
 pub mod segment;
 pub mod settings;
+pub mod similar;
 pub mod snapshot;
 pub mod split;
 pub mod table;

@@ -15,7 +15,6 @@ macro_rules! codes {
     ($(#[doc = $meaning:literal] $name:ident = $code:literal, $status:literal, $exit:ident, $retry:expr, $title:literal;)*) => {
         /// A public error code. Codes never change their meaning; programs match on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Code {
             $(#[doc = $meaning] #[serde(rename = $code)] $name,)*
         }
@@ -56,6 +55,21 @@ macro_rules! codes {
         }
     };
 }
+
+// By hand: the names of a macro's variants are not known to the derive.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Code {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .description(Some("A public error code. Codes never change their meaning; programs match on them."))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Code {}
 
 codes! {
     /// The body is not valid JSON or not UTF-8.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde_json::{Map, Number, Value};
 
 use crate::limits;
+use crate::similar::nearest;
 use crate::validation::{ValidationError, ValidationErrors};
 
 /// Renamed members. The old name is refused with a hint to the new one.
@@ -47,14 +48,6 @@ pub(crate) const fn kind(value: &Value) -> &'static str {
 /// `"on", "off"`
 pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
-}
-
-/// The name among `names` that is most similar to `text`.
-pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = names.into_iter().map(|name| (strsim::osa_distance(text, name), name));
-    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
-    let length = name.chars().count();
-    (distance <= 1 + length / 3 && distance * 2 <= length).then_some(name)
 }
 
 /// `; did you mean "rules"?`, or empty if no name is similar.

@@ -26,6 +26,7 @@ pub mod probes;
 pub mod protect;
 mod records;
 pub mod reversal;
+mod rule_budget;
 pub mod state;
 pub(crate) mod traits;
 mod validate;
@@ -33,7 +34,7 @@ pub(crate) mod writer;
 
 pub use self::draft::{Approval, Author, Draft, GivenApproval, KilledEdit, Precondition};
 pub(crate) use self::dry_run::plan_of;
-pub use self::error::{CommitError, GuardRefusal, InvalidDraft, MissingItem, StateConflict, StoreFailure};
+pub use self::error::{CommitError, GuardRefusal, InvalidDraft, MissingItem, StateConflict, StoreFailure, UnknownName};
 pub use self::idempotency::{IdempotentCall, RenderedAnswer, Renderer};
 pub use self::operation::{CompoundChange, Expected, Operation, Precheck};
 pub use self::outcome::{Applied, KillStatus, Outcome};

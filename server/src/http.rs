@@ -7,6 +7,7 @@
 //!   query           ?wait=  ?reason=  ?after=  ?limit=; unknown parameters are refused
 //!   precondition    If-Match, If-None-Match
 //!   idempotency     Idempotency-Key
+//! documented        headers and answers that many operations share, for the API's description
 //! response          JSON, with ETag and Ripcord-Stale
 //! error             ApiError: a problem document and its headers
 //! ```
@@ -14,6 +15,7 @@
 pub mod body;
 pub mod compress;
 pub mod credentials;
+pub mod documented;
 pub mod error;
 pub mod idempotency;
 pub mod precondition;

@@ -8,7 +8,7 @@ use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 
 use crate::commit::traits::{AdmittedDraft, LogDraft, LogState};
-use crate::commit::{Applied, Author, CommitError, IdempotentCall, MissingItem, Renderer, StateConflict};
+use crate::commit::{Applied, Author, CommitError, IdempotentCall, MissingItem, Renderer, StateConflict, UnknownName};
 use crate::store::{Head, Loaded};
 
 /// Environments and keys. Copying it copies them; there are few.
@@ -44,9 +44,16 @@ impl Default for SystemState {
 }
 
 impl SystemState {
+    /// The environment `key` does not exist.
+    pub(crate) fn no_environment(&self, key: &EnvironmentKey) -> MissingItem {
+        let names = self.environments.keys().map(EnvironmentKey::as_str);
+        MissingItem::Environment(UnknownName::among(key.clone(), names))
+    }
+
     /// What a store holds of the system log.
     pub fn restore(loaded: &Loaded) -> Self {
-        loaded.tail.iter().fold(Self::default(), |state, entry| state.after(entry))
+        // Thousands of keys are made one by one: the state is never copied in between.
+        loaded.tail.iter().fold(Self::default(), Self::followed_by)
     }
 
     /// The key whose secret has this SHA-256.
@@ -71,6 +78,14 @@ impl SystemState {
             }
             self.withheld.insert(id);
         }
+        self
+    }
+
+    /// The state after one more entry of its log.
+    fn followed_by(mut self, entry: &Sealed) -> Self {
+        self.change(&entry.commit.changes);
+        self.head = self.head.after(entry);
+        self.history = self.history.or(Some(entry.digest));
         self
     }
 
@@ -198,12 +213,8 @@ impl LogState for SystemState {
         Ok((sealed, Self { head, history, ..candidate }))
     }
 
-    fn after(&self, entry: &Sealed) -> Self {
-        let mut next = self.clone();
-        next.change(&entry.commit.changes);
-        next.head = self.head.after(entry);
-        next.history = self.history.or(Some(entry.digest));
-        next
+    fn after(self, entry: &Sealed) -> Self {
+        self.followed_by(entry)
     }
 
     fn replacing(self, before: &Self) -> Self {
@@ -226,9 +237,7 @@ impl SystemState {
                 }))
             }
             SystemOperation::CreateEnvironment(record) => Ok(Change::PutEnvironment(record.clone())),
-            SystemOperation::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => {
-                Err(CommitError::NotFound(MissingItem::Environment(key.clone())))
-            }
+            SystemOperation::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => Err(CommitError::NotFound(self.no_environment(key))),
             SystemOperation::DeleteEnvironment(key) => {
                 let holders: Vec<&str> = self
                     .keys
@@ -245,7 +254,7 @@ impl SystemState {
                 }))
             }
             SystemOperation::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {
-                Some(missing) => Err(CommitError::NotFound(MissingItem::Environment(missing.clone()))),
+                Some(missing) => Err(CommitError::NotFound(self.no_environment(missing))),
                 None => Ok(Change::PutKey(record.clone())),
             },
             SystemOperation::RevokeKey(id) if self.keys.contains_key(id) => Ok(Change::RevokeKey(id.clone())),

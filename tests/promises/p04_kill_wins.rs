@@ -5,6 +5,7 @@ mod edits_while_killed;
 mod latches;
 
 use anyhow::ensure;
+use reqwest::Method;
 use ripcord_tests::{Api, Outcome, SOON, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
@@ -157,7 +158,27 @@ async fn a_flag_whose_safe_is_null_serves_the_callers_own_default(world: World) 
     Ok(())
 }
 
+/// Whatever stands beside the scope: a kill is never sent back for it.
+async fn a_kill_is_never_refused_for_words_beside_its_scope(world: World) -> Outcome {
+    let admin = world.admin();
+    admin.put_flag("checkout", &flags::tagged("on", &["payments"])).await?.ok()?;
+    let path = admin.path("kills?wait=soon&reason=&what=ever");
+    let body = json!({"scope": {"flag": "checkout"}, "reason": 7, "why": "5xx"});
+    let long = "k".repeat(1_000);
+    let killed = admin
+        .send(Method::POST, &path, Some(&body), &[("idempotency-key", &long), ("if-match", "\"9:9\"")])
+        .await?;
+    ensure!(killed.status == 201, "{} {}", killed.status, killed.body);
+    ensure!(killed.body["warnings"].as_array().is_some_and(|told| told.len() >= 5), "{}", killed.body);
+    assert_killed(&admin, "checkout").await?;
+    let misspelt = admin.kill(&json!({"tag": "paymnets"})).await?.problem(404, "NOT_FOUND")?;
+    ensure!(misspelt["did_you_mean"] == "payments", "{misspelt}");
+    ensure!(admin.kills().await?.len() == 1, "a tag that no flag has was killed");
+    Ok(())
+}
+
 on_both_stores!(
+    a_kill_is_never_refused_for_words_beside_its_scope,
     a_kill_serves_the_safe_variant_and_a_restore_what_was_served_before,
     killing_the_same_scope_again_answers_with_the_kill_that_stands,
     a_restore_lifts_only_the_kill_that_it_names,

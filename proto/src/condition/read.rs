@@ -9,6 +9,7 @@ use super::version_range;
 use crate::condition::{AttributePath, Condition, FORMS, OPERATORS, Test};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::similar::nearest;
 use crate::validation::ValidationErrors;
 use crate::value::Scalar;
 
@@ -59,7 +60,7 @@ fn formless(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
         return reader.refuse(format!("has the operator {operator:?} but no \"attribute\" to apply it to"));
     }
     let known = || FORMS.into_iter().chain(["attribute"]);
-    let near = map.keys().find_map(|name| reader::nearest(name, known()));
+    let near = map.keys().find_map(|name| nearest(name, known()));
     let hint = near.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default();
     reader.refuse(format!("is not a condition; it must have one of {}{hint}", reader::quoted(known())))
 }

@@ -20,6 +20,10 @@ pub struct KillRequest {
     /// The reason, recorded in the audit log; it can be added later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Kills a tag although no flag has it: flags that get it later are killed then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub future: bool,
     /// What is wrong with the words beside the scope. A kill is never refused for them; its answer has them as warnings.
     #[serde(skip)]
     pub ignored: Vec<String>,
@@ -166,7 +170,7 @@ pub(super) fn scope(reader: &mut Reader, value: &Value) -> Read<KillScope> {
 
 impl Members for KillRequest {
     const WHAT: &'static str = "a kill";
-    const KNOWN: &'static [&'static str] = &["scope", "reason"];
+    const KNOWN: &'static [&'static str] = &["scope", "reason", "future"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let scope = reader.required(map, "scope", SCOPE, scope);
@@ -183,9 +187,18 @@ impl Members for KillRequest {
                 None
             }
         };
+        let future = match map.get("future") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(future)) => *future,
+            Some(_) => {
+                ignored.push("The member future is neither true nor false and was ignored.".to_owned());
+                false
+            }
+        };
         Ok(Self {
             scope: scope?,
             reason,
+            future,
             ignored,
         })
     }

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use ripcord_proto::Sequence;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
@@ -13,6 +13,7 @@ use super::services::guarded::{EnvironmentReader, OpenedBy as _};
 use crate::access::Access;
 use crate::access::permit::{Administer, Read};
 use crate::audit::{self, LogPage};
+use crate::http::documented::Problems;
 use crate::http::query::{Limit, Query};
 use crate::http::{ApiError, ApiResponse};
 use crate::store::LogName;
@@ -34,8 +35,8 @@ pub(super) struct AuditQuery {
 }
 
 /// The entries of a log, newest first, including those of records.
-#[utoipa::path(get, path = "/v1/audit", tag = "history", params(AuditQuery),
-    responses((status = 200, description = "A page of entries", body = Page<LogEntry>), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/audit", tag = "history", operation_id = "listAudit", params(AuditQuery),
+    responses((status = 200, description = "A page of entries", body = Page<LogEntry>), Problems))]
 pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query<AuditQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
     let (log, head) = readable(&caller, &access, &app, &query.log)?;
@@ -75,8 +76,8 @@ pub(super) struct VerifyQuery {
 }
 
 /// Verifies the hash chain of each log from its first entry, as stored.
-#[utoipa::path(get, path = "/v1/audit/verify", tag = "history", params(VerifyQuery),
-    responses((status = 200, description = "Whether each log is intact", body = AuditReport), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/audit/verify", tag = "history", operation_id = "verifyAudit", params(VerifyQuery),
+    responses((status = 200, description = "Whether each log is intact", body = AuditReport), Problems))]
 pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Query<VerifyQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
     let logs = match query.log {

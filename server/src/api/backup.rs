@@ -2,15 +2,16 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 
 use super::services::guarded::Administration;
 use crate::http::ApiError;
+use crate::http::documented::Problems;
 use crate::store::backup::{Backup, BackupError};
 
 /// Everything in the store: environments with their history, and hashed keys. Restore it with `ripcord serve --restore-backup`.
-#[utoipa::path(get, path = "/v1/backup", tag = "operation",
-    responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/backup", tag = "operation", operation_id = "downloadBackup",
+    responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), Problems))]
 pub(super) async fn download(administration: Administration) -> Result<HttpResponse, ApiError> {
     let backup = Backup::take(administration.store(), administration.now()).await?;
     let name = format!("ripcord-backup-{}.jsonl", backup.at.strftime("%Y%m%dT%H%M%SZ"));

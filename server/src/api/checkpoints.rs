@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use ripcord_proto::change::Change;
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointVerdict, Judgement};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointRequest, CheckpointView, DoubtRequest, VouchRequest};
 use ripcord_proto::rest::list::Page;
@@ -21,13 +21,14 @@ use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
 use crate::checkpoint::{self, NewCheckpoint};
 use crate::commit::Applied;
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 
 /// The checkpoints, newest first.
-#[utoipa::path(get, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
+#[utoipa::path(get, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints", operation_id = "listCheckpoints",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of checkpoints", body = Page<CheckpointView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of checkpoints", body = Page<CheckpointView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (state, stale, Query(query)) = (environment.state()?, environment.stale(), query);
     let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.values().collect();
@@ -49,9 +50,9 @@ pub(super) struct ShowQuery {
 }
 
 /// One checkpoint: its state, verified against its hash, and how far the environment has moved since.
-#[utoipa::path(get, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
+#[utoipa::path(get, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints", operation_id = "getCheckpoint",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name, or last-known-good", example = "last-known-good"), ShowQuery),
-    responses((status = 200, description = "The checkpoint", body = CheckpointDetail), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The checkpoint", body = CheckpointDetail), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: PathKey<TargetName>, query: Query<ShowQuery>) -> Result<ApiResponse, ApiError> {
     let (PathKey(name), Query(query), stale) = (name, query, environment.stale());
     let resolved = environment.resolve(&name).await?;
@@ -99,10 +100,10 @@ fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
 }
 
 /// Takes a checkpoint of the current state.
-#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints", operation_id = "createCheckpoint",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = CheckpointRequest, example = json!({"name": "before-web-12", "note": "the last quiet evening"})),
-    responses((status = 201, description = "Taken", body = CheckpointView), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Taken", body = CheckpointView), MaybeProposed, Problems))]
 pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>) -> Result<ApiResponse, ApiError> {
     let CheckpointRequest { name, note, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
@@ -120,10 +121,10 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
 }
 
 /// Marks a checkpoint as known-good, with evidence.
-#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/vouch", tag = "checkpoints",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/vouch", tag = "checkpoints", operation_id = "vouchCheckpoint",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery, WriteHeaders),
     request_body(content = VouchRequest, example = json!({"evidence": "an hour at full traffic", "figures": {"error_rate": 0.002}})),
-    responses((status = 200, description = "Vouched for", body = CheckpointView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Vouched for", body = CheckpointView), MaybeProposed, Problems))]
 pub(super) async fn vouch(write: WriteRecord<Vouch>, name: PathKey<TargetName>, body: Body<VouchRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let VouchRequest { evidence, figures } = body.value;
@@ -139,10 +140,10 @@ pub(super) async fn vouch(write: WriteRecord<Vouch>, name: PathKey<TargetName>, 
 }
 
 /// Marks a checkpoint as doubted: no longer known-good.
-#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/doubt", tag = "checkpoints",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/doubt", tag = "checkpoints", operation_id = "doubtCheckpoint",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery, WriteHeaders),
     request_body(content = Option<DoubtRequest>, example = json!({"reason": "orders of that evening were lost"})),
-    responses((status = 200, description = "Doubted", body = CheckpointView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Doubted", body = CheckpointView), MaybeProposed, Problems))]
 pub(super) async fn doubt(write: WriteRecord<Vouch>, name: PathKey<TargetName>, body: OptionalBody<DoubtRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let given = body.value.unwrap_or_default().reason;
@@ -166,9 +167,9 @@ async fn judge<A: Allows>(write: WriteRecord<A>, name: TargetName, judgement: Ju
 }
 
 /// Deletes a checkpoint. The baseline of a release cannot be deleted.
-#[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
-    responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints", operation_id = "deleteCheckpoint",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery, WriteHeaders),
+    responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), MaybeProposed, Problems))]
 pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<TargetName>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;

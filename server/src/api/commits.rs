@@ -9,7 +9,6 @@ use actix_web::http::StatusCode;
 use jiff::Timestamp;
 use ripcord_proto::file_set::FileSet;
 use ripcord_proto::kill::Kill;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff};
 use ripcord_proto::rest::responses::WriteResponse;
@@ -27,16 +26,17 @@ use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::clock::new_id;
 use crate::commit::plan::{CommitPlan, PlannedCommit};
 use crate::commit::{Author, CommitError, InvalidDraft, Operation};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::impact::{self, ImpactComparison, SampleUsers};
 use crate::outcome::Outcomes;
 use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
-#[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
-    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits", operation_id = "createCommit",
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery, WriteHeaders),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
-    responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Committed, or so already", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
     let actions: BTreeSet<Action> = body.value.changes.iter().map(ChangeRequest::action).collect();
     let actions: Vec<Action> = actions.into_iter().collect();
@@ -57,10 +57,10 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
 }
 
 /// What a commit would do, and the hash with which it does exactly that. Changes nothing.
-#[utoipa::path(post, path = "/v1/environments/{env}/commits/plan", tag = "commits",
-    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/commits/plan", tag = "commits", operation_id = "planCommit",
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery, WriteHeaders),
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
-    responses((status = 200, description = "What would happen", body = PlanResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What would happen", body = PlanResponse), Problems))]
 pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
     let (environment, outcomes) = write.part::<(EnvironmentReader, Outcomes)>();
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();

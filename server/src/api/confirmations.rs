@@ -3,13 +3,14 @@
 use actix_web::web;
 use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Confirmation;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 
 use super::revisions::position;
 use super::services::confirmations::Confirmations;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::fleet::ConfirmationTarget;
+use crate::http::documented::Problems;
 use crate::http::query::{Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
@@ -24,9 +25,9 @@ pub(super) struct ConfirmationQuery {
 }
 
 /// Who has confirmed a revision, over all reachable nodes. A provisional kill has no revision; use its id.
-#[utoipa::path(get, path = "/v1/environments/{env}/confirmations/{key}", tag = "confirmations",
+#[utoipa::path(get, path = "/v1/environments/{env}/confirmations/{key}", tag = "confirmations", operation_id = "getConfirmation",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "A revision, epoch:revision, or a provisional kill's id", example = "42"), ConfirmationQuery),
-    responses((status = 200, description = "The confirmation so far", body = Confirmation), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The confirmation so far", body = Confirmation), Problems))]
 pub(super) async fn get(
     guarded: Guarded<Read, (EnvironmentReader, Confirmations)>,
     path: web::Path<(String, String)>,

@@ -1,7 +1,6 @@
 //! `connections`: the applications connected to this node, and the revision of each.
 
 use ripcord_proto::flagd::{self, EngineGeneration};
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView, Transport};
 use ripcord_proto::rest::list::Page;
 
@@ -9,14 +8,15 @@ use super::page;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::fleet::{self, Connected, Fleet};
+use crate::http::documented::Problems;
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 use crate::snapshot::publication::Served;
 
 /// The applications that are connected to this node, by instance.
-#[utoipa::path(get, path = "/v1/environments/{env}/connections", tag = "confirmations",
+#[utoipa::path(get, path = "/v1/environments/{env}/connections", tag = "confirmations", operation_id = "listConnections",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of connections", body = Page<ConnectionView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of connections", body = Page<ConnectionView>), Problems))]
 pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Fleet)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (environment, fleet) = &*guarded;
     let Query(query) = query;

@@ -5,7 +5,7 @@ use std::borrow::Borrow as _;
 use actix_web::http::StatusCode;
 use ripcord_proto::drill::{Drill, DrillId};
 use ripcord_proto::limits;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::rest::list::Page;
@@ -18,13 +18,14 @@ use super::write::{Write, WriteRequest, answer, reply};
 use crate::access::permit::{KeepDrill, Read};
 use crate::clock::new_id;
 use crate::commit::{Expected, Operation};
+use crate::http::documented::{Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 
 /// The stored reports, newest first.
-#[utoipa::path(get, path = "/v1/environments/{env}/drills", tag = "drills",
+#[utoipa::path(get, path = "/v1/environments/{env}/drills", tag = "drills", operation_id = "listDrills",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of reports", body = Page<Drill>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of reports", body = Page<Drill>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     // An id sorts by its time of making.
@@ -34,9 +35,9 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// One report.
-#[utoipa::path(get, path = "/v1/environments/{env}/drills/{key}", tag = "drills",
+#[utoipa::path(get, path = "/v1/environments/{env}/drills/{key}", tag = "drills", operation_id = "getDrill",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The drill's id", example = "d_01jd3x7q8v9w0y2z4a6b8c0d2e")),
-    responses((status = 200, description = "The report", body = Drill), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The report", body = Drill), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathKey<DrillId>) -> Result<ApiResponse, ApiError> {
     let (records, PathKey(id)) = (environment.records()?, id);
     let found = records.drills.value(id.borrow());
@@ -51,11 +52,11 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
 }
 
 /// Stores the report of a drill. The newest 200 are kept.
-#[utoipa::path(post, path = "/v1/environments/{env}/drills", tag = "drills",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/drills", tag = "drills", operation_id = "createDrill",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
         "verdicts": [{"name": "every application is back at known-good", "passed": true, "detail": "5 of 5"}], "figures": {"back_ms": 12.4}})),
-    responses((status = 201, description = "Kept", body = DrillRecorded), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Kept", body = DrillRecorded), Problems))]
 pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>) -> Result<ApiResponse, ApiError> {
     let kept = write.part::<EnvironmentReader>().records()?.drills.clone();
     let now = write.now();

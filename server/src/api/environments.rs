@@ -2,12 +2,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web;
-use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::EnvironmentRecord;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
+use ripcord_proto::{EnvironmentKey, Kill};
 
 use super::authorize::Caller;
 use super::services::AppState;
@@ -18,6 +18,7 @@ use crate::access::permit::{Administer, Read};
 use crate::access::{Access, Permit};
 use crate::checkpoint;
 use crate::commit::{Applied, Draft, Operation, RenderedAnswer};
+use crate::http::documented::{IdempotencyHeader, Problems};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -26,8 +27,8 @@ use crate::rollback::review;
 use crate::system::SystemOperation;
 
 /// The environments of the key.
-#[utoipa::path(get, path = "/v1/environments", tag = "environments",
-    responses((status = 200, description = "All of them", body = Page<EnvironmentView>), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/environments", tag = "environments", operation_id = "listEnvironments",
+    responses((status = 200, description = "All of them", body = Page<EnvironmentView>), Problems))]
 pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let permits = access.permits::<Read>(&caller.principal, &caller.author)?;
     let items: Vec<_> = permits.iter().filter_map(|permit| view(&EnvironmentReader::open(&app, permit)).ok()).collect();
@@ -41,8 +42,8 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Da
 }
 
 /// One environment. Its ETag is for `If-Match` of commits.
-#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath),
-    responses((status = 200, description = "The environment", body = EnvironmentView), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", operation_id = "getEnvironment", params(crate::api::path::EnvironmentPath),
+    responses((status = 200, description = "The environment", body = EnvironmentView), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
     let served = environment.served()?;
     Ok(ApiResponse::ok(&view(&environment)?)?.etag(served.snapshot.position).stale(environment.stale()))
@@ -70,9 +71,10 @@ fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
 }
 
 /// Creates an environment, empty or with the flags, segments and settings of another one.
-#[utoipa::path(post, path = "/v1/environments", tag = "environments",
+#[utoipa::path(post, path = "/v1/environments", tag = "environments", operation_id = "createEnvironment",
+    params(IdempotencyHeader),
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
-    responses((status = 201, description = "Created", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = EnvironmentResponse), Problems))]
 pub(super) async fn create(administration: Administration, identity: Identity, body: Body<EnvironmentRequest>) -> Result<ApiResponse, ApiError> {
     let EnvironmentRequest {
         key,
@@ -99,6 +101,7 @@ pub(super) async fn create(administration: Administration, identity: Identity, b
 
 /// Fills a new environment. If that fails, the environment is deleted again.
 async fn copy(administration: &Administration, key: EnvironmentKey, source: &ripcord_proto::Snapshot, reason: Option<String>) -> Result<ApiResponse, ApiError> {
+    let kills_not_copied = in_force(administration, source);
     let draft = Draft {
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
         renderer: renderer({
@@ -108,6 +111,7 @@ async fn copy(administration: &Administration, key: EnvironmentKey, source: &rip
                     key: key.clone(),
                     epoch: made.position.epoch,
                     revision: Some(made.position.revision),
+                    kills_not_copied: kills_not_copied.clone(),
                 };
                 answer(StatusCode::CREATED, &body)
             }
@@ -128,7 +132,14 @@ async fn copy(administration: &Administration, key: EnvironmentKey, source: &rip
     }
 }
 
-/// Everything but the kills, which concern the original only.
+/// The kills of the original, provisional ones included.
+fn in_force(administration: &Administration, source: &ripcord_proto::Snapshot) -> Vec<Kill> {
+    let served = administration.environments().board().served(source.environment.as_str());
+    let provisional = served.iter().flat_map(|served| served.overlay.kills.values().cloned()).collect::<Vec<_>>();
+    source.kills.values().cloned().chain(provisional).collect()
+}
+
+/// Everything but the kills, which concern the original only. The answer names them, because what they cover is live in the copy.
 fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
     let segments = source.segments.iter().filter_map(|entry| {
         let segment = entry.value().ok()?;
@@ -138,7 +149,10 @@ fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
         let flag = entry.value().ok()?;
         Some(Operation::PutFlag(entry.key().clone(), Box::new(flag.clone())))
     });
-    std::iter::once(Operation::PutSettings(source.settings.clone())).chain(segments).chain(flags).collect()
+    std::iter::once(Operation::PutSettings(source.settings.clone()))
+        .chain(segments)
+        .chain(flags)
+        .collect()
 }
 
 /// Query of `DELETE /v1/environments/{env}`.
@@ -154,8 +168,8 @@ pub(super) struct DeleteQuery {
 }
 
 /// Permanently deletes an environment with its log. Repeat its name as `?confirm=`.
-#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath, DeleteQuery),
-    responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", operation_id = "deleteEnvironment", params(crate::api::path::EnvironmentPath, DeleteQuery, IdempotencyHeader),
+    responses((status = 200, description = "Deleted", body = EnvironmentResponse), Problems))]
 pub(super) async fn delete(
     administration: Administration,
     permit: Permit<Administer>,
@@ -183,6 +197,7 @@ fn done(key: EnvironmentKey, status: StatusCode) -> impl Fn(&Applied) -> Result<
             key: key.clone(),
             epoch: made.position.epoch,
             revision: None,
+            kills_not_copied: Vec::new(),
         };
         answer(status, &body)
     }

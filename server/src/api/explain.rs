@@ -1,6 +1,6 @@
 //! `explain`: one evaluation, rule by rule.
 
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
 use ripcord_sdk::engine::{Context, SinceContact};
 use serde_json::Value;
@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::flags::no_flag;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
+use crate::http::documented::Problems;
 use crate::http::{ApiError, ApiResponse, Body};
 
 /// Evaluates a flag as an application would, and explains the result rule by rule, with the values that each condition saw.
-#[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", params(crate::api::path::EnvironmentPath),
+#[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", operation_id = "explainFlag", params(crate::api::path::EnvironmentPath),
     request_body(content = ExplainRequest, example = json!({"flag": "checkout-v2", "context": {"targetingKey": "user-7", "email": "ada@example.com"}})),
-    responses((status = 200, description = "What is served, and why", body = Explanation), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What is served, and why", body = Explanation), Problems))]
 pub(super) async fn explain(environment: Guarded<Read, EnvironmentReader>, body: Body<ExplainRequest>) -> Result<ApiResponse, ApiError> {
     let (served, stale) = (environment.served()?, environment.stale());
     let ExplainRequest { flag, context } = body.value;

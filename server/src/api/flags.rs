@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use ripcord_proto::flag::Flag;
 use ripcord_proto::key::Tag;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::flags::{FlagKill, FlagPatch, FlagView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
@@ -21,6 +21,7 @@ use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Answered, Write, WriteRequest, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::precondition::has_already;
 use crate::http::query::{Limit, PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -91,9 +92,9 @@ fn view(entry: &Entry<Flag>, served: &Served, stale: bool) -> FlagView {
 }
 
 /// The flags of an environment, by key.
-#[utoipa::path(get, path = "/v1/environments/{env}/flags", tag = "flags",
+#[utoipa::path(get, path = "/v1/environments/{env}/flags", tag = "flags", operation_id = "listFlags",
     params(crate::api::path::EnvironmentPath, FlagsQuery),
-    responses((status = 200, description = "A page of flags", body = Page<FlagView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of flags", body = Page<FlagView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<FlagsQuery>) -> Result<ApiResponse, ApiError> {
     let (served, stale, Query(query)) = (environment.served()?, environment.stale(), query);
     let found = served.snapshot.flags.iter().filter(|entry| query.takes(entry, &served));
@@ -107,10 +108,10 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// One flag as it was sent, and the kills that cover it.
-#[utoipa::path(get, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
+#[utoipa::path(get, path = "/v1/environments/{env}/flags/{key}", tag = "flags", operation_id = "getFlag",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its key; send / as %2F", example = "checkout-v2")),
     responses((status = 200, description = "The flag; its ETag is for If-Match", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
-        (status = "4XX", body = Problem)))]
+        Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<FlagKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
     let entry = served.snapshot.flags.get(key.as_str()).ok_or_else(|| no_flag(&served, &key))?;
@@ -134,11 +135,11 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
 }
 
 /// Creates or replaces a flag.
-#[utoipa::path(put, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+#[utoipa::path(put, path = "/v1/environments/{env}/flags/{key}", tag = "flags", operation_id = "putFlag",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery, WriteHeaders),
     request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
-    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = write.part::<EnvironmentReader>();
@@ -155,10 +156,10 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
 }
 
 /// Enables or disables a flag.
-#[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+#[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags", operation_id = "patchFlag",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery, WriteHeaders),
     request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
-    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = write.part::<EnvironmentReader>();
@@ -172,9 +173,9 @@ pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<
 }
 
 /// Deletes a flag. Kills that cover it stay in force and cover a new flag with the same key.
-#[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
-    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags", operation_id = "deleteFlag",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery, WriteHeaders),
+    responses((status = 200, description = "Deleted", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = write.part::<EnvironmentReader>();

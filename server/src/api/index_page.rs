@@ -3,11 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::services::guarded::{NodeName, Unguarded};
+use crate::http::documented::Problems;
 
 const PAGE: &str = include_str!("index_page.html");
 
 /// What this server is and where to go next: HTML for browsers, JSON for programs.
-#[utoipa::path(get, path = "/", tag = "operation", security(()), responses((status = 200, description = "Where to go")))]
+#[utoipa::path(get, path = "/", tag = "operation", operation_id = "getFrontPage", security(()),
+    responses((status = 200, description = "Where to go", body = Object), Problems))]
 pub(super) async fn page(request: HttpRequest, node: Unguarded<NodeName>) -> HttpResponse {
     let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/html") {

@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::change::KeyRecord;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::RecordResponse;
@@ -13,14 +12,15 @@ use super::system;
 use super::write::{Answered, NO_BODY, answer, reply};
 use crate::access::keys;
 use crate::commit::{Applied, RenderedAnswer};
+use crate::http::documented::{IdempotencyHeader, Problems};
 use crate::http::idempotency::Identity;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::system::SystemOperation;
 
 /// The valid keys, without their secrets.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
-    responses((status = 200, description = "A page of keys", body = Page<KeyView>), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", operation_id = "listKeys", params(PageQuery),
+    responses((status = 200, description = "A page of keys", body = Page<KeyView>), Problems))]
 pub(super) async fn list(administration: Administration, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (system, stale, Query(query)) = (administration.system(), administration.stale(), query);
     let after = query.after.unwrap_or_default();
@@ -46,9 +46,10 @@ fn view(record: &KeyRecord) -> KeyView {
 }
 
 /// Creates a key. Only this answer contains it; the answer to a repeated call does not.
-#[utoipa::path(post, path = "/v1/keys", tag = "keys",
+#[utoipa::path(post, path = "/v1/keys", tag = "keys", operation_id = "createKey",
+    params(IdempotencyHeader),
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
-    responses((status = 201, description = "Created", body = KeyCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = KeyCreated), Problems))]
 pub(super) async fn create(administration: Administration, identity: Identity, body: Body<KeyRequest>) -> Result<ApiResponse, ApiError> {
     let KeyRequest {
         role,
@@ -95,8 +96,8 @@ fn created(id: &str, made: &Applied) -> Result<RenderedAnswer, ApiError> {
 }
 
 /// Revokes a key at once and ends its streams.
-#[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
-    responses((status = 200, description = "Revoked", body = RecordResponse), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", operation_id = "revokeKey", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery, IdempotencyHeader),
+    responses((status = 200, description = "Revoked", body = RecordResponse), Problems))]
 pub(super) async fn revoke(
     administration: Administration,
     identity: Identity,

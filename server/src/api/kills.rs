@@ -1,9 +1,10 @@
 //! `kills` and `kills/{id}`.
 
+mod lenient;
 mod view;
 
 use actix_web::http::StatusCode;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::Records;
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, NAMED_FLAGS, ReasonRequest, RestoreResponse};
 use ripcord_proto::rest::list::Page;
@@ -11,13 +12,15 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::text::{counted_len, listed};
 use ripcord_proto::{FlagKey, KillId, RolloutId};
 
+use self::lenient::LenientKill;
 use super::page;
 use super::path::PathKey;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Answered, RecordedBody, Write, WriteRequest, answer, renderer, replayed, reply, written};
-use crate::access::permit::{Kill, Read, Restore};
+use crate::access::permit::{Read, Restore};
 use crate::commit::{KillStatus, Operation, RenderedAnswer};
 use crate::fleet::ConfirmationTarget;
+use crate::http::documented::{IdempotencyHeader, MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, PeersTold, RestoreOutcome, Withdrawal};
@@ -27,9 +30,9 @@ use crate::snapshot::publication::Served;
 const NAMED: usize = 5;
 
 /// The kills in force, newest first, including provisional ones.
-#[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
+#[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills", operation_id = "listKills",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of kills", body = Page<KillView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of kills", body = Page<KillView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (served, stale, Query(query)) = (environment.served()?, environment.stale(), query);
     let mut kills = view::all(&served);
@@ -39,9 +42,9 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// One kill in force.
-#[utoipa::path(get, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
+#[utoipa::path(get, path = "/v1/environments/{env}/kills/{key}", tag = "kills", operation_id = "getKill",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e")),
-    responses((status = 200, description = "The kill", body = KillView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The kill", body = KillView), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathKey<KillId>) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(id)) = (environment.served()?, environment.stale(), id);
     let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
@@ -49,23 +52,29 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
     Ok(ApiResponse::ok(&view)?.stale(stale))
 }
 
-/// Forces flags to their safe variant at once. It never waits for a reason, an approval or the store.
-#[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+/// Forces flags to their safe variant at once. It never waits for a reason, an approval or the store, and nothing beside its scope can
+/// refuse it: headers, query parameters and members that mean nothing are ignored, with a warning.
+#[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills", operation_id = "createKill",
+    params(crate::api::path::EnvironmentPath, IdempotencyHeader,
+        ("wait" = Option<String>, Query, description = "How long to wait for the confirmations of all clients", example = "2s"),
+        ("reason" = Option<String>, Query, description = "The reason, if the body has none", example = "5xx spike")),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>) -> Result<ApiResponse, ApiError> {
+    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), Problems))]
+pub(super) async fn kill(request: LenientKill, body: Body<KillRequest>) -> Result<ApiResponse, ApiError> {
+    let LenientKill { write, reason, mut ignored } = request;
+    ignored.extend(body.value.ignored);
     let (environment, wait, confirmations) = (write.permit.environment().clone(), write.wait(), write.confirmations());
     let (reader, kills) = write.part::<(EnvironmentReader, Kills)>();
     let (served, records) = (reader.served()?, reader.records().unwrap_or_default());
-    let renderer = renderer(move |killed| kill_answer(killed, &served, &records));
+    let renderer = renderer(move |killed| kill_answer(killed, &served, &records, &ignored));
     let order = KillOrder {
         id: None,
         environment: environment.clone(),
         author: write.permit.author(),
         scope: body.value.scope,
         call: write.call(&body.digest),
-        reason: body.value.reason.or_else(|| write.query.reason()),
+        future: body.value.future,
+        reason: body.value.reason.or(reason),
         renderer: renderer.clone(),
     };
     let (answer, subject, is_replayed) = match kills.kill(order).await? {
@@ -95,7 +104,7 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>) -> Result<
     reply(&answer, is_replayed, confirmation)
 }
 
-fn kill_answer(killed: &KillInForce, served: &Served, records: &Records) -> Result<RenderedAnswer, ApiError> {
+fn kill_answer(killed: &KillInForce, served: &Served, records: &Records, ignored: &[String]) -> Result<RenderedAnswer, ApiError> {
     let (epoch, revision) = match killed.durability {
         KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
         KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
@@ -122,7 +131,7 @@ fn kill_answer(killed: &KillInForce, served: &Served, records: &Records) -> Resu
         reason_missing: killed.kill.reason.is_none(),
         flags: view::serving(served, covered.iter().copied()),
         flags_total: covered.len(),
-        warnings: warnings(killed, &covered, &rollouts),
+        warnings: warnings(killed, &covered, &rollouts).chain(ignored.iter().cloned()).collect(),
         rollouts,
         confirmation: None,
     };
@@ -133,7 +142,7 @@ fn kill_answer(killed: &KillInForce, served: &Served, records: &Records) -> Resu
     answer(status, &body)
 }
 
-fn warnings(killed: &KillInForce, covered: &[&FlagKey], rollouts: &[RolloutId]) -> Vec<String> {
+fn warnings(killed: &KillInForce, covered: &[&FlagKey], rollouts: &[RolloutId]) -> impl Iterator<Item = String> + use<> {
     let durability = match killed.durability {
         KillDurability::Committed(_) => None,
         KillDurability::Journaled => Some(
@@ -150,14 +159,14 @@ fn warnings(killed: &KillInForce, covered: &[&FlagKey], rollouts: &[RolloutId]) 
         let (count, ids) = (counted_len(rollouts.len(), "live rollout", "live rollouts"), listed(rollouts, NAMED));
         format!("It ends {count} ({ids}), with exposure as it is; lifting the kill does not continue them.")
     });
-    durability.into_iter().chain(empty).map(ToOwned::to_owned).chain(ended).collect()
+    durability.into_iter().chain(empty).map(ToOwned::to_owned).chain(ended)
 }
 
 /// Lifts one kill, and only that one. Requires a reason, in the body or as `?reason=`.
-#[utoipa::path(delete, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(delete, path = "/v1/environments/{env}/kills/{key}", tag = "kills", operation_id = "restoreKill",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "fixed in 2.1.1"})),
-    responses((status = 200, description = "Lifted", body = RestoreResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Lifted", body = RestoreResponse), MaybeProposed, Problems))]
 pub(super) async fn restore(write: Write<Restore>, id: PathKey<KillId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (wait, confirmations) = (write.wait(), write.confirmations());
@@ -237,10 +246,10 @@ fn restored(id: &KillId, served: &Served) -> RestoreResponse {
 }
 
 /// Adds the reason for a kill afterwards.
-#[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills", operation_id = "giveKillReason",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
-    responses((status = 200, description = "Noted", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Noted", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn give_reason(write: Write<Restore>, id: PathKey<KillId>, body: Body<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (wait, confirmations) = (write.wait(), write.confirmations());

@@ -5,6 +5,11 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use actix_web::web::Bytes;
 use ripcord_proto::flags_file::schema;
+use ripcord_proto::kill::Kill;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::proposal::Proposal;
+use ripcord_proto::rest::health::Readiness;
+use ripcord_proto::settings::Settings;
 use serde_json::{Map, Value};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -13,6 +18,7 @@ use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, hooks, index_page, keys, kills, metrics, outcomes,
     pings, policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
+use crate::http::documented::Problems;
 use crate::stream;
 
 #[derive(OpenApi)]
@@ -51,6 +57,7 @@ use crate::stream;
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),
+    components(schemas(Kill, Problem, Proposal, Readiness, Settings)),
     modifiers(&Keys),
     security(("bearer" = []), ("header" = []))
 )]
@@ -67,33 +74,52 @@ impl Modify for Keys {
     }
 }
 
-/// The document of the handlers, with the definitions of the schema of flags files.
+/// What is served beside the REST API: OFREP, health, and the frames of streams.
+const PROTOCOLS: &str = include_str!("openapi/protocols.json");
+
+#[derive(serde::Deserialize)]
+struct Protocols {
+    paths: Map<String, Value>,
+    schemas: Map<String, Value>,
+}
+
+/// The document of the handlers, with the definitions of the schema of flags files, and with the other protocols.
 fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(document)?;
     let definitions = schema::definitions().to_string().replace("#/$defs/", "#/components/schemas/");
     let definitions: Map<String, Value> = serde_json::from_str(&definitions)?;
+    let protocols: Protocols = serde_json::from_str(PROTOCOLS)?;
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(definitions);
+        schemas.extend(protocols.schemas);
+    }
+    if let Some(Value::Object(paths)) = document.get_mut("paths") {
+        paths.extend(protocols.paths);
     }
     Ok(document)
 }
 
-static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
+/// Of the handlers and of the streams.
+fn handlers() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     document.merge(stream::Paths::openapi());
-    defined(&document).map(|document| document.to_string()).unwrap_or_default().into()
-});
+    document
+}
+
+static TEXT: LazyLock<Bytes> = LazyLock::new(|| defined(&handlers()).map(|document| document.to_string()).unwrap_or_default().into());
 
 static FLAGS: LazyLock<Bytes> = LazyLock::new(|| schema::schema().to_string().into());
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()), responses((status = 200, description = "OpenAPI 3.1")))]
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", operation_id = "getOpenApi", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object), Problems))]
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(TEXT.clone())
 }
 
 /// The JSON Schema of flags files.
-#[utoipa::path(get, path = "/schema/flags.json", tag = "operation", security(()), responses((status = 200, description = "JSON Schema, draft 2020-12")))]
+#[utoipa::path(get, path = "/schema/flags.json", tag = "operation", operation_id = "getFlagsSchema", security(()),
+    responses((status = 200, description = "JSON Schema, draft 2020-12", body = Object, content_type = "application/schema+json"), Problems))]
 pub(super) async fn flags_schema() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/schema+json")
@@ -103,13 +129,9 @@ pub(super) async fn flags_schema() -> HttpResponse {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use utoipa::OpenApi as _;
-
-    use super::Document;
-
     /// The document.
     pub(in crate::api) fn document() -> serde_json::Value {
-        super::defined(&Document::openapi()).unwrap()
+        super::defined(&super::handlers()).unwrap()
     }
 
     /// Every operation that needs a key, as `GET /v1/keys`.
@@ -117,6 +139,10 @@ pub(super) mod tests {
         let document = document();
         let mut operations = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
+            // Streams are another room's, and not mounted beside the API alone.
+            if path.starts_with("/v1/stream") || path == "/v1/snapshot" {
+                continue;
+            }
             let needs_key = methods.as_object().unwrap().iter().filter(|(_, operation)| operation.get("security").is_none());
             operations.extend(needs_key.map(|(method, _)| format!("{} {path}", method.to_uppercase())));
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use ripcord_proto::ping::Ping;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::PingView;
 
@@ -13,14 +12,15 @@ use super::page;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, Write};
 use crate::access::permit::{Read, SendPing};
+use crate::http::documented::{Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse};
 use crate::ping::{self, PingRequest, Pings};
 
 /// The measurements, newest first: the environment's propagation history.
-#[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings",
+#[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings", operation_id = "listPings",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of pings", body = Page<PingView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of pings", body = Page<PingView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     let view = |ping: &Ping| PingView::from(ping.clone());
@@ -29,9 +29,9 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// Sends a revision with identical content, which changes no evaluation, and measures how fast applications confirm it.
-#[utoipa::path(post, path = "/v1/environments/{env}/pings", tag = "pings",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
-    responses((status = 201, description = "Sent", body = PingView), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/environments/{env}/pings", tag = "pings", operation_id = "createPing",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
+    responses((status = 201, description = "Sent", body = PingView), Problems))]
 pub(super) async fn send(write: Write<SendPing>) -> Result<ApiResponse, ApiError> {
     let order = PingRequest {
         environment: write.permit.environment().clone(),

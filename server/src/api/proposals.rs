@@ -18,6 +18,7 @@ use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::Write;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
 use crate::commit::{CommitError, MissingItem};
+use crate::http::documented::{Problems, WriteHeaders};
 use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::proposal::{DecidedProposal, ProposalDecision, Proposals, Rejection};
@@ -38,9 +39,9 @@ pub(super) struct ProposalsQuery {
 }
 
 /// The proposals, newest first. The newest 200 are kept, and all that are pending.
-#[utoipa::path(get, path = "/v1/environments/{env}/proposals", tag = "proposals",
+#[utoipa::path(get, path = "/v1/environments/{env}/proposals", tag = "proposals", operation_id = "listProposals",
     params(crate::api::path::EnvironmentPath, ProposalsQuery),
-    responses((status = 200, description = "A page of proposals", body = Page<Proposal>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of proposals", body = Page<Proposal>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<ProposalsQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, now, Query(query)) = (environment.records()?, environment.stale(), environment.now(), query);
     let ProposalsQuery { after, limit, state } = query;
@@ -64,9 +65,9 @@ pub(super) struct ProposalQuery {
 }
 
 /// One proposal: its state and why, what it would change, and for how many users.
-#[utoipa::path(get, path = "/v1/environments/{env}/proposals/{key}", tag = "proposals",
+#[utoipa::path(get, path = "/v1/environments/{env}/proposals/{key}", tag = "proposals", operation_id = "getProposal",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), ProposalQuery),
-    responses((status = 200, description = "The proposal", body = Proposal), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The proposal", body = Proposal), Problems))]
 pub(super) async fn get(
     guarded: Guarded<Read, (EnvironmentReader, Proposals)>,
     id: PathKey<ProposalId>,
@@ -82,10 +83,10 @@ pub(super) async fn get(
 
 /// Approves a proposal: it is applied in this commit exactly as shown, or refused as stale. The key must be a person's, different from
 /// the one that proposed it, and allowed to make the proposed change itself.
-#[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/approve", tag = "proposals",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/approve", tag = "proposals", operation_id = "approveProposal",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looked at it with Anna"})),
-    responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: it would do something different from what was shown", body = Problem), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: it would do something different from what was shown", body = Problem, content_type = "application/problem+json"), Problems))]
 pub(super) async fn approve(write: Write<DecideProposal>, id: PathKey<ProposalId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     write.permit.also(&proposed_actions(&write.part::<EnvironmentReader>(), &id)?)?;
@@ -103,10 +104,10 @@ pub(super) async fn approve(write: Write<DecideProposal>, id: PathKey<ProposalId
 }
 
 /// Declines a proposal. Requires a reason.
-#[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/decline", tag = "proposals",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/decline", tag = "proposals", operation_id = "declineProposal",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "not on a Friday"})),
-    responses((status = 200, description = "Declined, now or before", body = Proposal), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Declined, now or before", body = Proposal), Problems))]
 pub(super) async fn decline(write: Write<DecideProposal>, id: PathKey<ProposalId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     write.permit.also(&proposed_actions(&write.part::<EnvironmentReader>(), &id)?)?;
@@ -115,10 +116,10 @@ pub(super) async fn decline(write: Write<DecideProposal>, id: PathKey<ProposalId
 }
 
 /// Withdraws a proposal of the same key. Requires a reason.
-#[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/withdraw", tag = "proposals",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/withdraw", tag = "proposals", operation_id = "withdrawProposal",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "superseded"})),
-    responses((status = 200, description = "Withdrawn, now or before", body = Proposal), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Withdrawn, now or before", body = Proposal), Problems))]
 pub(super) async fn withdraw(write: Write<WithdrawProposal>, id: PathKey<ProposalId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let decision = decision(&write, id, body);

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::record::RecordKey;
+use ripcord_proto::problem::Code;
 use ripcord_proto::release::Release;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleasePatch, ReleaseRequest, ReleaseView};
@@ -19,14 +18,15 @@ use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, CommitError, MissingItem};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, NewRelease};
 
 /// The releases, newest first, with what is still missing in a protected environment.
-#[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases",
+#[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases", operation_id = "listReleases",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of releases", body = Page<ReleaseView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of releases", body = Page<ReleaseView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (state, stale, Query(query)) = (environment.state()?, environment.stale(), query);
     let mut releases: Vec<&Release> = state.records.releases.values().collect();
@@ -38,15 +38,15 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// One release: its changes against the baseline, how long it can still be rolled back as planned, and what is still missing.
-#[utoipa::path(get, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
+#[utoipa::path(get, path = "/v1/environments/{env}/releases/{key}", tag = "releases", operation_id = "getRelease",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24")),
-    responses((status = 200, description = "The release", body = ReleaseDetail), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The release", body = ReleaseDetail), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: PathKey<ReleaseName>) -> Result<ApiResponse, ApiError> {
     let (PathKey(name), stale) = (name, environment.stale());
     let touched = environment.changes_of(&name).await?;
     let state = environment.state()?;
     let entry = state.records.releases.get(name.as_str());
-    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))))?;
+    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::release(&name, &state.records.releases)))?;
     let release = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The release cannot be read: {faults}.")))?;
@@ -60,10 +60,10 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
 }
 
 /// Begins a release and takes its baseline checkpoint, in one commit.
-#[utoipa::path(post, path = "/v1/environments/{env}/releases", tag = "releases",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/releases", tag = "releases", operation_id = "createRelease",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = ReleaseRequest, example = json!({"name": "web-2026.11.24", "artifact": "web 2026.11.24", "failure": ["more than 1% of checkouts fail"], "window_seconds": 7200, "owners": {"commander": "ana"}})),
-    responses((status = 201, description = "Begun", body = ReleaseView), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Begun", body = ReleaseView), MaybeProposed, Problems))]
 pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseRequest>) -> Result<ApiResponse, ApiError> {
     let ReleaseRequest { name, details, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
@@ -77,10 +77,10 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
 
 /// Changes the description of a release: a given member replaces the old one, `null` removes it; `data` and `owners` are changed entry by
 /// entry.
-#[utoipa::path(patch, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
+#[utoipa::path(patch, path = "/v1/environments/{env}/releases/{key}", tag = "releases", operation_id = "patchRelease",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery, WriteHeaders),
     request_body(content = Object, description = "The members of POST but the name", example = json!({"success": ["orders as before"], "data": {"checkout-v2": "both formats are read"}})),
-    responses((status = 200, description = "Changed, or unchanged", body = ReleaseView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = ReleaseView), MaybeProposed, Problems))]
 pub(super) async fn set(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>, body: Body<ReleasePatch>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
@@ -93,9 +93,9 @@ pub(super) async fn set(write: WriteRecord<ManageRelease>, name: PathKey<Release
 }
 
 /// Finishes a release: no more changes can join it. It can still be rolled back.
-#[utoipa::path(post, path = "/v1/environments/{env}/releases/{key}/finish", tag = "releases",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
-    responses((status = 200, description = "Finished", body = ReleaseView), (status = "4XX", body = Problem)))]
+#[utoipa::path(post, path = "/v1/environments/{env}/releases/{key}/finish", tag = "releases", operation_id = "finishRelease",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery, WriteHeaders),
+    responses((status = 200, description = "Finished", body = ReleaseView), MaybeProposed, Problems))]
 pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;

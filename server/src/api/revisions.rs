@@ -4,7 +4,7 @@ use actix_web::web;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{LogEntry, LogEntryView, RevisionDiff};
 use ripcord_proto::rest::plan::{FlagDiff, SegmentDiff, SettingsDiff};
@@ -14,12 +14,13 @@ use ripcord_proto::{Kill, Position, Revision, Sequence, Snapshot, ValidationErro
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::audit::{self, LogPage};
+use crate::http::documented::Problems;
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 
 /// The commits that have a revision, newest first.
-#[utoipa::path(get, path = "/v1/environments/{env}/revisions", tag = "history", params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of commits", body = Page<LogEntry>), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/environments/{env}/revisions", tag = "history", operation_id = "listRevisions", params(crate::api::path::EnvironmentPath, PageQuery),
+    responses((status = 200, description = "A page of commits", body = Page<LogEntry>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let ((log, head), stale, Query(query)) = (environment.log()?, environment.stale(), query);
     let before = query.after.as_deref().map(sequence).transpose()?.unwrap_or(head.next());
@@ -45,9 +46,9 @@ pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
 }
 
 /// One commit in full, with the digests that chain it to the previous one.
-#[utoipa::path(get, path = "/v1/environments/{env}/revisions/{key}", tag = "history",
+#[utoipa::path(get, path = "/v1/environments/{env}/revisions/{key}", tag = "history", operation_id = "getRevision",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The revision, or epoch:revision", example = "42")),
-    responses((status = 200, description = "The commit", body = LogEntryView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The commit", body = LogEntryView), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, path: web::Path<(String, String)>) -> Result<ApiResponse, ApiError> {
     let ((log, head), served) = (environment.log()?, environment.served()?);
     let (_, text) = path.into_inner();
@@ -96,8 +97,8 @@ pub(super) struct DiffQuery {
 }
 
 /// How two revisions differ: flags and segments before and after, kills pulled and lifted.
-#[utoipa::path(get, path = "/v1/environments/{env}/diff", tag = "history", params(crate::api::path::EnvironmentPath, DiffQuery),
-    responses((status = 200, description = "The difference", body = RevisionDiff), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/environments/{env}/diff", tag = "history", operation_id = "diffRevisions", params(crate::api::path::EnvironmentPath, DiffQuery),
+    responses((status = 200, description = "The difference", body = RevisionDiff), Problems))]
 pub(super) async fn diff(environment: Guarded<Read, EnvironmentReader>, query: Query<DiffQuery>) -> Result<ApiResponse, ApiError> {
     let (served, Query(query)) = (environment.served()?, query);
     let current = served.snapshot.position;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use ripcord_proto::RolloutId;
 use ripcord_proto::change::Change;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest};
@@ -20,16 +20,17 @@ use super::write::{Write, WriteRequest, reply};
 use crate::access::permit::{Read, RunRollout};
 use crate::clock::new_id;
 use crate::commit::{Applied, RenderedAnswer};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollout::Rollouts;
 use crate::rollout::{actions as done, replay as trial};
 
 /// Starts a rollout. If the flag cannot follow the plan, every problem is reported with its field.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollouts", tag = "rollouts",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/rollouts", tag = "rollouts", operation_id = "createRollout",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = Object, description = "The plan", example = json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "100%", "hold": "24h"}], "gates": [{"name": "smoke", "probe": {"url": "http://127.0.0.1:9000/healthz"}, "on_fail": "rollback"}]})),
-    responses((status = 201, description = "Started", body = Rollout), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Started", body = Rollout), MaybeProposed, Problems))]
 pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>) -> Result<ApiResponse, ApiError> {
     let now = write.now();
     let word = Attribution {
@@ -48,9 +49,9 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>) -> 
 }
 
 /// The rollouts, newest first.
-#[utoipa::path(get, path = "/v1/environments/{env}/rollouts", tag = "rollouts",
+#[utoipa::path(get, path = "/v1/environments/{env}/rollouts", tag = "rollouts", operation_id = "listRollouts",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of rollouts", body = Page<Rollout>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of rollouts", body = Page<Rollout>), Problems))]
 pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (environment, rollouts) = &*guarded;
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
@@ -71,9 +72,9 @@ pub(super) struct RolloutQuery {
 }
 
 /// One rollout: its state and why, its step, and the readings of its gates.
-#[utoipa::path(get, path = "/v1/environments/{env}/rollouts/{key}", tag = "rollouts",
+#[utoipa::path(get, path = "/v1/environments/{env}/rollouts/{key}", tag = "rollouts", operation_id = "getRollout",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), RolloutQuery),
-    responses((status = 200, description = "The rollout", body = Rollout), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The rollout", body = Rollout), Problems))]
 pub(super) async fn get(
     guarded: Guarded<Read, (EnvironmentReader, Rollouts)>,
     id: PathKey<RolloutId>,
@@ -87,10 +88,10 @@ pub(super) async fn get(
 }
 
 /// How a gate would have judged the past steps with a different threshold. Changes nothing.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/replay", tag = "rollouts",
+#[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/replay", tag = "rollouts", operation_id = "replayRollout",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     request_body(content = ReplayRequest, example = json!({"gate": "errors", "worse_by": "0.2%"})),
-    responses((status = 200, description = "Step by step", body = Replay), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Step by step", body = Replay), Problems))]
 pub(super) async fn replay(
     guarded: Guarded<Read, (EnvironmentReader, Rollouts)>,
     id: PathKey<RolloutId>,

@@ -7,6 +7,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Error, HttpRequest, Resource, Route, web};
 use ripcord_proto::problem::Code;
 
+use super::metrics::MetricsAccess;
 use super::services::{AppState, Services};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, hooks, index_page, keys, kills, metrics, openapi,
@@ -21,6 +22,7 @@ use crate::stream::Worker;
 pub struct Api {
     app: web::Data<AppState>,
     access: web::Data<Access>,
+    metrics: MetricsAccess,
 }
 
 impl Api {
@@ -29,7 +31,26 @@ impl Api {
         Self {
             app: web::Data::new(AppState::new(parts)),
             access: web::Data::new(access),
+            metrics: MetricsAccess::WithKey,
         }
+    }
+
+    /// With `/metrics` open to these.
+    #[must_use]
+    pub fn with_metrics(self, metrics: MetricsAccess) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// The application of the metrics' own listener: nothing but `/metrics`, for everybody who reaches it.
+    pub fn metrics_app(
+        &self,
+    ) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + use<>> {
+        App::new()
+            .app_data(web::Data::clone(&self.app))
+            .app_data(web::Data::new(MetricsAccess::Open))
+            .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
+            .default_service(web::to(error::no_such_path))
+            .wrap(from_fn(request_tracing::around))
     }
 
     /// The application of one worker thread, its streams among it.
@@ -49,6 +70,7 @@ impl Api {
         config
             .app_data(web::Data::clone(&self.app))
             .app_data(web::Data::clone(&self.access))
+            .app_data(web::Data::new(self.metrics))
             .service(at("/", "GET", [web::get().to(index_page::page)]))
             .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
             .service(at("/openapi.json", "GET", [web::get().to(openapi::document)]))

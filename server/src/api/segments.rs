@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::segments::SegmentView;
@@ -20,6 +20,7 @@ use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::precondition::has_already;
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -54,9 +55,9 @@ fn view(entry: &Entry<Segment>, users: &BTreeMap<SegmentKey, Vec<FlagKey>>, stal
 }
 
 /// The segments of an environment, by key.
-#[utoipa::path(get, path = "/v1/environments/{env}/segments", tag = "segments",
+#[utoipa::path(get, path = "/v1/environments/{env}/segments", tag = "segments", operation_id = "listSegments",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of segments", body = Page<SegmentView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of segments", body = Page<SegmentView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (served, stale, Query(query)) = (environment.served()?, environment.stale(), query);
     let users = users(&served);
@@ -66,10 +67,10 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// One segment as it was sent, and the flags whose rules use it.
-#[utoipa::path(get, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
+#[utoipa::path(get, path = "/v1/environments/{env}/segments/{key}", tag = "segments", operation_id = "getSegment",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta")),
     responses((status = 200, description = "The segment; its ETag is for If-Match", body = SegmentView),
-        (status = 304, description = "If-None-Match names its ETag"), (status = "4XX", body = Problem)))]
+        (status = 304, description = "If-None-Match names its ETag"), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<SegmentKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
     let entry = served.snapshot.segments.get(key.as_str());
@@ -82,10 +83,10 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: Path
 }
 
 /// Creates or replaces a segment.
-#[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
+#[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments", operation_id = "putSegment",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery, WriteHeaders),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
-    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = write.part::<EnvironmentReader>();
@@ -98,9 +99,9 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body
 }
 
 /// Deletes a segment that no flag uses.
-#[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
-    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments", operation_id = "deleteSegment",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery, WriteHeaders),
+    responses((status = 200, description = "Deleted", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = write.part::<EnvironmentReader>();

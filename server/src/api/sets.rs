@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use ripcord_proto::SetName;
 use ripcord_proto::ownership::OwnedEntry;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::sets::SetView;
 
 use super::page;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
+use crate::http::documented::Problems;
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 
 /// The file sets of an environment, by name. The set `default` also owns everything that no other set owns; here it lists what was
 /// applied.
-#[utoipa::path(get, path = "/v1/environments/{env}/sets", tag = "flags",
+#[utoipa::path(get, path = "/v1/environments/{env}/sets", tag = "flags", operation_id = "listSets",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of sets", body = Page<SetView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of sets", body = Page<SetView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
     let state = environment.state()?;

@@ -2,7 +2,6 @@
 
 use actix_web::http::StatusCode;
 use ripcord_proto::ValidationErrors;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 
@@ -11,11 +10,12 @@ use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, reply, written_with};
 use crate::access::permit::{Administer, Read};
 use crate::commit::Operation;
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's settings.
-#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(crate::api::path::EnvironmentPath),
-    responses((status = 200, description = "The settings", body = SettingsView), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", operation_id = "getSettings", params(crate::api::path::EnvironmentPath),
+    responses((status = 200, description = "The settings", body = SettingsView), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
     let (served, stale) = (environment.served()?, environment.stale());
     let position = served.snapshot.position;
@@ -29,10 +29,10 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
 }
 
 /// Changes the settings. A different bucketing generation re-buckets all users, which the request must acknowledge.
-#[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
-    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
+#[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings", operation_id = "putSettings",
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery, WriteHeaders),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
-    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>) -> Result<ApiResponse, ApiError> {
     let present = write.part::<EnvironmentReader>().served()?.snapshot.settings.bucketing;
     let (ask, warnings) = if present == body.value.bucketing {

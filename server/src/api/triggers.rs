@@ -4,7 +4,7 @@ pub(super) mod firings;
 
 use actix_web::http::StatusCode;
 use ripcord_proto::TriggerName;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::triggers::{
@@ -22,6 +22,7 @@ use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
 use crate::commit::{Applied, CommitError, MissingItem};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::trigger::Triggers;
@@ -31,9 +32,9 @@ use crate::trigger::crud;
 const SHOWN: usize = 10;
 
 /// The triggers, by name.
-#[utoipa::path(get, path = "/v1/environments/{env}/triggers", tag = "triggers",
+#[utoipa::path(get, path = "/v1/environments/{env}/triggers", tag = "triggers", operation_id = "listTriggers",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), Problems))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     let triggers: Vec<&Trigger> = records.triggers.values().collect();
@@ -44,9 +45,9 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 }
 
 /// One trigger and its newest firings.
-#[utoipa::path(get, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
+#[utoipa::path(get, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers", operation_id = "getTrigger",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
-    responses((status = 200, description = "The trigger", body = TriggerDetail), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The trigger", body = TriggerDetail), Problems))]
 pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, name: PathKey<TriggerName>) -> Result<ApiResponse, ApiError> {
     let (environment, triggers) = &*guarded;
     let (records, PathKey(name)) = (environment.records()?, name);
@@ -61,11 +62,11 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, n
 }
 
 /// Creates a trigger. The answer contains its secret, which is never shown again.
-#[utoipa::path(post, path = "/v1/environments/{env}/triggers", tag = "triggers",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/triggers", tag = "triggers", operation_id = "createTrigger",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Created", body = TriggerCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = TriggerCreated), MaybeProposed, Problems))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     let made = crud::new_trigger(&request, write.permit.author().actor, write.now());
@@ -91,10 +92,10 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
 }
 
 /// Changes the given members of a trigger. The role oncall may disarm it, and nothing else.
-#[utoipa::path(patch, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
+#[utoipa::path(patch, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers", operation_id = "patchTrigger",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery, WriteHeaders),
     request_body(content = TriggerPatch, example = json!({"state": "disarmed", "reason": "it is the monitoring that fails"})),
-    responses((status = 200, description = "Changed, or unchanged", body = TriggerView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = TriggerView), MaybeProposed, Problems))]
 pub(super) async fn change(write: WriteRecord<ChangeTrigger>, name: PathKey<TriggerName>, body: Body<TriggerPatch>) -> Result<ApiResponse, ApiError> {
     let (PathKey(name), patch) = (name, body.value);
     if !patch.only_disarms() {
@@ -110,9 +111,9 @@ pub(super) async fn change(write: WriteRecord<ChangeTrigger>, name: PathKey<Trig
 }
 
 /// Deletes a trigger. Its firings stay.
-#[utoipa::path(delete, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
-    responses((status = 200, description = "Deleted", body = Object), (status = "4XX", body = Problem)))]
+#[utoipa::path(delete, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers", operation_id = "deleteTrigger",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery, WriteHeaders),
+    responses((status = 200, description = "Deleted", body = Object), MaybeProposed, Problems))]
 pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<TriggerName>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
@@ -125,10 +126,10 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
 }
 
 /// Tests a signal: whether the trigger would fire, why not, and what it would do. Changes nothing and needs no secret.
-#[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers",
+#[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers", operation_id = "testTrigger",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
     request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
-    responses((status = 200, description = "What the signal would lead to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What the signal would lead to", body = TriggerTestResponse), Problems))]
 pub(super) async fn test(
     guarded: Guarded<Read, (EnvironmentReader, Triggers)>,
     name: PathKey<TriggerName>,

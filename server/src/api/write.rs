@@ -45,7 +45,7 @@ pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-rep
 /// An incoming write: its permit with the parts that this opens, its headers and its query.
 #[derive(Debug)]
 pub(super) struct Write<A, C = Condition> {
-    app: AppState,
+    pub(super) app: AppState,
     pub(super) permit: Permit<A>,
     pub(super) condition: C,
     pub(super) identity: Identity,

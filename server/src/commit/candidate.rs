@@ -18,6 +18,7 @@ use super::operation::Operation;
 use super::outcome::{Applied, KillStatus};
 use super::records;
 use super::reversal::Reversal;
+use super::rule_budget;
 use super::state::{self, EnvironmentState, flags_with_tag};
 
 /// The state after the operations so far, and the changes that lead to it.
@@ -111,6 +112,7 @@ impl<'a> Candidate<'a> {
         if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
         }
+        ValidationErrors::check(rule_budget::of_flag(&format!("flags.{key}"), flag), ())?;
         self.touched.flags.insert(key.clone());
         self.push(Change::PutFlag(entry));
         Ok(())
@@ -118,7 +120,7 @@ impl<'a> Candidate<'a> {
 
     fn delete_flag(&mut self, key: &FlagKey) -> Result<(), CommitError> {
         if self.state.snapshot.flags.get(key.as_str()).is_none() {
-            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
+            return Err(CommitError::NotFound(MissingItem::flag(key, &self.state.snapshot.flags)));
         }
         self.touched.flags.insert(key.clone());
         self.push(Change::DeleteFlag(key.clone()));
@@ -127,7 +129,7 @@ impl<'a> Candidate<'a> {
 
     fn set_enabled(&mut self, key: &FlagKey, enabled: bool) -> Result<(), CommitError> {
         let Some(flag) = self.state.snapshot.flags.value(key.as_str()) else {
-            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
+            return Err(CommitError::NotFound(MissingItem::flag(key, &self.state.snapshot.flags)));
         };
         let flag = Flag { enabled, ..flag.clone() };
         self.put_flag(key, &flag)
@@ -146,6 +148,7 @@ impl<'a> Candidate<'a> {
         if self.state.snapshot.segments.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
         }
+        ValidationErrors::check(rule_budget::of_segment(&format!("segments.{key}"), segment), ())?;
         self.touched.segments.insert(key.clone());
         self.push(Change::PutSegment(entry));
         Ok(())
@@ -153,7 +156,7 @@ impl<'a> Candidate<'a> {
 
     fn delete_segment(&mut self, key: &SegmentKey) -> Result<(), CommitError> {
         if self.state.snapshot.segments.get(key.as_str()).is_none() {
-            return Err(CommitError::NotFound(MissingItem::Segment(key.clone())));
+            return Err(CommitError::NotFound(MissingItem::segment(key, &self.state.snapshot.segments)));
         }
         self.touched.segments.insert(key.clone());
         self.push(Change::DeleteSegment(key.clone()));
@@ -171,7 +174,7 @@ impl<'a> Candidate<'a> {
             && self.state.snapshot.flags.get(key.as_str()).is_none()
             && !self.is_covered(key)
         {
-            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
+            return Err(CommitError::NotFound(MissingItem::flag(key, &self.state.snapshot.flags)));
         }
         let is_same = |other: &&Kill| other.scope == kill.scope || other.id == kill.id;
         let existing = self.state.snapshot.kills.values().find(is_same).cloned();

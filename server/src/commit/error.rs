@@ -17,7 +17,7 @@ use ripcord_proto::table::Entry;
 pub use self::conflict::StateConflict;
 pub use self::guard::{GuardRefusal, ProtectedChange, UnfitForProposal};
 pub use self::invalid::InvalidDraft;
-pub use self::missing::MissingItem;
+pub use self::missing::{MissingItem, UnknownName};
 pub use self::store_failure::StoreFailure;
 
 /// Why a commit failed.

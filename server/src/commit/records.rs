@@ -34,7 +34,7 @@ pub(super) fn check_driver(records: &Records, token: u64) -> Result<(), CommitEr
 /// The release as it is after one more commit, whose place in the log is `sequence`.
 pub(super) fn joined(records: &Records, name: &ReleaseName, sequence: Sequence) -> Result<Record, CommitError> {
     let Some(release) = records.releases.value(name.as_str()) else {
-        return Err(CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))));
+        return Err(CommitError::NotFound(MissingItem::release(name, &records.releases)));
     };
     if release.state == ReleaseState::Finished {
         return Err(CommitError::Conflict(StateConflict::ReleaseFinished(name.clone())));

@@ -17,7 +17,7 @@ use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
 use crate::commit::traits::{FeedMessage, Sink};
 use crate::commit::writer::{LogWriter, WriterDeps};
-use crate::commit::{self, Applied, CommitError, Draft, MissingItem, Outcome, StoreFailure};
+use crate::commit::{self, Applied, CommitError, Draft, Outcome, StoreFailure};
 use crate::snapshot::board::Board;
 use crate::snapshot::publisher::{Orphaned, Publisher};
 use crate::store::{Loaded, LogName, Store, StoreError};
@@ -153,10 +153,11 @@ impl Environments {
             return Ok(running.clone());
         }
         // It was created, perhaps by another node, and is not loaded here yet.
-        if self.inner.system.state().environments.contains_key(environment.as_str()) {
+        let system = self.inner.system.state();
+        if system.environments.contains_key(environment.as_str()) {
             return Err(StoreFailure::NotReady(environment.clone()).into());
         }
-        Err(MissingItem::Environment(environment.clone()).into())
+        Err(system.no_environment(environment).into())
     }
 
     /// Starts and stops environments whenever the system log changes.

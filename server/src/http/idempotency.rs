@@ -31,6 +31,17 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Of a request whose key counts for nothing.
+    pub fn without_key(request: &HttpRequest) -> Self {
+        Self {
+            key: None,
+            route: format!("{} {}", request.method(), request.path()),
+            query: repeatable(request.query_string()),
+        }
+    }
+}
+
 impl FromRequest for Identity {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -49,8 +60,7 @@ impl FromRequest for Identity {
         };
         ready(key.map(|key| Self {
             key,
-            route: format!("{} {}", request.method(), request.path()),
-            query: repeatable(request.query_string()),
+            ..Self::without_key(request)
         }))
     }
 }

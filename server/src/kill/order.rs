@@ -18,6 +18,8 @@ pub struct KillOrder {
     pub author: Author,
     /// What it covers.
     pub scope: KillScope,
+    /// Whether a tag that no flag has is killed too, for flags that get it later.
+    pub future: bool,
     /// Why; it can be added later.
     pub reason: Option<String>,
     /// The idempotent call that it answers.

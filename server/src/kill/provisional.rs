@@ -59,7 +59,7 @@ impl Kills {
         if let KillScope::Flag(key) = &kill.scope
             && served.snapshot.flags.get(key.as_str()).is_none()
         {
-            return Err(CommitError::NotFound(MissingItem::Flag(key.clone())));
+            return Err(CommitError::NotFound(MissingItem::flag(key, &served.snapshot.flags)));
         }
         latch(&served, &mut kill);
         let id = kill.id.clone();

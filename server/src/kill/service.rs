@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::policy::GuardedOperation;
-use ripcord_proto::{EnvironmentKey, Kill, KillId};
+use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 use tokio::sync::Notify;
 
 use super::order::{KillInForce, KillOrder, KillOutcome, RestoreOutcome};
 use crate::clock::new_id;
 use crate::commit::committer::{OnDisconnect, Queue};
-use crate::commit::{CommitError, Draft, InvalidDraft, Outcome, StoreFailure};
+use crate::commit::state::flags_with_tag;
+use crate::commit::{CommitError, Draft, InvalidDraft, MissingItem, Outcome, StoreFailure};
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::journal::Journal;
@@ -64,6 +65,7 @@ impl Kills {
         if let Some(existing) = self.provisional_of(&order.environment, &order.scope)? {
             return self.existing(&order, existing).map(KillOutcome::InForce);
         }
+        self.check_tag(&order)?;
         let id = order
             .id
             .clone()
@@ -109,6 +111,17 @@ impl Kills {
         let lifted = self.inner.environments.submit(draft).await?;
         self.inner.peers.notify();
         Ok(RestoreOutcome::Committed(lifted))
+    }
+
+    /// A tag that no flag has is probably misspelt: refused, unless the order is meant for later, or the tag is killed already.
+    fn check_tag(&self, order: &KillOrder) -> Result<(), CommitError> {
+        let KillScope::Tag(tag) = &order.scope else { return Ok(()) };
+        let state = self.inner.environments.state(&order.environment)?;
+        let is_killed = || state.snapshot.kills.values().any(|kill| kill.scope == order.scope);
+        if order.future || flags_with_tag(&state.snapshot, tag).next().is_some() || is_killed() {
+            return Ok(());
+        }
+        Err(CommitError::NotFound(MissingItem::tag(tag, &state.snapshot.flags)))
     }
 
     /// Whether the kill is in force and not in the log yet.

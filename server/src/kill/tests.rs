@@ -135,6 +135,7 @@ fn order(scope: KillScope) -> KillOrder {
         environment: production(),
         author: author(Role::Oncall),
         scope,
+        future: true,
         reason: Some("5xx spike".to_owned()),
         call: None,
         renderer: Renderer::new(|killed: &KillInForce| RenderedAnswer {

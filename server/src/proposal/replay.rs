@@ -84,7 +84,7 @@ pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
 pub(super) fn has_moved(error: &CommitError) -> bool {
     match error {
         CommitError::NotFound(missing) => match missing {
-            MissingItem::Flag(_) | MissingItem::Segment(_) | MissingItem::Kill(_) | MissingItem::Record(_) => true,
+            MissingItem::Flag(_) | MissingItem::Segment(_) | MissingItem::Release(_) | MissingItem::Tag { .. } | MissingItem::Kill(_) | MissingItem::Record(_) => true,
             MissingItem::Environment(_) | MissingItem::Key(_) | MissingItem::Checkpoint { .. } | MissingItem::NotACheckpoint(_) => false,
         },
         CommitError::Conflict(conflict) => match conflict {

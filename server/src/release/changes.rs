@@ -51,7 +51,7 @@ pub enum ReleaseChangesError {
 pub async fn touched(environments: &Environments, environment: &EnvironmentKey, release: &ReleaseName) -> Result<ReleaseChanges, ReleaseChangesError> {
     let state = environments.state(environment)?;
     let record = state.records.releases.value(release.as_str());
-    let record = record.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(release.clone()))))?;
+    let record = record.ok_or_else(|| CommitError::NotFound(MissingItem::release(release, &state.records.releases)))?;
     let baseline = state.records.checkpoints.value(record.baseline.as_str());
     let baseline = baseline.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Checkpoint(record.baseline.clone()))))?;
     let log = LogName::Environment(environment.clone());

@@ -94,7 +94,7 @@ fn baseline(records: &Records, release: &ReleaseName) -> Result<CheckpointName, 
 
 fn find<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, CommitError> {
     let found = records.releases.value(name.as_str());
-    found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Release(name.clone()))))
+    found.ok_or_else(|| CommitError::NotFound(MissingItem::release(name, &records.releases)))
 }
 
 fn open<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, CommitError> {

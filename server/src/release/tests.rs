@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::record::RecordKey;
 use ripcord_proto::release::ReleaseDetails;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{RollbackId, RollbackScope};
@@ -79,7 +78,7 @@ async fn what_a_release_touched_is_told_with_what_it_left_and_whose_hands_were_i
     assert!(unknown.to_string().contains("web-2"));
     let refused = node.submit_to(Some("web-2"), "ci", vec![percent("a", 2)]).await;
     assert!(
-        matches!(refused, Err(CommitError::NotFound(MissingItem::Record(RecordKey::Release(_))))),
+        matches!(refused, Err(CommitError::NotFound(MissingItem::Release(_)))),
         "{refused:?}"
     );
 }

@@ -82,7 +82,7 @@ fn named(state: &EnvironmentState, spec: &RollbackSpec) -> Result<TargetName, Co
         (Some(named), _) => Ok(named.clone()),
         (None, RollbackScope::Release(name)) => {
             let release = state.records.releases.value(name.as_str());
-            let missing = || CommitError::NotFound(MissingItem::Record(ripcord_proto::record::RecordKey::Release(name.clone())));
+            let missing = || CommitError::NotFound(MissingItem::release(name, &state.records.releases));
             Ok(TargetName::Checkpoint(release.ok_or_else(missing)?.baseline.clone()))
         }
         (None, RollbackScope::Rollback(id)) => Ok(TargetName::Position(scope::record(state, id)?.before)),

@@ -52,7 +52,7 @@ pub(super) async fn reached(
         RollbackScope::Flags(flags) => {
             let known = |key: &&FlagKey| now.snapshot.flags.get(key.as_str()).is_some() || target.state.snapshot.flags.get(key.as_str()).is_some();
             match flags.iter().find(|key| !known(key)) {
-                Some(unknown) => Err(CommitError::NotFound(MissingItem::Flag(unknown.clone())).into()),
+                Some(unknown) => Err(CommitError::NotFound(MissingItem::flag(unknown, &now.snapshot.flags)).into()),
                 None => Ok(ReversalScope::Flags(flags.clone()).into()),
             }
         }

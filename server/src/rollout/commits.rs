@@ -87,7 +87,7 @@ fn step_of(
     let entry = state.snapshot.flags.get(key.as_str());
     let (entry, flag) = entry
         .and_then(|entry| Some((entry, entry.value().ok()?)))
-        .ok_or_else(|| CommitError::NotFound(MissingItem::Flag(key.clone())))?;
+        .ok_or_else(|| CommitError::NotFound(MissingItem::flag(key, &state.snapshot.flags)))?;
     if rollout.moved.as_ref().is_some_and(|moved| step::untouched(flag, moved).is_err()) {
         return Err(moved_on());
     }
@@ -113,7 +113,9 @@ pub(super) fn roll_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
         for (place, (member, reason)) in members.iter().enumerate() {
             match reversion_of(state, member, reason, now) {
                 // If people have edited the flag of another member since, it stays as they left it.
-                Err(CommitError::Conflict(StateConflict::WrongState { .. })) if place > 0 => skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone())),
+                Err(CommitError::Conflict(StateConflict::WrongState { .. })) if place > 0 => {
+                    skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone()))
+                }
                 reversion => reversions.push(reversion?),
             }
         }
@@ -234,7 +236,7 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
             }));
         }
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
-        let flag = flag.ok_or_else(|| CommitError::NotFound(MissingItem::Flag(rollout.plan.flag.clone())))?;
+        let flag = flag.ok_or_else(|| CommitError::NotFound(MissingItem::flag(&rollout.plan.flag, &state.snapshot.flags)))?;
         step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::from(ValidationErrors::from(refused)))?;
         let mut operations = surplus(state);
         operations.push(put_at(rollout.clone(), Expected::Absent)?);

@@ -10,9 +10,11 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Action;
 
 use super::hello::StreamQuery;
+use super::shared::StreamRequest;
 use super::sse::HubHandle;
 use crate::fleet::MemberIdentity;
 use crate::http::ApiError;
+use crate::http::documented::Problems;
 
 /// The body: an acknowledgement and the instance that sends it.
 #[derive(Debug, serde::Deserialize)]
@@ -26,16 +28,21 @@ struct Posted {
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
 /// An event stream reader acknowledges the revision that it now evaluates at, with the key that opened its stream.
-#[utoipa::path(post, path = "/v1/stream/ack", tag = "streams",
+#[utoipa::path(post, path = "/v1/stream/ack", tag = "streams", operation_id = "acknowledgeFrame",
     params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several")),
-    request_body(description = "`instance_id`, `epoch`, `revision`, `hash`, and `kills`: the provisional kills in force", content_type = "application/json"),
+    request_body(content = ref("#/components/schemas/AckRequest"), content_type = "application/json"),
     responses(
-        (status = 204, description = "Counted"), (status = 404, description = "No open stream of this instance", body = Problem),
-        (status = 409, description = "The content hash differs; reopen the stream without a revision", body = Problem), (status = "4XX", body = Problem)))]
+        (status = 204, description = "Counted"), (status = 404, description = "No open stream of this instance", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The content hash differs; reopen the stream without a revision", body = Problem, content_type = "application/problem+json"), Problems))]
 pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     let shared = &hub.0.shared;
     let query = StreamQuery::parse(request.query_string());
-    let granted = shared.authorised(request.headers(), query.environment.as_deref(), Action::Report)?;
+    let asked = StreamRequest {
+        headers: request.headers(),
+        address: request.peer_addr().map(|address| address.ip()),
+        environment: query.environment.as_deref(),
+    };
+    let granted = shared.authorised(asked, Action::Report)?;
     let feed = &granted.feed;
     let Posted { instance_id, ack } = serde_json::from_slice(&body).map_err(|error| {
         let detail = format!("Malformed acknowledgement: {error}. Send instance_id, epoch, revision, hash and, if there are any, kills.");

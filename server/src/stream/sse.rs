@@ -16,12 +16,13 @@ use super::client_socket::SocketControl;
 use super::connection::{Connection, Disconnect, EventBody, Framing, NewConnection, Outlet};
 use super::hello::StreamQuery;
 use super::hub::Hub;
-use super::shared::StreamState;
+use super::shared::{StreamRequest, StreamState};
 use crate::http::ApiError;
+use crate::http::documented::Problems;
 
 /// The stream of an environment: JSON text frames over a WebSocket, or the same frames as server-sent events. With events, the members
 /// of the hello are query parameters.
-#[utoipa::path(get, path = "/v1/stream", tag = "streams",
+#[utoipa::path(get, path = "/v1/stream", tag = "streams", operation_id = "openStream",
     params(
         ("environment" = Option<String>, Query, description = "The environment, for keys valid in several"),
         ("sdk" = Option<String>, Query, description = "Name and version of the SDK"),
@@ -34,9 +35,9 @@ use crate::http::ApiError;
         ("Last-Event-ID" = Option<String>, Header, description = "epoch:revision of the last event received")
     ),
     responses(
-        (status = 101, description = "The WebSocket is open; the first frame of the client is hello"),
-        (status = 200, description = "Frames as events", content_type = "text/event-stream"),
-        (status = "4XX", body = Problem), (status = 503, description = "This node has reached its limit of streams", body = Problem)))]
+        (status = 101, description = "The WebSocket is open: a `ServerFrame` in each message; the client sends `ClientFrame`s, the first of which is hello"),
+        (status = 200, description = "Frames as events: the data of each is a `ServerFrame`", body = String, content_type = "text/event-stream"),
+        Problems, (status = 503, description = "This node has reached its limit of streams", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     open(&request, &hub.0).inspect_err(StreamState::refused)
 }
@@ -57,7 +58,11 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, ApiError> 
         ));
     }
     let query = StreamQuery::parse(request.query_string());
-    let granted = hub.shared.grant(request.headers(), query.environment.as_deref())?;
+    let granted = hub.shared.grant(StreamRequest {
+        headers: request.headers(),
+        address: request.peer_addr().map(|address| address.ip()),
+        environment: query.environment.as_deref(),
+    })?;
     let hello = query.hello(request.headers())?;
     let framing = if request.version() == Version::HTTP_11 {
         Framing::Chunked

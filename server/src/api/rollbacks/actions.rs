@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use ripcord_proto::RollbackId;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
 use ripcord_proto::rollback::Rollback;
@@ -13,6 +13,7 @@ use crate::api::path::PathKey;
 use crate::api::services::rollbacks::Rollbacks;
 use crate::api::write::{Answered, Write, WriteRequest, reply};
 use crate::commit::{Applied, RenderedAnswer};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 use crate::rollback::WrongRollbackState;
@@ -20,10 +21,10 @@ use crate::rollback::actions::{self, ResumePace};
 use crate::rollback::{self, review};
 
 /// Stops a staged rollback at its current step.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/stop", tag = "rollbacks",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/stop", tag = "rollbacks", operation_id = "stopRollback",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the cause lies elsewhere"})),
-    responses((status = 200, description = "Stopped", body = Rollback), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Stopped", body = Rollback), MaybeProposed, Problems))]
 pub(in crate::api) async fn stop(write: Write<RollBack>, id: PathKey<RollbackId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let reason = body.value.map(|body| body.reason);
     let environment = write.permit.environment().clone();
@@ -31,10 +32,10 @@ pub(in crate::api) async fn stop(write: Write<RollBack>, id: PathKey<RollbackId>
 }
 
 /// Resumes a stopped staged rollback, or completes it at once; repeats the checks of a failed one.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/resume", tag = "rollbacks",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/resume", tag = "rollbacks", operation_id = "resumeRollback",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ResumeRequest>, example = json!({"now": true})),
-    responses((status = 200, description = "Resumed", body = Rollback), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Resumed", body = Rollback), MaybeProposed, Problems))]
 pub(in crate::api) async fn resume(write: Write<RollBack>, id: PathKey<RollbackId>, body: OptionalBody<ResumeRequest>) -> Result<ApiResponse, ApiError> {
     let ResumeRequest { now, reason } = body.value.unwrap_or_default();
     let pace = if now { ResumePace::Now } else { ResumePace::Steps };
@@ -43,10 +44,10 @@ pub(in crate::api) async fn resume(write: Write<RollBack>, id: PathKey<RollbackI
 }
 
 /// Records the review of a rollback.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/review", tag = "rollbacks",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/review", tag = "rollbacks", operation_id = "reviewRollback",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = ReviewRequest, example = json!({"note": "the new tax service timed out; the flag needs a canary step"})),
-    responses((status = 200, description = "Noted", body = Rollback), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Noted", body = Rollback), MaybeProposed, Problems))]
 pub(in crate::api) async fn review(write: Write<RollBack>, id: PathKey<RollbackId>, body: Body<ReviewRequest>) -> Result<ApiResponse, ApiError> {
     let (by, at, note) = (write.permit.author().actor, write.now(), body.value.note);
     let reason = Some(note.clone());

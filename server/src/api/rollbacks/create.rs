@@ -14,6 +14,7 @@ use crate::api::services::confirmations::Confirmations;
 use crate::api::services::rollbacks::{RollbackReader, Rollbacks};
 use crate::api::write::{REPLAYED, Write, WriteRequest};
 use crate::commit::{Applied, Operation, RenderedAnswer};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::impact::SampleUsers;
@@ -21,10 +22,10 @@ use crate::rollback::{self, CommittedRollback, RollbackSpec};
 
 /// Returns the flags of a scope to an earlier state in one commit. It needs no approval unless the policy requires one. A review is due
 /// afterwards.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks", operation_id = "createRollback",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = RollbackRequest, example = json!({"to": "last-known-good", "reason": "5xx since 14:02"})),
-    responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem), (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem)))]
+    responses((status = 201, description = "Committed", body = Rollback), MaybeProposed, Problems, (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     if !request.execution.acknowledge_one_way.is_empty() {
@@ -74,10 +75,10 @@ pub(super) async fn answered(
 }
 
 /// What a rollback would do, and the hash that makes it do exactly that. Changes nothing.
-#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/plan", tag = "rollbacks",
-    params(crate::api::path::EnvironmentPath, WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/plan", tag = "rollbacks", operation_id = "planRollback",
+    params(crate::api::path::EnvironmentPath, WriteQuery, WriteHeaders),
     request_body(content = PlanRequest, example = json!({"to": "last-known-good", "flags": ["checkout-v2"], "population": 1000})),
-    responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What would happen", body = RollbackPlan), Problems))]
 pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>) -> Result<ApiResponse, ApiError> {
     let PlanRequest {
         rollback: request,

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ripcord_proto::RollbackId;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 
@@ -13,13 +12,14 @@ use crate::api::path::PathKey;
 use crate::api::services::confirmations::Confirmations;
 use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::api::services::rollbacks::RollbackReader;
+use crate::http::documented::Problems;
 use crate::http::query::{PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
 /// The rollbacks, newest first.
-#[utoipa::path(get, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
+#[utoipa::path(get, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks", operation_id = "listRollbacks",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of rollbacks", body = Page<Rollback>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of rollbacks", body = Page<Rollback>), Problems))]
 pub(in crate::api) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     let newest_first = records.rollbacks.values().rev();
@@ -39,9 +39,9 @@ pub(in crate::api) struct RollbackQuery {
 
 /// One rollback: its state and phases, who has confirmed it, and what can be done next. While it is in progress, its confirmation is the
 /// current one.
-#[utoipa::path(get, path = "/v1/environments/{env}/rollbacks/{key}", tag = "rollbacks",
+#[utoipa::path(get, path = "/v1/environments/{env}/rollbacks/{key}", tag = "rollbacks", operation_id = "getRollback",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
-    responses((status = 200, description = "The rollback", body = Rollback), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The rollback", body = Rollback), Problems))]
 pub(in crate::api) async fn get(
     guarded: Guarded<Read, (RollbackReader, Confirmations)>,
     id: PathKey<RollbackId>,

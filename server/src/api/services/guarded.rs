@@ -24,8 +24,8 @@ use crate::access::permit::{
 };
 use crate::access::{GlobalPermit, Permit};
 use crate::checkpoint::{self, ResolvedTarget};
+use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, MissingItem};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
@@ -234,8 +234,9 @@ impl Administration {
 
     /// What another environment serves, to be copied.
     pub(in crate::api) fn source(&self, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
-        if !self.system().environments.contains_key(environment.as_str()) {
-            return Err(CommitError::from(MissingItem::Environment(environment.clone())).into());
+        let system = self.system();
+        if !system.environments.contains_key(environment.as_str()) {
+            return Err(CommitError::from(system.no_environment(environment)).into());
         }
         Ok(self.app.board(environment)?.snapshot.clone())
     }

@@ -203,7 +203,8 @@ async fn a_plan_warns_of_what_would_be_lost() {
     let set = json!({"set": "s", "flags": {"a": flag(50), "b": with_default, "gone": flag(1)}});
     apply(&node, &set).await.expect(200);
     let batch = json!({"instance_id": "i", "batch": 1, "counts": [{"flag": "gone", "variant": "on", "evaluations": 7}]});
-    node.post("/v1/outcomes?environment=production", &batch).await.expect(202);
+    let report = node.call(Method::POST, "/v1/outcomes?environment=production");
+    report.key(&key_of(Role::Sdk)).json(&batch).send().await.expect(202);
     let lowered = json!({"set": "s", "flags": {"a": flag(10), "b": flag(60)}, "absent": "delete"});
     let planned = plan(&node, &lowered).await;
     let share = planned["shares"]["a"]["share"].as_f64().unwrap();

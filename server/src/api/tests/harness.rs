@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::access::limits::{self, RateLimits};
 use crate::access::{Access, keys};
-use crate::api::{Api, Services};
+use crate::api::{Api, MetricsAccess, Services};
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
 use crate::environment::Orphans;
@@ -166,7 +166,14 @@ impl Node {
         };
         Self {
             store,
-            api: Api::new(parts, access),
+            api: Api::new(parts, access).with_metrics(MetricsAccess::Open),
+        }
+    }
+
+    pub(super) fn with_metrics(self, metrics: MetricsAccess) -> Self {
+        Self {
+            api: self.api.with_metrics(metrics),
+            ..self
         }
     }
 

@@ -42,14 +42,15 @@ async fn a_key_for_an_environment_that_is_not_there_is_refused() {
 async fn a_copy_has_the_flags_and_not_the_kills() {
     let node = Node::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
-    node.post("/v1/environments/production/kills", &json!({"scope": {"all": true}}))
-        .await
-        .expect(201);
+    let killed = node.post("/v1/environments/production/kills", &json!({"scope": {"all": true}})).await;
+    let killed = killed.expect(201).body["id"].clone();
     let made = node
         .post("/v1/environments", &json!({"key": "preview", "copy_of": "production"}))
         .await
         .expect(201);
     assert_eq!(made.body["revision"], 1);
+    let left_out: Vec<&Value> = made.body["kills_not_copied"].as_array().unwrap().iter().map(|kill| &kill["id"]).collect();
+    assert_eq!(left_out, [&killed], "what it covers is live in the copy");
     let copy = node.get("/v1/environments/preview").await.expect(200);
     assert_eq!((&copy.body["flags"], &copy.body["kills"]), (&json!(1), &json!(0)));
     let again = node.post("/v1/environments", &json!({"key": "preview"})).await.expect(409);
@@ -95,6 +96,23 @@ async fn outcomes_are_counted_once_and_shown_as_metrics() {
 }
 
 #[actix_web::test]
+async fn no_key_spoils_what_another_one_reports() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    let other = node.post("/v1/keys", &json!({"role": "sdk", "environment": "production", "name": "other"})).await.expect(201);
+    let other = other.body["key"].as_str().unwrap().to_owned();
+    let own = super::harness::key_of(ripcord_proto::role::Role::Sdk);
+    let report = async |key: &str, batch: u64| {
+        let body = json!({"instance_id": "shared", "batch": batch, "counts": []});
+        node.call(Method::POST, "/v1/outcomes").key(key).json(&body).send().await
+    };
+    report(&other, 9_007_199_254_740_991).await.expect(202);
+    assert_eq!(report(&own, 1).await.expect(202).body, json!({"unknown": 0}));
+    assert_eq!(report(&own, 1).await.expect(202).body, json!({"again": true, "unknown": 0}));
+    assert_eq!(report(&other, 2).await.expect(202).body, json!({"again": true, "unknown": 0}));
+}
+
+#[actix_web::test]
 async fn what_no_application_can_have_counted_is_refused_whole() {
     let node = Node::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
@@ -119,6 +137,24 @@ async fn what_no_application_can_have_counted_is_refused_whole() {
             .await
             .expect(422);
         assert!(refused.body.to_string().contains(words), "{}", refused.body);
+    }
+    let counts = |name: &str, count: u64| json!([{"flag": "checkout", "variant": "on", name: count}]);
+    for (id, batch, counts, member) in [
+        ("x".repeat(256), 1, json!([]), "instance_id"),
+        ("a\u{1b}[2K".to_owned(), 1, json!([]), "instance_id"),
+        (String::new(), 1, json!([]), "instance_id"),
+        ("odd".to_owned(), u64::MAX, json!([]), "batch"),
+        ("odd".to_owned(), 1, counts("successes", 1_000_000_000_000), "counts[0].successes"),
+        ("odd".to_owned(), 1, counts("errors", u64::MAX), "counts[0].errors"),
+    ] {
+        let refused = node
+            .call(Method::POST, "/v1/outcomes")
+            .key(&super::harness::key_of(ripcord_proto::role::Role::Sdk))
+            .json(&json!({"instance_id": id, "batch": batch, "counts": counts}))
+            .send()
+            .await
+            .expect(422);
+        assert_eq!(refused.body["errors"][0]["path"], member, "{}", refused.body);
     }
     let fine = json!({"instance_id": "odd", "batch": 1, "counts": [{"flag": "checkout", "variant": "on", "evaluations": 3}]});
     let taken = node

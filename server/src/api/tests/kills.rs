@@ -118,6 +118,81 @@ async fn nobody_who_kills_is_sent_back_for_a_header() {
 async fn a_kill_of_what_is_not_there_is_refused() {
     let node = with_flag().await;
     let got = node.post(KILLS, &json!({"scope": {"flag": "chekout"}})).await.expect(404);
-    assert_eq!(got.code(), "FLAG_NOT_FOUND");
-    node.post(KILLS, &json!({"scope": {"tag": "nothing-yet"}})).await.expect(201);
+    assert_eq!((got.code(), &got.body["did_you_mean"]), ("FLAG_NOT_FOUND", &json!("checkout")));
+    let tag = node.post(KILLS, &json!({"scope": {"tag": "paymnets"}})).await.expect(404);
+    assert_eq!((tag.code(), &tag.body["did_you_mean"]), ("NOT_FOUND", &json!("payments")));
+    assert_eq!(node.get(KILLS).await.body["items"], json!([]), "nothing was killed");
+    let future = json!({"scope": {"tag": "nothing-yet"}, "future": true});
+    node.post(KILLS, &future).await.expect(201);
+    let again = node.post(KILLS, &json!({"scope": {"tag": "nothing-yet"}})).await;
+    again.expect(200);
+}
+
+fn warnings(body: &Value) -> usize {
+    body["warnings"].as_array().map_or(0, Vec::len)
+}
+
+#[actix_web::test]
+async fn a_kill_is_never_refused_for_what_stands_beside_its_scope() {
+    let node = with_flag().await;
+    let long = "x".repeat(2_001);
+    let queries = [
+        "reason=".to_owned(),
+        "reason=%20%20".to_owned(),
+        format!("reason={long}"),
+        "wait=soon".to_owned(),
+        "wait=-1s".to_owned(),
+        "wait=61s".to_owned(),
+        "wiat=2s".to_owned(),
+        "release=no%20such%20release&allow_killed_edit=maybe".to_owned(),
+        "%ff".to_owned(),
+    ];
+    for query in queries {
+        let killed = node
+            .post(&format!("{KILLS}?{query}"), &json!({"scope": {"flag": "checkout"}}))
+            .await
+            .expect(201);
+        let blank = query == "reason=" || query == "reason=%20%20";
+        assert_eq!(warnings(&killed.body) > 0, !blank, "{query}: {:#}", killed.body);
+        assert_eq!(killed.body["reason_missing"] == true, !query.starts_with("reason=x"), "{query}");
+        node.delete(&format!("{KILLS}/{}?reason=next", id(&killed.body))).await.expect(200);
+    }
+    let bodies = [
+        json!({"scope": {"flag": "checkout"}, "reason": 7}),
+        json!({"scope": {"flag": "checkout"}, "reason": long}),
+        json!({"scope": {"flag": "checkout"}, "resaon": "a slip", "future": "yes"}),
+    ];
+    for body in bodies {
+        let killed = node.post(KILLS, &body).await.expect(201);
+        assert!(warnings(&killed.body) > 0, "{body}");
+        node.delete(&format!("{KILLS}/{}?reason=next", id(&killed.body))).await.expect(200);
+    }
+    let headers = [
+        ("idempotency-key", ""),
+        ("idempotency-key", long.as_str()),
+        ("if-match", "\"1:99\""),
+        ("if-match", "nonsense"),
+        ("if-none-match", "*"),
+    ];
+    for (name, value) in headers {
+        let call = node.call(Method::POST, KILLS).key(&key_of(Role::Oncall)).header(name, value);
+        let killed = call.json(&json!({"scope": {"flag": "checkout"}})).send().await.expect(201);
+        assert!(warnings(&killed.body) > 0, "{name}: {value}");
+        node.delete(&format!("{KILLS}/{}?reason=next", id(&killed.body))).await.expect(200);
+    }
+}
+
+#[actix_web::test]
+async fn a_repeated_kill_under_one_idempotency_key_is_one_kill() {
+    let node = with_flag().await;
+    let send = |wait: &str| {
+        let path = format!("{KILLS}?wait={wait}");
+        let call = node.call(Method::POST, &path).key(&key_of(Role::Oncall)).header("idempotency-key", "k-1");
+        call.json(&json!({"scope": {"flag": "checkout"}})).send()
+    };
+    let first = send("0s").await.expect(201);
+    node.delete(&format!("{KILLS}/{}?reason=fixed", id(&first.body))).await.expect(200);
+    let again = send("1ms").await.expect(201);
+    assert_eq!((id(&again.body), again.header("idempotency-replayed")), (id(&first.body), "true"));
+    assert_eq!(node.get(KILLS).await.body["items"], json!([]));
 }

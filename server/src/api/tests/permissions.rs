@@ -5,6 +5,7 @@ use ripcord_proto::role::{Action, Role};
 use serde_json::{Value, json};
 
 use super::harness::{ADMIN, FLAG, Node, flag, key_of};
+use crate::api::MetricsAccess;
 use crate::api::openapi::tests::operations;
 
 /// An operation that needs a key: what the call adds to the template, its body, and what the key must be allowed to do.
@@ -175,7 +176,7 @@ fn of_the_server() -> Vec<Row> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": []});
     let key = json!({"role": "sdk", "environment": "nowhere", "name": "n"});
     vec![
-        (Method::POST, "/v1/outcomes", "?environment=production", batch, Action::Stream),
+        (Method::POST, "/v1/outcomes", "?environment=production", batch, Action::Report),
         (Method::GET, "/v1/keys", "", Value::Null, Action::Administer),
         (Method::POST, "/v1/keys", "", key, Action::Administer),
         (Method::DELETE, "/v1/keys/{key}", "", Value::Null, Action::Administer),
@@ -229,6 +230,20 @@ fn the_table_has_every_operation_that_needs_a_key() {
     listed.sort();
     listed.dedup();
     assert_eq!(listed, operations());
+}
+
+#[actix_web::test]
+async fn metrics_that_others_can_reach_need_a_key_that_may_read() {
+    let node = Node::start().await.with_metrics(MetricsAccess::WithKey);
+    assert_eq!(node.call(Method::GET, "/metrics").send().await.status, 401);
+    for role in Role::ALL {
+        let got = node.call(Method::GET, "/metrics").key(&key_of(role)).send().await;
+        assert_eq!(got.status, if role.may(Action::Read) { 200 } else { 403 }, "{role}");
+    }
+    let seen = node.call(Method::GET, "/metrics").key(&key_of(Role::Viewer)).send().await;
+    assert!(!seen.body.as_str().unwrap().contains("env=\"staging\""), "a key of production sees nothing of staging");
+    let node = node.with_metrics(MetricsAccess::Elsewhere);
+    assert_eq!(node.call(Method::GET, "/metrics").key(ADMIN).send().await.status, 404);
 }
 
 #[actix_web::test]

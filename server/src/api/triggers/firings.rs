@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
@@ -17,14 +16,15 @@ use crate::api::records::lost;
 use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::api::write::{Write, WriteRequest, answer, reply};
 use crate::commit::{CommitError, MissingItem};
+use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::trigger::{FiringConfirmation, Triggers};
 
 /// The firings of all triggers, newest first; the newest 200 are kept.
-#[utoipa::path(get, path = "/v1/environments/{env}/firings", tag = "triggers",
+#[utoipa::path(get, path = "/v1/environments/{env}/firings", tag = "triggers", operation_id = "listFirings",
     params(crate::api::path::EnvironmentPath, PageQuery),
-    responses((status = 200, description = "A page of firings", body = Page<FiringView>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "A page of firings", body = Page<FiringView>), Problems))]
 pub(in crate::api) async fn list(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (environment, triggers) = &*guarded;
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
@@ -36,9 +36,9 @@ pub(in crate::api) async fn list(guarded: Guarded<Read, (EnvironmentReader, Trig
 }
 
 /// One firing.
-#[utoipa::path(get, path = "/v1/environments/{env}/firings/{key}", tag = "triggers",
+#[utoipa::path(get, path = "/v1/environments/{env}/firings/{key}", tag = "triggers", operation_id = "getFiring",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e")),
-    responses((status = 200, description = "The firing", body = FiringView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The firing", body = FiringView), Problems))]
 pub(in crate::api) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, id: PathKey<FiringId>) -> Result<ApiResponse, ApiError> {
     let (environment, triggers) = &*guarded;
     let (records, PathKey(id)) = (environment.records()?, id);
@@ -49,10 +49,10 @@ pub(in crate::api) async fn get(guarded: Guarded<Read, (EnvironmentReader, Trigg
 }
 
 /// Approves a pending firing: its action is taken.
-#[utoipa::path(post, path = "/v1/environments/{env}/firings/{key}/confirm", tag = "triggers",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/firings/{key}/confirm", tag = "triggers", operation_id = "confirmFiring",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the graphs agree"})),
-    responses((status = 200, description = "Done, or why it was not possible", body = FiringView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Done, or why it was not possible", body = FiringView), MaybeProposed, Problems))]
 pub(in crate::api) async fn confirm(write: Write<AnswerTrigger>, id: PathKey<FiringId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (reason, digest) = given(&write, body);
@@ -69,10 +69,10 @@ pub(in crate::api) async fn confirm(write: Write<AnswerTrigger>, id: PathKey<Fir
 }
 
 /// Declines a pending firing: no action is taken.
-#[utoipa::path(post, path = "/v1/environments/{env}/firings/{key}/decline", tag = "triggers",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+#[utoipa::path(post, path = "/v1/environments/{env}/firings/{key}/decline", tag = "triggers", operation_id = "declineFiring",
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery, WriteHeaders),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "it is the load test"})),
-    responses((status = 200, description = "Declined", body = FiringView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Declined", body = FiringView), MaybeProposed, Problems))]
 pub(in crate::api) async fn decline(write: Write<AnswerTrigger>, id: PathKey<FiringId>, body: OptionalBody<ReasonRequest>) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (reason, digest) = given(&write, body);

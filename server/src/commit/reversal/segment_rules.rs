@@ -34,7 +34,7 @@ impl<'a> Composer<'a> {
     /// For the users of `segment` as it is now.
     pub(super) fn new(now: &'a Snapshot, was: &'a Snapshot, segment: &'a SegmentKey) -> Result<Self, CommitError> {
         if now.segments.get(segment.as_str()).is_none() {
-            return Err(CommitError::NotFound(MissingItem::Segment(segment.clone())));
+            return Err(CommitError::NotFound(MissingItem::segment(segment, &now.segments)));
         }
         Ok(Self {
             segment,

@@ -264,6 +264,7 @@ impl RolloutController {
             environment: self.environment.clone(),
             author: self.rollouts.lease.author(),
             scope: KillScope::Flag(rollout.plan.flag.clone()),
+            future: false,
             reason: Some(format!(
                 "rollout {} could not be rolled back because the store is away: {}",
                 rollout.id,

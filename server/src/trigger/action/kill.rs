@@ -70,6 +70,8 @@ fn kill_order(activation: &Activation, scope: &KillScope, why: &str) -> KillOrde
         environment: activation.environment.clone(),
         author: activation.author(),
         scope: scope.clone(),
+        // Somebody wrote the trigger for flags that may get the tag later.
+        future: true,
         reason: Some(why.to_owned()),
         call: None,
         renderer: Renderer::default(),
