@@ -4,6 +4,10 @@
 //! each also in lower case, which wins. This machine and peers are always reached directly: a proxy must never see their keys,
 //! nor stand in the way of a kill.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
 /// Hosts that never go through a proxy.
 const DIRECT: &str = "localhost,127.0.0.0/8,::1";
 
@@ -42,6 +46,27 @@ impl ProxySettings {
         }
     }
 
+    /// Whether `host`, a name or an IP address, is reached without a proxy. A name in `NO_PROXY` stands for its subdomains too.
+    pub fn is_direct(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let address: Option<IpAddr> = host.parse().ok();
+        self.direct.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+            if entry == "*" {
+                return true;
+            }
+            match address {
+                Some(address) => {
+                    let network = entry.parse::<IpNet>().is_ok_and(|network| network.contains(&address));
+                    network || entry.parse() == Ok(address)
+                }
+                None => {
+                    let entry = entry.trim_start_matches('.').to_ascii_lowercase();
+                    host == entry || host.strip_suffix(&entry).is_some_and(|rest| rest.ends_with('.'))
+                }
+            }
+        })
+    }
+
     /// The proxy for addresses of this scheme, as it is named in messages: without user and password.
     pub fn named(&self, scheme: &str) -> Option<String> {
         let proxy = match scheme {
@@ -67,6 +92,33 @@ mod tests {
     fn this_machine_is_always_reached_directly() {
         assert_eq!(settings(&[]).direct, DIRECT);
         assert_eq!(settings(&[("NO_PROXY", "corp.example")]).direct, format!("{DIRECT},corp.example"));
+    }
+
+    #[test]
+    fn hosts_domains_and_networks_are_reached_directly() {
+        let settings = settings(&[("NO_PROXY", "corp.example, .internal,10.0.0.0/8")]);
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "127.3.2.1",
+            "::1",
+            "corp.example",
+            "flags.corp.example",
+            "a.internal",
+            "10.2.3.4",
+        ] {
+            assert!(settings.is_direct(host), "{host}");
+        }
+        for host in ["example", "notcorp.example", "11.0.0.1", "flags.example.com"] {
+            assert!(!settings.is_direct(host), "{host}");
+        }
+        assert!(
+            ProxySettings {
+                direct: "*".to_owned(),
+                ..ProxySettings::default()
+            }
+            .is_direct("flags.example.com")
+        );
     }
 
     #[test]

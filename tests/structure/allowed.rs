@@ -22,5 +22,4 @@ pub const PATHS: &[&str] = &[];
 /// Files with too many lines.
 pub const LONG: &[&str] = &[
     "proto/src: frame",
-    "server/cli/src: client",
 ];

@@ -36,6 +36,11 @@ const FLAG: [&str; 10] = [
     "comment",
 ];
 
+/// Members of flagd's flags that decide what is served.
+const DECIDING: [&str; 3] = ["state", "defaultVariant", "targeting"];
+/// Members of a native flag that flagd's flags never have.
+const NATIVE: [&str; 4] = ["default", "safe", "rules", "enabled"];
+
 /// The result of reading flagd's flags.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -103,7 +108,7 @@ fn is_flagd(document: &Value) -> bool {
     has("$evaluators")
         || has("$schema")
         || document.get("flags").is_some_and(Value::is_array)
-        || flags_are(&|flag| ["state", "defaultVariant", "targeting"].iter().any(|member| flag.get(member).is_some()))
+        || flags_are(&|flag| DECIDING.iter().any(|member| flag.get(member).is_some()))
 }
 
 /// The flags in a resource of Kubernetes, as the operator of OpenFeature reads them.
@@ -159,6 +164,24 @@ fn warn_of_members(warnings: &mut Vec<ValidationError>, map: &Map<String, Value>
     }));
 }
 
+/// Why a flag is not flagd's: it has other members, and of flagd's nothing that decides what is served. To ignore the others would serve
+/// something else.
+fn foreign(map: &Map<String, Value>) -> Option<String> {
+    if DECIDING.iter().any(|member| map.contains_key(*member)) {
+        return None;
+    }
+    let unknown: Vec<&str> = map.keys().map(String::as_str).filter(|name| !FLAG.contains(name)).collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    let listed = reader::quoted(unknown.iter().copied());
+    Some(if unknown.iter().any(|name| NATIVE.contains(name)) {
+        format!("is a flag of a Ripcord flags file, with {listed}, and not of flagd; apply the file as it is: `ripcord apply -f FILE`")
+    } else {
+        format!("has nothing of flagd but its variants; {listed} would be ignored")
+    })
+}
+
 fn stands_in(flags: Option<&Value>, key: &str) -> bool {
     match flags {
         Some(Value::Object(members)) => members.contains_key(key),
@@ -203,6 +226,9 @@ fn flags(reader: &mut Reader, value: &Value, set: &Set<'_>, safe: &SafeVariants,
 fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set<'_>, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<(FlagKey, Flag)> {
     let key: Result<FlagKey, _> = name.parse().or_else(|faults| reader.refuse_all(faults));
     let map = reader.object(value)?;
+    if let Some(why) = foreign(map) {
+        return reader.refuse(why);
+    }
     warn_of_members(warnings, map, &format!("flags.{name}"), &FLAG);
     if !map.contains_key("state") {
         warnings.push(ValidationError::new(

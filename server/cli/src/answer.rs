@@ -53,6 +53,9 @@ pub(crate) enum Effect {
     Unknown,
 }
 
+/// What holds, and what helps, while a server does not answer.
+const STUCK: &str = "Applications keep serving their last flags and kills meanwhile. Try another node with --server; `ripcord doctor` helps to find the cause.";
+
 /// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
@@ -100,11 +103,10 @@ impl ClientError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Self::Unreachable { advice, .. } => Some(advice.clone()),
-            Self::Silent { effect: Effect::Nothing, .. } => Some("`ripcord doctor` helps to find the cause.".to_owned()),
-            Self::Silent { .. } => Some(
-                "The command may or may not have taken effect. Check with `ripcord audit`, or run it again. `ripcord doctor` helps to find the cause."
-                    .to_owned(),
-            ),
+            Self::Silent { effect: Effect::Nothing, .. } => Some(STUCK.to_owned()),
+            Self::Silent { .. } => Some(format!(
+                "The command may or may not have taken effect: run it again, or check with `ripcord audit` later.\n  {STUCK}"
+            )),
             Self::Foreign { address, .. } => Some(format!(
                 "Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
             )),

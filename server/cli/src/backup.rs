@@ -38,7 +38,7 @@ pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure
         return Err(Failure::Local(format!("{} already exists; choose another file.", path.display())));
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let response = call.client.open(Call::get(["v1", "backup"]), "*/*").await?;
+    let response = call.client.open(Call::get(["v1", "backup"]).slow(), "*/*").await?;
     let mut bytes = response.bytes_stream();
     // A temporary file is made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;

@@ -4,119 +4,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
-use ripcord_proto::Position;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::proposal::Proposal;
+use ripcord_proto::proxy::ProxySettings;
 use ripcord_proto::rest::list::Page;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::answer::{Answer, ClientError, DifferenceShown, Effect, Proposed, RefusedCall};
+use super::call;
+use super::patience;
+use super::proxies;
 use super::target::Target;
 
-/// How long an answer may take, unless a call sets another limit.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// How long an urgent answer may take beyond what the server was asked to wait.
-const URGENT: Duration = Duration::from_secs(5);
+pub(crate) use super::call::Call;
+
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How often a call without an answer is repeated, under the same `Idempotency-Key`.
-const REPEATS: u32 = 2;
-/// The characters that need no escape in a path.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// The answer to a write that waits.
 #[derive(serde::Deserialize)]
 struct ProposalAnswer {
     proposal: Proposal,
-}
-
-/// A call to make.
-#[derive(Debug)]
-pub(crate) struct Call {
-    method: Method,
-    path: String,
-    query: Vec<(&'static str, String)>,
-    body: Option<Vec<u8>>,
-    if_match: Option<Position>,
-    identity: Option<String>,
-    patience: Duration,
-}
-
-impl Call {
-    fn new<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
-        let path = path
-            .into_iter()
-            .flat_map(|part| std::iter::once("/").chain(utf8_percent_encode(part, PATH)))
-            .collect();
-        Self {
-            method,
-            path,
-            query: Vec::new(),
-            body: None,
-            if_match: None,
-            identity: None,
-            patience: PATIENCE,
-        }
-    }
-
-    /// `GET`: reads a resource.
-    pub(crate) fn get<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::new(Method::GET, path)
-    }
-
-    /// `POST`: creates a resource, or sends a query with a body.
-    pub(crate) fn post<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::new(Method::POST, path)
-    }
-
-    /// `PUT`: creates or replaces a resource.
-    pub(crate) fn put<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::new(Method::PUT, path)
-    }
-
-    /// `PATCH`: changes parts of a resource.
-    pub(crate) fn patch<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::new(Method::PATCH, path)
-    }
-
-    /// `DELETE`: deletes a resource.
-    pub(crate) fn delete<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::new(Method::DELETE, path)
-    }
-
-    /// With this query parameter, if it has a value.
-    pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
-        self.query.extend(value.map(|value| (name, value.to_string())));
-        self
-    }
-
-    /// With this body.
-    pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self, ClientError> {
-        self.body = Some(serde_json::to_vec(body).map_err(|error| ClientError::Usage(error.to_string()))?);
-        Ok(self)
-    }
-
-    /// Must be answered soon: `wait` is how long the server may wait for confirmations. If no answer arrives, the call is repeated.
-    pub(crate) fn urgent(mut self, wait: Duration) -> Self {
-        self.patience = wait + URGENT;
-        self
-    }
-
-    /// With this `Idempotency-Key`, so that the call can be repeated later.
-    pub(crate) fn identified(mut self, identity: &str) -> Self {
-        self.identity = Some(identity.to_owned());
-        self
-    }
-
-    /// Only if the resource has not changed since it was read.
-    pub(crate) const fn if_match(mut self, position: Position) -> Self {
-        self.if_match = Some(position);
-        self
-    }
 }
 
 /// Talks to one server; if it cannot be reached, to the next of its target.
@@ -126,6 +37,9 @@ pub(crate) struct Client {
     target: Target,
     /// Which of the target's servers is called: 0 is the first, the others are its alternatives.
     current: Arc<AtomicUsize>,
+    proxies: ProxySettings,
+    /// How long any call may take, for somebody who looks for what is wrong.
+    limit: Option<Duration>,
 }
 
 impl Client {
@@ -150,14 +64,30 @@ impl Client {
         if let Some(path) = &target.ca_cert {
             builder = builder.tls_certs_merge(certificates(path)?);
         }
-        let http = builder
+        let proxies = ProxySettings::from_env();
+        let http = proxies::set(builder, &proxies)?
             .build()
             .map_err(|error| ClientError::Usage(format!("cannot set up a connection: {}", root(&error))))?;
         Ok(Self {
             http,
             target,
             current: Arc::default(),
+            proxies,
+            limit: None,
         })
+    }
+
+    /// The same client, with this limit for each call, and without repeats.
+    pub(crate) fn hurried(&self, limit: Duration) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self.clone()
+        }
+    }
+
+    /// The proxy through which the server is called, if any.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        proxies::between(&self.proxies, self.server())
     }
 
     /// The target of this client.
@@ -249,7 +179,7 @@ impl Client {
     pub(crate) async fn open(&self, call: Call, accept: &'static str) -> Result<reqwest::Response, ClientError> {
         let response = loop {
             let request = self.request(&call, None).header(ACCEPT, accept);
-            match request.send().await.map_err(|error| self.unanswered(&error, Effect::Nothing)) {
+            match self.head(request, &call, Effect::Nothing).await {
                 Err(ClientError::Unreachable { .. }) if self.next_server() => {}
                 sent => break sent?,
             }
@@ -267,20 +197,45 @@ impl Client {
         let identity = (effect == Effect::Unknown).then(|| call.identity.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())));
         let mut repeats = 0;
         loop {
-            let request = self.request(&call, identity.as_deref()).timeout(call.patience);
-            match self.answer(request, effect).await {
-                Err(ClientError::Silent { .. }) if repeats < REPEATS => repeats += 1,
-                Err(ClientError::Unreachable { .. }) if self.next_server() => {}
+            let request = self.request(&call, identity.as_deref());
+            match self.answer(request, &call, effect).await {
+                Err(ClientError::Silent { .. }) if repeats < call.repeats.count() && self.limit.is_none() => repeats += 1,
+                Err(ClientError::Silent { .. } | ClientError::Unreachable { .. }) if self.next_server() => repeats = 0,
                 answered => return answered,
             }
         }
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder, effect: Effect) -> Result<(StatusCode, String), ClientError> {
-        let response = request.send().await.map_err(|error| self.unanswered(&error, effect))?;
+    async fn answer(&self, request: reqwest::RequestBuilder, call: &Call, effect: Effect) -> Result<(StatusCode, String), ClientError> {
+        let response = self.head(request, call, effect).await?;
         let status = response.status();
-        let text = response.text().await.map_err(|error| self.unanswered(&error, effect))?;
+        let limit = self.limit.unwrap_or(patience::BODY);
+        let text = patience::wait(self.server(), Duration::ZERO, limit, response.text()).await;
+        let text = text.map_err(|_| self.silent(limit, effect))?.map_err(|error| self.unanswered(&error, effect))?;
         Ok((status, text))
+    }
+
+    /// The beginning of an answer.
+    async fn head(&self, request: reqwest::RequestBuilder, call: &Call, effect: Effect) -> Result<reqwest::Response, ClientError> {
+        let limit = self.limit.unwrap_or(call.patience);
+        let sent = patience::wait(self.server(), call.expected, limit, request.send()).await;
+        sent.map_err(|_| self.silent(limit, effect))?.map_err(|error| self.unanswered(&error, effect))
+    }
+
+    fn silent(&self, limit: Duration, effect: Effect) -> ClientError {
+        ClientError::Silent {
+            address: self.address(),
+            why: format!("none within {} s", limit.as_secs()),
+            effect,
+        }
+    }
+
+    /// The server, and the proxy on the way to it.
+    fn address(&self) -> String {
+        match self.proxy() {
+            Some(proxy) => format!("{} through the proxy {proxy}", self.server()),
+            None => self.server().to_owned(),
+        }
     }
 
     fn request(&self, call: &Call, identity: Option<&str>) -> reqwest::RequestBuilder {
@@ -289,7 +244,7 @@ impl Client {
             url.push(if index == 0 { '?' } else { '&' });
             url.push_str(name);
             url.push('=');
-            url.extend(utf8_percent_encode(value, PATH));
+            url.extend(utf8_percent_encode(value, call::PATH));
         }
         let mut request = self.http.request(call.method.clone(), url);
         if let Some(body) = &call.body {
@@ -316,12 +271,22 @@ impl Client {
                     "It does not speak TLS. Use http:// instead of https://, if you trust the network: {}",
                     address.replacen("https://", "http://", 1)
                 )
+            } else if self.proxy().is_some() {
+                "The proxy is from the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY); list the server's host in NO_PROXY to reach it directly.".to_owned()
             } else {
                 self.target.advice()
             };
-            return ClientError::Unreachable { address, why, advice };
+            return ClientError::Unreachable {
+                address: self.address(),
+                why,
+                advice,
+            };
         }
-        ClientError::Silent { address, why, effect }
+        ClientError::Silent {
+            address: self.address(),
+            why,
+            effect,
+        }
     }
 
     fn refusal(&self, status: StatusCode, text: String) -> ClientError {

@@ -1,5 +1,7 @@
 //! What a command works with: the client, the environment, the output, and how it was called.
 
+use std::time::Duration;
+
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::duration::HumanDuration;
 
@@ -14,7 +16,7 @@ use super::target::{From, Target, setting};
 const DEFAULT_ENVIRONMENT: &str = "production";
 
 /// One call of the command line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// Talks to the server.
     pub(crate) client: Client,
@@ -47,6 +49,14 @@ impl Context {
             environment_from,
             profile: global.profile.clone(),
         })
+    }
+
+    /// The same, with this limit for each call to the server.
+    pub(crate) fn hurried(&self, limit: Duration) -> Self {
+        Self {
+            client: self.client.hurried(limit),
+            ..self.clone()
+        }
     }
 
     /// The environments, if a command takes several.

@@ -9,6 +9,7 @@ use self::finding::{Finding, State};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Paint, print};
+use super::patience;
 
 /// Diagnose the setup and suggest fixes
 ///
@@ -23,7 +24,7 @@ Examples:
 pub(crate) struct Doctor {}
 
 pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failure> {
-    let findings = checks::all(call).await;
+    let findings = checks::all(&call.hurried(patience::CHECK)).await;
     let well = !findings.iter().any(|finding| finding.state == State::Wrong);
     match call.output.format() {
         Format::Json => print(&serde_json::json!({"well": well, "checks": findings}).to_string()),

@@ -1,13 +1,11 @@
 //! `ripcord kill`: forces flags to their safe variant, and shows which applications have confirmed it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use clap::{ArgGroup, Args, Subcommand};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use ripcord_proto::kill::{AllFlags, KillScope};
-use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
 use ripcord_proto::text::shell_word;
 use ripcord_proto::{FlagKey, Tag};
@@ -27,8 +25,6 @@ use ripcord_proto::rest::wait::Wait;
 
 /// Flags that are listed one by one; of more, only the number is shown.
 const LISTED: usize = 20;
-/// Edits between a tag and one that may have been meant, at most.
-const NEAR: usize = 3;
 
 /// Force flags to their safe variant, now
 ///
@@ -125,6 +121,7 @@ async fn kill(call: &Context, scope: KillScope, command: &KillCommand) -> Result
     let request = KillRequest {
         scope,
         reason: reason.map(str::to_owned),
+        future: command.future,
         ignored: Vec::new(),
     };
     let post = Call::post(call.path(&["kills"]))
@@ -189,36 +186,12 @@ async fn nothing_killed(call: &Context, answer: &Answer<KillResponse>) -> Result
         print(&answer.text);
         return Ok(Exit::Failed);
     }
-    let tags = match &kill.scope {
-        KillScope::Tag(_) => tags(call).await.unwrap_or_default(),
-        KillScope::Flag(_) | KillScope::All(_) => BTreeMap::new(),
-    };
-    note(&format!("{} {}", call.output.error_paint().bad("error:"), nothing_covered(&kill.scope, &tags)));
+    note(&format!("{} {}", call.output.error_paint().bad("error:"), nothing_covered(&kill.scope)));
     if lifted.is_err() {
         let restore = call.command(&format!("restore {} --reason \"…\"", kill.id));
         note(&format!("  The kill stays in force for flags that match later. To lift it: {restore}"));
     }
     Ok(Exit::Failed)
-}
-
-/// The tags of the environment, with how many flags have each.
-async fn tags(call: &Context) -> Result<BTreeMap<String, usize>, ClientError> {
-    #[derive(serde::Deserialize)]
-    struct Tagged {
-        #[serde(default)]
-        tags: BTreeSet<String>,
-    }
-    let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;
-    let mut tags = BTreeMap::new();
-    for tag in flags
-        .value
-        .iter()
-        .filter_map(|view| serde_json::from_str::<Tagged>(view.flag.get()).ok())
-        .flat_map(|flag| flag.tags)
-    {
-        *tags.entry(tag).or_default() += 1;
-    }
-    Ok(tags)
 }
 
 async fn give_reason(call: &Context, kill: &KillResponse, reason: Option<&str>) -> Result<(), ClientError> {
@@ -277,21 +250,10 @@ const fn provisional(kill: &KillResponse) -> &'static str {
     }
 }
 
-/// Why nothing was killed. `tags` are those that flags have.
-fn nothing_covered(scope: &KillScope, tags: &BTreeMap<String, usize>) -> String {
+/// Why nothing was killed.
+fn nothing_covered(scope: &KillScope) -> String {
     match scope {
-        KillScope::Tag(tag) => {
-            let near = |other: &&String| strsim::damerau_levenshtein(tag.as_str(), other) <= NEAR;
-            let meant = tags.keys().filter(near).min_by_key(|other| strsim::damerau_levenshtein(tag.as_str(), other));
-            let meant = meant.map(|other| {
-                let flags = count(tags.get(other).copied().unwrap_or_default(), "flag", "flags");
-                format!(" Did you mean \"{other}\" ({flags})?")
-            });
-            format!(
-                "nothing was killed: no flag has the tag \"{tag}\".{} To kill flags that get this tag later, add --future.",
-                meant.unwrap_or_default()
-            )
-        }
+        KillScope::Tag(tag) => format!("nothing was killed: no flag has the tag \"{tag}\". To kill flags that get this tag later, add --future."),
         KillScope::Flag(flag) => format!("nothing was killed: there is no flag {flag}. `ripcord flags list` lists the flags."),
         KillScope::All(_) => "nothing was killed: the environment has no flags. To kill flags that are created later, add --future.".to_owned(),
     }

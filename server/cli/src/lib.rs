@@ -21,6 +21,7 @@ mod apply;
 mod audit;
 mod backup;
 mod bucketing;
+mod call;
 mod caller;
 mod changes;
 mod checkpoint;
@@ -52,10 +53,12 @@ mod kill;
 mod lint;
 mod log_entry;
 mod output;
+mod patience;
 mod ping;
 mod plan;
 mod promote;
 mod proposal;
+mod proxies;
 mod reference;
 mod release;
 mod restore;
@@ -197,6 +200,7 @@ pub fn run<S: Server>() -> ExitCode {
     let format = if arguments.global.json { Format::Json } else { Format::Text };
     let output = Output::new(format);
     match dispatch(arguments, output) {
+        Ok(Exit::Done) if output::is_lost() => Exit::Failed.into(),
         Ok(exit) => exit.into(),
         Err(failure) => {
             match format {
@@ -246,8 +250,13 @@ fn wrong(error: &clap::Error, line: &[String]) -> ExitCode {
             note(&format!("{first}\n\n  {hint}"));
         }
         None => {
-            let _ = error.print();
+            if let Err(failed) = error.print() {
+                output::check(&failed);
+            }
         }
+    }
+    if output::is_lost() {
+        return Exit::Failed.into();
     }
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
 }

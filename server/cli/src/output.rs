@@ -4,6 +4,7 @@
 //! terminals, and only if `NO_COLOR` is not set.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -71,11 +72,31 @@ impl Output {
     }
 }
 
-/// Prints to the standard output and ends the line. It is not an error if the reader has gone (`| head`).
+/// Whether something could not be written to the standard output.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints to the standard output and ends the line. It is not an error if the reader has gone (`| head`); if it cannot be written for
+/// another reason, as on a full disk, the command fails in the end.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
-    let _ = out.flush();
+    let written = writeln!(out, "{}", text.trim_end_matches('\n'));
+    if let Err(error) = written.and_then(|()| out.flush()) {
+        check(&error);
+    }
+}
+
+/// Notes an output that could not be written.
+pub(crate) fn check(error: &std::io::Error) {
+    if error.kind() != std::io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
+        note(&format!(
+            "error: the output could not be written: {error}\n  What the command was to do is done; what it prints is lost."
+        ));
+    }
+}
+
+/// Whether something could not be written, so that the caller lacks it.
+pub(crate) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Prints a note about the answer to the standard error.

@@ -282,3 +282,15 @@ fn what_can_never_work_is_warned_of_by_its_place() {
         assert_eq!(warned(targeting.clone()), vec![place; warnings], "{targeting}");
     }
 }
+
+#[test]
+fn a_file_of_another_format_is_refused_and_not_half_understood() {
+    let native = r#"{"flags": {"checkout": {"variants": {"on": true, "off": false}, "default": "on", "safe": "off", "rules": []}}}"#;
+    let refused = parse(native, &SafeVariants::default()).unwrap_err().to_string();
+    assert!(refused.contains("flags.checkout") && refused.contains("ripcord apply"), "{refused}");
+    let other = r#"{"flags": {"checkout": {"variants": {"on": true, "off": false}, "fallthrough": {"variation": 0}}}}"#;
+    let refused = parse(other, &SafeVariants::default()).unwrap_err().to_string();
+    assert!(refused.contains("\"fallthrough\""), "{refused}");
+    let bare = r#"{"flags": {"checkout": {"variants": {"on": true, "off": false}}}}"#;
+    assert!(parse(bare, &SafeVariants::default()).is_ok(), "flagd serves nothing, and says so");
+}

@@ -38,7 +38,8 @@ pub(super) async fn all(call: &Context) -> Vec<Finding> {
     let mut findings = Vec::new();
     match clock(call).await {
         Ok(clock) => {
-            findings.push(Finding::well("address", format!("{} (from {})", target.server, target.server_from)));
+            let proxy = call.client.proxy().map(|proxy| format!(", through the proxy {proxy}")).unwrap_or_default();
+            findings.push(Finding::well("address", format!("{} (from {}){proxy}", call.client.server(), target.server_from)));
             findings.push(clock);
         }
         Err(error) => {

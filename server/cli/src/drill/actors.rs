@@ -189,6 +189,7 @@ impl Actors {
         let request = KillRequest {
             scope,
             reason: Some("the store is down, and the release is bad".to_owned()),
+            future: true,
             ignored: Vec::new(),
         };
         let call = Call::post(path(&self.environment, &["kills"])).json(&request)?;

@@ -82,14 +82,6 @@ fn a_kill_that_exists_says_who_made_it() {
 }
 
 #[test]
-fn a_kill_that_covers_nothing_names_the_tag_that_may_be_meant() {
-    let tags = BTreeMap::from([("payments".to_owned(), 4), ("search".to_owned(), 1)]);
-    let told = |name: &str| nothing_covered(&tag(name), &tags);
-    insta::assert_snapshot!(told("paymnets"), @r#"nothing was killed: no flag has the tag "paymnets". Did you mean "payments" (4 flags)? To kill flags that get this tag later, add --future."#);
-    insta::assert_snapshot!(told("zebra"), @r#"nothing was killed: no flag has the tag "zebra". To kill flags that get this tag later, add --future."#);
-}
-
-#[test]
 fn the_list_of_kills_fits_on_a_terminal() {
     let kills = [
         view(ID, tag("payments"), Some("the provider answers 5xx since the failover")),
