@@ -138,8 +138,14 @@ impl Fleet {
     }
 
     fn merged(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, answers: Vec<PeerAnswer>) -> Option<Confirmation> {
-        let own = self.with_arrivals(environment, self.report(environment, target)?);
-        Some(merge(target, own, answers))
+        let own = self.report(environment, target)?;
+        Some(merge(target, self.beside(environment, own, &answers), answers))
+    }
+
+    /// This node's report, to be merged with those of other nodes.
+    pub(super) fn beside(&self, environment: &EnvironmentKey, own: ConfirmationReport, others: &[PeerAnswer]) -> ConfirmationReport {
+        let is_alone = others.iter().all(|answer| matches!(answer, PeerAnswer::NotReached(_)));
+        if is_alone { own } else { self.with_arrivals(environment, own) }
     }
 
     /// Names the applications that connected recently, so that other nodes do not report them as lost.

@@ -34,7 +34,7 @@ impl Fleet {
             self.settle(environment, target, patience, progress),
             self.peers().ask(environment, target, patience)
         );
-        Some(merge(target, self.with_arrivals(environment, own?), others))
+        Some(merge(target, self.beside(environment, own?, &others), others))
     }
 
     /// This node's report once its clients have all confirmed, or after `patience`. The answer to a peer.

@@ -160,7 +160,7 @@ impl Members {
         }
     }
 
-    /// The applications that connected to this node recently, newest last: they may be lost on another node.
+    /// The newest applications that connected to this node recently: they may be lost on another node.
     pub(in crate::fleet) fn arrivals(&self, now: Instant) -> Vec<Arrival> {
         let is_recent = |member: &&FleetMember| {
             member.level == ConfirmationLevel::Applied
@@ -168,8 +168,10 @@ impl Members {
                 && now.saturating_duration_since(member.joined) < self.lost_kept
         };
         let mut recent: Vec<&FleetMember> = self.slots.iter().flatten().filter(is_recent).collect();
-        recent.sort_by_key(|member| member.joined);
         let skipped = recent.len().saturating_sub(ARRIVALS);
+        if skipped > 0 {
+            recent.select_nth_unstable_by_key(skipped, |member| member.joined);
+        }
         let arrival = |member: &&FleetMember| Arrival {
             id: member.instance.id.clone(),
             key: member.identity.key.clone(),
