@@ -105,7 +105,7 @@ impl SimulatedNode {
     /// Follows entries of the log.
     pub(super) fn advance(&mut self, entries: &[Sealed]) {
         for entry in entries {
-            self.state = self.state.after(entry);
+            self.state = self.state.clone().after(entry);
             self.entries.push(entry.clone());
         }
         overlay::settle(&mut self.overlay, &self.state);

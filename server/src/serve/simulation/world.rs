@@ -26,7 +26,7 @@ use crate::store::{LogName, StoreState, orphans};
 /// Milliseconds between two moments.
 pub(super) const TICK: u64 = 250;
 /// What people and faults do in one schedule.
-const ACTIONS: usize = 24;
+const ACTIONS: usize = 40;
 /// Moments after the last fault, until which all must agree.
 const HEALING: usize = 80;
 const FLAGS: [&str; 3] = ["f0", "f1", "f2"];
@@ -159,7 +159,7 @@ impl World {
                 self.merge(node);
                 let _ = self.nodes[node].journal.write_rest();
             }
-            if self.dice.percent(70) && self.nodes[node].mirror_all() && self.dice.percent(60) {
+            if self.nodes[node].mirror_all() && self.now.is_multiple_of(2 * TICK) {
                 self.nodes[node].flushed = self.nodes[node].mirror.len();
             }
         }
