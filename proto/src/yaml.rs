@@ -5,20 +5,17 @@
 
 #[cfg(feature = "yaml")]
 mod build;
+mod comments;
 #[cfg(feature = "yaml")]
 mod scalar;
 #[cfg(all(test, feature = "yaml"))]
 mod tests;
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
+pub(crate) use self::comments::Comments;
 use crate::json;
 use crate::validation::ValidationErrors;
-
-/// The comments of a file, each by the path of the member that it stands above or beside.
-pub(crate) type Comments = HashMap<Vec<String>, String>;
 
 /// Reads YAML or JSON text; a syntax error is reported with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {

@@ -7,7 +7,8 @@ use std::fmt;
 use granit_parser::{Event, Marker, Parser, Placement, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
-use super::{Comments, scalar};
+use super::comments::Comments;
+use super::scalar;
 
 /// Nodes of a file, at most.
 const NODES: usize = 10_000_000;
