@@ -14,6 +14,7 @@ mod operators;
 mod read;
 mod safe;
 mod sets;
+mod size;
 mod write;
 
 pub(crate) use cautions::{of_flag as cautions_of, unknown as unknown_operator_caution};
@@ -23,4 +24,5 @@ pub(crate) use operators::unknown as unknown_operators;
 pub use read::{FlagdImport, ImportedFile, parse, parse_either};
 pub use safe::{SafeChoice, SafeVariants};
 pub use sets::{FLAG_SET, belongs_to};
+pub use size::{MESSAGE_BYTES, too_large, too_large_warning};
 pub use write::{FlagdExport, FlagdFlag, KILL_METADATA, SkippedFlag, export};

@@ -77,6 +77,9 @@ pub struct Rollback {
     /// Flags whose one-way door was acknowledged.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledged: BTreeSet<FlagKey>,
+    /// Names of checks whose failure beforehand was acknowledged.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub acknowledged_checks: BTreeSet<String>,
     /// What it was allowed to change beyond its scope.
     #[serde(default)]
     pub latitude: RollbackOptions,
@@ -113,11 +116,14 @@ pub struct Rollback {
 #[serde(default)]
 pub struct RollbackOptions {
     /// Also roll back flags that others changed since the target.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub include_conflicts: bool,
     /// Also roll back segments that differ.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub with_segments: bool,
     /// Allow changes of what a killed flag serves.
     #[serde(alias = "changes_served")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub allow_killed_edit: bool,
 }
 
@@ -327,6 +333,7 @@ impl Rollback {
             segments: BTreeSet::new(),
             skipped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
+            acknowledged_checks: BTreeSet::new(),
             latitude: RollbackOptions::default(),
             ladder: None,
             phases: PhaseTimes {

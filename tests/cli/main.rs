@@ -13,6 +13,7 @@ mod quickstart;
 mod releases;
 mod rollback;
 mod shells;
+mod trouble;
 
 use ripcord_tests::{CommandOutput, Server};
 

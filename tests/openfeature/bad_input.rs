@@ -96,8 +96,10 @@ async fn odd_contexts() -> Result<()> {
         .await?
         .ok()?;
     ensure!(got["reason"] == "SPLIT" || got["reason"] == "TARGETING_MATCH", "{got}");
-    let many: serde_json::Map<String, Value> = (0..40_000).map(|number| (format!("attribute-{number}"), json!(number))).collect();
-    ask(json!({ "context": many }).to_string()).await?.ok()?;
+    let many = |count: usize| -> serde_json::Map<String, Value> { (0..count).map(|number| (format!("attribute-{number}"), json!(number))).collect() };
+    ask(json!({ "context": many(2_000) }).to_string()).await?.ok()?;
+    let refused = ask(json!({ "context": many(40_000) }).to_string()).await?;
+    ensure!((refused.status, &refused.body["errorCode"]) == (400, &json!("INVALID_CONTEXT")), "{refused:?}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod bad_input;
 mod clients;
 mod conformance;
 mod connect;
+mod description;
 mod engine;
 mod event_stream;
 mod fresh;
@@ -18,6 +19,7 @@ mod listeners;
 mod lossy_reader;
 mod node;
 mod ofrep;
+mod permissions;
 mod random;
 mod readers;
 mod retries;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         sync::trials(),
         listeners::trials(),
         bad_input::trials(),
+        permissions::trials(),
         traces::trials(),
         independent::trials(),
         clients::trials(),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         fresh::trials(),
         connect::trials(),
         go_engine::trials(),
+        description::trials(),
     ];
     libtest_mimic::run(&arguments, rooms.into_iter().flatten().collect()).exit_code()
 }

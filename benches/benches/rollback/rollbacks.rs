@@ -45,6 +45,7 @@ pub fn spec(to: TargetName, scope: RollbackScope) -> RollbackSpec {
         every_seconds: 0,
         options: Default::default(),
         acknowledged: Default::default(),
+        acknowledged_checks: Default::default(),
         reason: None,
         detected: None,
     }

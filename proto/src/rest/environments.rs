@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::Members;
 use super::pings::LastPing;
 use crate::key::{CheckpointName, EnvironmentKey};
+use crate::kill::Kill;
 use crate::policy::Protection;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
@@ -60,6 +61,10 @@ pub struct EnvironmentView {
     /// Rollbacks whose review is overdue.
     #[serde(default)]
     pub reviews_overdue: usize,
+    /// The size of the message for flagd's clients, if it is larger than they take unless they are set otherwise, and this node had to send
+    /// it: they get nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_large_for_flagd: Option<usize>,
     /// Whether the store could not be reached when this was read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
@@ -92,6 +97,9 @@ pub struct EnvironmentResponse {
     pub epoch: Epoch,
     /// The environment's newest revision if flags were copied into it, else `null`.
     pub revision: Option<Revision>,
+    /// Kills in force in the original, which a copy does not have: the flags that they cover are live in the copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kills_not_copied: Vec<Kill>,
 }
 
 impl Members for EnvironmentRequest {

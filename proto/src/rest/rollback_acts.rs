@@ -11,6 +11,7 @@ use crate::reader::{Read, Reader};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResumeRequest {
     /// Whether to finish at once instead of step by step.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub now: bool,
     /// The reason, recorded in the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +63,7 @@ impl Members for ReviewRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let note = reader.required(map, "note", "a text that says what was found", |reader, value| {
-            let note = reader.prose(value)?;
+            let note = reader.line(value)?;
             if note.trim().is_empty() {
                 return reader.refuse("is empty; describe what was found");
             }

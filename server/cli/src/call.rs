@@ -25,6 +25,8 @@ pub(crate) struct Call {
     pub(super) expected: Duration,
     pub(super) patience: Duration,
     pub(super) repeats: Repeats,
+    /// Whether it changes nothing.
+    pub(super) reads: bool,
 }
 
 impl Call {
@@ -33,7 +35,8 @@ impl Call {
             .into_iter()
             .flat_map(|part| std::iter::once("/").chain(utf8_percent_encode(part, PATH)))
             .collect();
-        let (patience, repeats) = if method == Method::GET {
+        let reads = method == Method::GET;
+        let (patience, repeats) = if reads {
             (patience::READ, Repeats::Once)
         } else {
             (patience::LONG, Repeats::Twice)
@@ -48,6 +51,7 @@ impl Call {
             expected: Duration::ZERO,
             patience,
             repeats,
+            reads,
         }
     }
 
@@ -56,9 +60,17 @@ impl Call {
         Self::new(Method::GET, path)
     }
 
-    /// `POST`: creates a resource, or sends a query with a body.
+    /// `POST`: creates a resource, or acts on one.
     pub(crate) fn post<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Method::POST, path)
+    }
+
+    /// `POST`, of a question that needs a body: it changes nothing.
+    pub(crate) fn ask<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            reads: true,
+            ..Self::post(path)
+        }
     }
 
     /// `PUT`: creates or replaces a resource.

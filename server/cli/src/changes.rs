@@ -26,7 +26,7 @@ pub(crate) async fn plan(
     request: &CommitRequest,
     release: Option<&ReleaseName>,
 ) -> Result<Answer<PlanResponse>, ClientError> {
-    let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
+    let post = Call::ask(path(environment, &["commits", "plan"])).query("release", release);
     call.client.call(post.json(request)?).await
 }
 

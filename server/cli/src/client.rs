@@ -1,12 +1,12 @@
 //! The HTTP client of all commands: each call returns one answer, as a type and as the received text.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use percent_encoding::utf8_percent_encode;
+use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
-use reqwest::{Method, StatusCode};
 use ripcord_proto::problem::Problem;
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::proxy::ProxySettings;
@@ -40,6 +40,8 @@ pub(crate) struct Client {
     proxies: ProxySettings,
     /// How long any call may take, for somebody who looks for what is wrong.
     limit: Option<Duration>,
+    /// Whether a call has changed something.
+    written: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -74,6 +76,7 @@ impl Client {
             current: Arc::default(),
             proxies,
             limit: None,
+            written: Arc::default(),
         })
     }
 
@@ -83,6 +86,11 @@ impl Client {
             limit: Some(limit),
             ..self.clone()
         }
+    }
+
+    /// Whether a call has changed something.
+    pub(crate) fn has_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// The proxy through which the server is called, if any.
@@ -193,7 +201,7 @@ impl Client {
     }
 
     async fn exchange(&self, call: Call) -> Result<(StatusCode, String), ClientError> {
-        let effect = if call.method == Method::GET { Effect::Nothing } else { Effect::Unknown };
+        let effect = if call.reads { Effect::Nothing } else { Effect::Unknown };
         let identity = (effect == Effect::Unknown).then(|| call.identity.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())));
         let mut repeats = 0;
         loop {
@@ -201,7 +209,11 @@ impl Client {
             match self.answer(request, &call, effect).await {
                 Err(ClientError::Silent { .. }) if repeats < call.repeats.count() && self.limit.is_none() => repeats += 1,
                 Err(ClientError::Silent { .. } | ClientError::Unreachable { .. }) if self.next_server() => repeats = 0,
-                answered => return answered,
+                answered => {
+                    let succeeded = answered.as_ref().is_ok_and(|(status, _)| status.is_success());
+                    self.written.fetch_or(succeeded && effect == Effect::Unknown, Ordering::Relaxed);
+                    return answered;
+                }
             }
         }
     }

@@ -17,9 +17,10 @@ use ripcord_proto::rest::triggers::TriggerView;
 
 use super::answer::{Answer, ClientError};
 use super::context::Context;
+use super::rivals::Purpose;
 use super::exit::{Exit, Failure};
 use super::global::Global;
-use super::output::{Format, Output, print};
+use super::output::{Format, Output, print_data};
 
 /// How long the server may take; a slow shell is worse than one without candidates.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -68,7 +69,7 @@ pub(crate) fn run(command: &Completions) -> Result<Exit, Failure> {
     shell
         .write_registration(VARIABLE, "ripcord", "ripcord", "ripcord", &mut script)
         .map_err(|error| Failure::Local(format!("cannot write the script: {error}")))?;
-    print(&String::from_utf8_lossy(&script));
+    print_data(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }
 
@@ -168,7 +169,7 @@ fn asked(kind: NameKind) -> Option<Names> {
         environment: environment.into_iter().collect(),
         ..Global::default()
     };
-    let context = Context::new(&global, Output::new(Format::Json)).ok()?;
+    let context = Context::new(&global, Output::new(Format::Json), Purpose::Other).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { tokio::time::timeout(PATIENCE, names(&context, kind)).await.ok()?.ok() })
 }

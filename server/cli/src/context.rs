@@ -1,5 +1,7 @@
 //! What a command works with: the client, the environment, the output, and how it was called.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ripcord_proto::EnvironmentKey;
@@ -9,7 +11,8 @@ use super::client::Client;
 use super::config::{self, Profile};
 use super::exit::Failure;
 use super::global::Global;
-use super::output::Output;
+use super::output::{Format, Output, note};
+use super::rivals::{self, Purpose};
 use super::target::{From, Target, setting};
 
 /// The environment that exists from the first start.
@@ -28,13 +31,15 @@ pub(crate) struct Context {
     environment_from: From,
     /// As given on the command line.
     profile: Option<String>,
+    /// Whether the output names the server.
+    named: Arc<AtomicBool>,
 }
 
 impl Context {
     /// From the global options.
-    pub(crate) fn new(global: &Global, output: Output) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, output: Output, purpose: Purpose) -> Result<Self, Failure> {
         let profile = config::profile(setting(global.profile.clone(), "RIPCORD_PROFILE").map(|(name, _)| name).as_deref())?.unwrap_or_default();
-        let client = Client::new(Target::find(global, &profile)?)?;
+        let client = Client::new(rivals::settled(Target::find(global, &profile)?, purpose)?)?;
         let (environment, environment_from) = environment(global, &profile)?;
         Ok(Self {
             client,
@@ -48,7 +53,15 @@ impl Context {
             environment,
             environment_from,
             profile: global.profile.clone(),
+            named: Arc::default(),
         })
+    }
+
+    /// Says which server was written to, if nothing has said so yet.
+    pub(crate) fn name_server(&self) {
+        if self.client.has_written() && !self.named.load(Ordering::Relaxed) && self.output.format() == Format::Text {
+            note(&format!("(on {})", self.client.server()));
+        }
     }
 
     /// The same, with this limit for each call to the server.
@@ -87,6 +100,7 @@ impl Context {
 
     /// The same for another environment.
     pub(crate) fn place_of(&self, environment: &EnvironmentKey) -> String {
+        self.named.store(true, Ordering::Relaxed);
         format!("{environment} on {}", self.client.server())
     }
 

@@ -118,6 +118,7 @@ async fn show(output: Output, demo: &Demo, is_ready: oneshot::Receiver<Started>)
         key_from: From::Local,
         actor: Some("demo".to_owned()),
         ca_cert: None,
+        rivals: Vec::new(),
     })?;
     let environment = fill(&client).await?;
     let key = application_key(&client, &environment).await?;

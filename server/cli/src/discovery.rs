@@ -20,6 +20,18 @@ pub(crate) struct Announced {
     pub(crate) key: Option<String>,
     /// Its data folder.
     pub(crate) data_dir: PathBuf,
+    /// Whether it is a demo, which nobody means who runs a server beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) demo: bool,
+}
+
+/// The servers on this machine that a caller may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The one that has run longest; if none runs, the last one that ran.
+    pub(crate) server: Announced,
+    /// Others of its kind that run, the older ones first.
+    pub(crate) rivals: Vec<Announced>,
 }
 
 /// Shows no key.
@@ -107,6 +119,7 @@ fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&st
         address: address.to_owned(),
         key: key.map(str::to_owned).or_else(known),
         data_dir,
+        demo: keep == Keep::WhileRunning,
     };
     let lock = write(&announced, &path).map_err(|source| DiscoveryError::File { path: path.clone(), source })?;
     let key = if announced.key.is_some() { Key::Known } else { Key::Unknown };
@@ -122,24 +135,37 @@ impl Drop for Announcement {
     }
 }
 
-/// The server on this machine: a running one, or the last one that ran.
-pub(crate) fn find() -> Result<Option<Announced>, DiscoveryError> {
+/// The servers on this machine: those that run, or the last one that ran.
+pub(crate) fn find() -> Result<Option<Found>, DiscoveryError> {
     directory().map_or(Ok(None), |directory| find_in(&directory))
 }
 
-fn find_in(directory: &Path) -> Result<Option<Announced>, DiscoveryError> {
+fn find_in(directory: &Path) -> Result<Option<Found>, DiscoveryError> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Ok(None) };
     let files = entries
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "json"));
     let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let mut files: Vec<_> = files.map(|path| (runs(&path), written(&path), path)).collect();
+    let mut files: Vec<_> = files.map(|path| (written(&path), path)).collect();
     files.sort();
-    match files.pop() {
-        Some((.., path)) => read(&path),
-        None => Ok(None),
+    let (running, ended): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, path)| runs(path));
+    if running.is_empty() {
+        let last = ended.last().map_or(Ok(None), |(_, path)| read(path))?;
+        return Ok(last.map(|server| Found { server, rivals: Vec::new() }));
     }
+    let mut servers = Vec::new();
+    for (_, path) in running {
+        servers.extend(read(&path)?);
+    }
+    if servers.iter().any(|server| !server.demo) {
+        servers.retain(|server| !server.demo);
+    }
+    let mut servers = servers.into_iter();
+    Ok(servers.next().map(|server| Found {
+        server,
+        rivals: servers.collect(),
+    }))
 }
 
 /// Whether the server that wrote the file still holds its lock.

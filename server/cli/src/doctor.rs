@@ -2,13 +2,14 @@
 
 mod checks;
 mod finding;
+mod flagd;
 
 use clap::Args;
 
 use self::finding::{Finding, State};
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::output::{Format, Paint, print};
+use super::output::{Format, Paint, print, print_data};
 use super::patience;
 
 /// Diagnose the setup and suggest fixes
@@ -27,7 +28,7 @@ pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failur
     let findings = checks::all(&call.hurried(patience::CHECK)).await;
     let well = !findings.iter().any(|finding| finding.state == State::Wrong);
     match call.output.format() {
-        Format::Json => print(&serde_json::json!({"well": well, "checks": findings}).to_string()),
+        Format::Json => print_data(&serde_json::json!({"well": well, "checks": findings}).to_string()),
         Format::Text => print(&describe(&findings, call.output.paint())),
     }
     Ok(if well { Exit::Done } else { Exit::Failed })

@@ -224,7 +224,11 @@ async fn create(call: &Context, request: &EnvironmentRequest) -> Result<Exit, Fa
             let _ = write!(text, " from {from}");
         }
         for kill in &made.kills_not_copied {
-            let _ = write!(text, "\nwarning: the kill of {} is not part of the copy: what it covers is live in {}", kill.scope, made.key);
+            let _ = write!(
+                text,
+                "\nwarning: the kill of {} is not part of the copy: what it covers is live in {}",
+                kill.scope, made.key
+            );
         }
         let _ = write!(
             text,

@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::files::unwritable;
-use super::output::{Format, count, note, print};
+use super::output::{Format, count, note, print_data};
 use super::snapshot;
 
 /// Where flagd's clients find what a file of flags may hold.
@@ -84,7 +84,7 @@ pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure
         note(line);
     }
     let Some(path) = command.output else {
-        print(&written.text);
+        print_data(&written.text);
         return Ok(Exit::Done);
     };
     std::fs::write(&path, format!("{}\n", written.text.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))?;

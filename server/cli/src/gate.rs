@@ -75,7 +75,7 @@ pub(crate) async fn run(call: &Context, command: GateCommand) -> Result<Exit, Fa
         ("share", replay.share.map(Value::String)),
     ];
     let body: Map<String, Value> = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    let post = Call::post(call.path(&["rollouts", replay.id.as_str(), "replay"])).json(&body)?;
+    let post = Call::ask(call.path(&["rollouts", replay.id.as_str(), "replay"])).json(&body)?;
     let answer: Answer<Replay> = call.client.call(post).await?;
     call.output.answer(&answer, |replay| describe(replay, call.output.paint()));
     Ok(Exit::Done)

@@ -19,7 +19,7 @@ use super::duration;
 use super::exit::{Exit, Failure};
 use super::ids;
 use super::input::ListArgs;
-use super::output::{Format, Paint, count, moment, note, print, short_moment};
+use super::output::{Format, Paint, count, moment, note, print, print_data, short_moment};
 use super::table::{Table, indented_table};
 use ripcord_proto::rest::wait::Wait;
 
@@ -81,6 +81,11 @@ enum Action {
 }
 
 impl KillCommand {
+    /// Whether it kills, and does not only list.
+    pub(crate) const fn kills(&self) -> bool {
+        self.action.is_none() && !self.list
+    }
+
     /// What to kill: each flag and each tag is a separate kill.
     fn scopes(&self) -> Vec<KillScope> {
         let flags = self.flags.iter().chain(&self.named).cloned().map(KillScope::Flag);
@@ -138,7 +143,7 @@ async fn kill(call: &Context, scope: KillScope, command: &KillCommand) -> Result
         if answer.value.reason_missing && reason.is_some() {
             give_reason(call, &answer.value, reason).await?;
         }
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(confirm::exit(answer.value.confirmation.as_ref(), patience));
     }
     let before = if existed { earlier(call, &answer.value).await } else { None };
@@ -183,7 +188,7 @@ async fn nothing_killed(call: &Context, answer: &Answer<KillResponse>) -> Result
     let delete = Call::delete(call.path(&["kills", kill.id.as_str()])).json(&request)?;
     let lifted: Result<Answer<IgnoredAny>, ClientError> = call.client.call(delete).await;
     if call.output.format() == Format::Json {
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(Exit::Failed);
     }
     note(&format!("{} {}", call.output.error_paint().bad("error:"), nothing_covered(&kill.scope)));

@@ -62,6 +62,7 @@ mod proxies;
 mod reference;
 mod release;
 mod restore;
+mod rivals;
 mod rollback;
 mod rollout;
 mod sample_flags;
@@ -93,6 +94,7 @@ use self::answer::ClientError;
 use self::context::Context;
 use self::exit::{Exit, Failure};
 use self::global::Global;
+use self::rivals::Purpose;
 
 pub use self::discovery::{Announcement, DiscoveryError, Keep, Key};
 pub use self::output::{Format, Output, Paint, facts, indented, note, print};
@@ -275,7 +277,7 @@ fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, 
                 .enable_all()
                 .build()
                 .map_err(|error| Failure::Local(format!("cannot start the runtime: {error}")))?;
-            let call = Context::new(&arguments.global, output)?;
+            let call = Context::new(&arguments.global, output, purpose(&command))?;
             if call.environments().len() > 1 && !matches!(command, Remote::Keys(_)) {
                 return Err(Failure::Usage("--env takes one environment here".to_owned()));
             }
@@ -284,11 +286,21 @@ fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, 
     }
 }
 
+/// Whether it kills.
+fn purpose(command: &Remote) -> Purpose {
+    match command {
+        Remote::Kill(command) if command.kills() => Purpose::Kill,
+        _ => Purpose::Other,
+    }
+}
+
 async fn ask(call: &Context, command: Remote) -> Result<Exit, Failure> {
-    match Box::pin(answer(call, command)).await {
+    let ended = match Box::pin(answer(call, command)).await {
         Err(Failure::Client(ClientError::Proposed(proposed))) => proposal::made(call, *proposed).await,
         ended => ended,
-    }
+    };
+    call.name_server();
+    ended
 }
 
 async fn answer(call: &Context, command: Remote) -> Result<Exit, Failure> {

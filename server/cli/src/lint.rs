@@ -10,7 +10,7 @@ use ripcord_proto::{Flag, FlagsFile, Position, Segment, ValidationError, Validat
 
 use super::exit::{Exit, Failure};
 use super::files::Files;
-use super::output::{Format, Output, count, print};
+use super::output::{Format, Output, count, print, print_data};
 
 /// Check flags files without a server
 ///
@@ -45,7 +45,7 @@ pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
     }
     let advice = advise(&file, Timestamp::now());
     match output.format() {
-        Format::Json => print(&serde_json::json!({"valid": true, "recommendations": advice}).to_string()),
+        Format::Json => print_data(&serde_json::json!({"valid": true, "recommendations": advice}).to_string()),
         Format::Text => {
             for fault in &advice {
                 print(&format!("{} {name}: {fault}", output.paint().warn("advice:")));

@@ -3,12 +3,15 @@
 //! Answers go to the standard output, everything about them (progress, notes, errors) to the standard error. Colours are for
 //! terminals, and only if `NO_COLOR` is not set.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 pub(crate) use ripcord_proto::text::counted_len as count;
+use ripcord_proto::visible::visible;
 
 use super::answer::Answer;
 
@@ -59,7 +62,7 @@ impl Output {
     /// Shows an answer: its JSON as received, or as `text` formats it.
     pub(crate) fn answer<T>(self, answer: &Answer<T>, text: impl FnOnce(&T) -> String) {
         match self.format {
-            Format::Json => print(&answer.text),
+            Format::Json => print_data(&answer.text),
             Format::Text => print(&text(&answer.value)),
         }
     }
@@ -75,9 +78,14 @@ impl Output {
 /// Whether something could not be written to the standard output.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Prints to the standard output and ends the line. It is not an error if the reader has gone (`| head`); if it cannot be written for
-/// another reason, as on a full disk, the command fails in the end.
+/// Prints text for people to the standard output and ends the line. It is not an error if the reader has gone (`| head`); if it cannot be
+/// written for another reason, as on a full disk, the command fails in the end.
 pub fn print(text: &str) {
+    print_data(&shown(text));
+}
+
+/// The same for programs: as it is.
+pub(crate) fn print_data(text: &str) {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{}", text.trim_end_matches('\n'));
     if let Err(error) = written.and_then(|()| out.flush()) {
@@ -101,7 +109,30 @@ pub(crate) fn is_lost() -> bool {
 
 /// Prints a note about the answer to the standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+    let _ = writeln!(std::io::stderr().lock(), "{}", shown(text.trim_end_matches('\n')));
+}
+
+/// The text as it may go to a terminal: texts of other people may name flags and reasons, but not move the cursor, erase lines or turn the
+/// direction of writing. The colours of [`Paint`] stay.
+fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains('\x1b') {
+        return visible(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut parts = text.split('\x1b');
+    shown.push_str(&visible(parts.next().unwrap_or_default()));
+    for part in parts {
+        let colour = Paint::CODES
+            .iter()
+            .find_map(|code| part.strip_prefix('[')?.strip_prefix(code)?.strip_prefix('m').map(|rest| (code, rest)));
+        if let Some((code, rest)) = colour {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\x1b[{code}m{}", visible(rest));
+        } else {
+            let _ = write!(shown, "\\u{{1b}}{}", visible(part));
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// Colours, or none.
@@ -114,6 +145,9 @@ pub enum Paint {
 }
 
 impl Paint {
+    /// The codes of all colours, and the one that ends each.
+    const CODES: [&str; 6] = ["0", "1", "2", "31", "32", "33"];
+
     fn with(self, code: &str, text: &str) -> String {
         match self {
             Self::Colours => format!("\x1b[{code}m{text}\x1b[0m"),

@@ -15,7 +15,7 @@ use super::client::Call;
 use super::context::{Context, path};
 use super::exit::{Exit, Failure};
 use super::ids::{self, IdArg};
-use super::output::{Format, print, short_moment};
+use super::output::{Format, print, print_data, short_moment};
 use super::table::table;
 
 /// Show, approve or decline changes that need a second person
@@ -96,7 +96,7 @@ pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit
 pub(crate) async fn made(call: &Context, proposed: Proposed) -> Result<Exit, Failure> {
     let (environment, id) = (proposed.proposal.environment.clone(), proposed.proposal.id.clone());
     match (call.await_approval, call.output.format()) {
-        (None, Format::Json) => print(&proposed.text),
+        (None, Format::Json) => print_data(&proposed.text),
         (Some(_), Format::Json) => {}
         (_, Format::Text) => tell(call, proposed).await,
     }

@@ -18,7 +18,7 @@ use super::context::Context;
 use super::duration;
 use super::exit::{Exit, Failure};
 use super::ids::IdArg;
-use super::output::{Format, count, moment, print};
+use super::output::{Format, count, moment, print, print_data};
 
 /// Flags and kills that are named; of more, only the number is shown.
 const NAMED: usize = 20;
@@ -146,7 +146,7 @@ async fn restore(call: &Context, id: &KillId, command: &Restore) -> Result<Exit,
     };
     let restored = &answer.value;
     if call.output.format() == Format::Json {
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(confirm::exit(restored.confirmation.as_ref(), patience));
     }
     let others = if restored.still_killed.is_empty() {

@@ -6,7 +6,7 @@ use clap::Args;
 use ripcord_proto::flags_file::schema::schema;
 
 use super::exit::{Exit, Failure};
-use super::output::{note, print};
+use super::output::{note, print_data};
 
 /// Print the JSON Schema of flags files, for editors
 ///
@@ -29,7 +29,7 @@ pub(crate) struct SchemaCommand {
 pub(crate) fn run(command: &SchemaCommand) -> Result<Exit, Failure> {
     let text = format!("{:#}", schema());
     match &command.output {
-        None => print(&text),
+        None => print_data(&text),
         Some(path) => {
             let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", path.display()));
             std::fs::write(path, format!("{text}\n")).map_err(failed)?;

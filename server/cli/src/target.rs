@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::caller::{self, Caller};
 use super::config::{self, Profile};
-use super::discovery;
+use super::discovery::{self, Announced, Found};
 use super::exit::Failure;
 use super::global::Global;
 
@@ -30,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) actor: Option<String>,
     /// Certificates that are trusted beside the system's.
     pub(crate) ca_cert: Option<PathBuf>,
+    /// Other servers that run on this machine and may be meant as well.
+    pub(crate) rivals: Vec<Announced>,
 }
 
 /// Shows no key.
@@ -65,21 +67,25 @@ impl Target {
     }
 
     /// A key of the local server is only for the local server, and one of the profile only for the profile's servers.
-    fn choose(given: Given, local: Option<discovery::Announced>, actor: Option<String>) -> Result<Self, Failure> {
+    fn choose(given: Given, local: Option<Found>, actor: Option<String>) -> Result<Self, Failure> {
         let (servers, server_from): (Vec<String>, From) = match (given.server, &local) {
             (Some(given), _) => given,
-            (None, Some(local)) => (vec![normal(&local.address)], From::Local),
+            (None, Some(found)) => (vec![normal(&found.server.address)], From::Local),
             (None, None) => (vec![DEFAULT_SERVER.to_owned()], From::Default),
         };
         let mut servers = servers.into_iter();
         let server = servers.next().unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         let of_profile = given.profile_servers.is_empty() || given.profile_servers.contains(&server);
         let profile_key = if given.key.is_none() && of_profile { given.profile_key? } else { None };
-        let (key, key_from) = match (given.key, profile_key, local) {
+        let (key, key_from) = match (given.key, profile_key, &local) {
             (Some((key, from)), ..) => (Some(key), from),
             (None, Some(key), _) => (Some(key), From::Profile),
-            (None, None, Some(local)) if normal(&local.address) == server => (local.key, From::Local),
-            (None, None, _) => (None, From::Default),
+            (None, None, Some(found)) => {
+                let mut known = std::iter::once(&found.server).chain(&found.rivals);
+                let local = known.find(|local| normal(&local.address) == server);
+                local.map_or((None, From::Default), |local| (local.key.clone(), From::Local))
+            }
+            (None, None, None) => (None, From::Default),
         };
         Ok(Self {
             server,
@@ -89,6 +95,7 @@ impl Target {
             key_from,
             actor,
             ca_cert: given.ca_cert,
+            rivals: local.map(|found| found.rivals).unwrap_or_default(),
         })
     }
 

@@ -143,7 +143,7 @@ async fn test(call: &Context, name: &TriggerName, file: &std::path::Path) -> Res
         file: input::name(file),
         faults,
     })?;
-    let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TriggerTestRequest { payload })?;
+    let post = Call::ask(call.path(&["triggers", name.as_str(), "test"])).json(&TriggerTestRequest { payload })?;
     let answer: Answer<TriggerTestResponse> = call.client.call(post).await?;
     let matched = answer.value.matched;
     call.output.answer(&answer, messages::tried);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use actix_web::http::StatusCode;
 use jiff::Timestamp;
 use ripcord_proto::file_set::FileSet;
+use ripcord_proto::flagd;
 use ripcord_proto::kill::Kill;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff};
@@ -27,7 +28,7 @@ use crate::clock::new_id;
 use crate::commit::plan::{CommitPlan, PlannedCommit};
 use crate::commit::{Author, CommitError, InvalidDraft, Operation};
 use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
-use crate::http::{ApiError, ApiResponse, Body};
+use crate::http::{ApiError, ApiResponse, Body, heavy};
 use crate::impact::{self, ImpactComparison, SampleUsers};
 use crate::outcome::Outcomes;
 use crate::{file_set, proposal};
@@ -62,6 +63,10 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
     responses((status = 200, description = "What would happen", body = PlanResponse), Problems))]
 pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
+    heavy(planned(write, body)).await
+}
+
+async fn planned(write: Write<Read>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
     let (environment, outcomes) = write.part::<(EnvironmentReader, Outcomes)>();
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
     let mut asked = asked(body.value, &write.permit.author(), write.now())?;
@@ -85,6 +90,7 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>) -> Resul
     let warnings = warnings.chain(dead_rules::warnings(&dead_rules)).chain(cautions).collect();
     let mut answer = answer(plan, warnings);
     answer.dead_rules = dead_rules;
+    answer.warnings.extend(flagd::too_large(&after, []).map(flagd::too_large_warning));
     // A new flag does not change what any user was served before.
     touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
     if !touched.flags.is_empty() || !touched.segments.is_empty() {

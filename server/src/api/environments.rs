@@ -18,6 +18,7 @@ use crate::access::permit::{Administer, Read};
 use crate::access::{Access, Permit};
 use crate::checkpoint;
 use crate::commit::{Applied, Draft, Operation, RenderedAnswer};
+use crate::fleet::Fleet;
 use crate::http::documented::{IdempotencyHeader, Problems};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
@@ -44,9 +45,14 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Da
 /// One environment. Its ETag is for `If-Match` of commits.
 #[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", operation_id = "getEnvironment", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The environment", body = EnvironmentView), Problems))]
-pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Fleet)>) -> Result<ApiResponse, ApiError> {
+    let (environment, fleet) = &*guarded;
     let served = environment.served()?;
-    Ok(ApiResponse::ok(&view(&environment)?)?.etag(served.snapshot.position).stale(environment.stale()))
+    let view = EnvironmentView {
+        too_large_for_flagd: fleet.too_large_for_flagd(environment.key()),
+        ..view(environment)?
+    };
+    Ok(ApiResponse::ok(&view)?.etag(served.snapshot.position).stale(environment.stale()))
 }
 
 fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
@@ -66,6 +72,7 @@ fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
         last_known_good: records.last_known_good().and_then(checkpoint::known_good),
         last_ping: ping::newest(&records).map(LastPing::from),
         reviews_overdue: review::overdue(&records, environment.now()).count(),
+        too_large_for_flagd: None,
         stale: environment.stale().is_some(),
     })
 }

@@ -61,12 +61,13 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
     responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), Problems))]
 pub(super) async fn kill(request: LenientKill, body: Body<KillRequest>) -> Result<ApiResponse, ApiError> {
-    let LenientKill { write, reason, mut ignored } = request;
-    ignored.extend(body.value.ignored);
+    let LenientKill { write, reason, ignored: mut warnings } = request;
+    warnings.extend(body.value.ignored);
     let (environment, wait, confirmations) = (write.permit.environment().clone(), write.wait(), write.confirmations());
+    warnings.extend(confirmations.too_large_for_flagd());
     let (reader, kills) = write.part::<(EnvironmentReader, Kills)>();
     let (served, records) = (reader.served()?, reader.records().unwrap_or_default());
-    let renderer = renderer(move |killed| kill_answer(killed, &served, &records, &ignored));
+    let renderer = renderer(move |killed| kill_answer(killed, &served, &records, &warnings));
     let order = KillOrder {
         id: None,
         environment: environment.clone(),
@@ -104,7 +105,7 @@ pub(super) async fn kill(request: LenientKill, body: Body<KillRequest>) -> Resul
     reply(&answer, is_replayed, confirmation)
 }
 
-fn kill_answer(killed: &KillInForce, served: &Served, records: &Records, ignored: &[String]) -> Result<RenderedAnswer, ApiError> {
+fn kill_answer(killed: &KillInForce, served: &Served, records: &Records, more: &[String]) -> Result<RenderedAnswer, ApiError> {
     let (epoch, revision) = match killed.durability {
         KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
         KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
@@ -131,7 +132,7 @@ fn kill_answer(killed: &KillInForce, served: &Served, records: &Records, ignored
         reason_missing: killed.kill.reason.is_none(),
         flags: view::serving(served, covered.iter().copied()),
         flags_total: covered.len(),
-        warnings: warnings(killed, &covered, &rollouts).chain(ignored.iter().cloned()).collect(),
+        warnings: warnings(killed, &covered, &rollouts).chain(more.iter().cloned()).collect(),
         rollouts,
         confirmation: None,
     };

@@ -87,7 +87,9 @@ struct Protocols {
 fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(document)?;
     let definitions = schema::definitions().to_string().replace("#/$defs/", "#/components/schemas/");
-    let definitions: Map<String, Value> = serde_json::from_str(&definitions)?;
+    let mut definitions: Map<String, Value> = serde_json::from_str(&definitions)?;
+    definitions.values_mut().for_each(without_unicode_patterns);
+    definitions.insert("Condition".to_owned(), condition());
     let protocols: Protocols = serde_json::from_str(PROTOCOLS)?;
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         schemas.extend(definitions);
@@ -97,6 +99,28 @@ fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Err
         paths.extend(protocols.paths);
     }
     Ok(document)
+}
+
+/// A condition, which contains conditions: few generators can express that.
+fn condition() -> Value {
+    serde_json::json!({
+        "type": "object",
+        "additionalProperties": true,
+        "description": "A condition: one attribute with one operator, or `all`, `any`, `not`, `segment` or `jsonlogic`. Exactly: /schema/flags.json.",
+        "example": {"attribute": "country", "equals": "NO"}
+    })
+}
+
+/// Leaves out patterns with classes of Unicode, which are no regular expressions to many validators.
+fn without_unicode_patterns(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.retain(|name, value| name != "pattern" || value.as_str().is_none_or(|pattern| !pattern.contains("\\p{")));
+            members.values_mut().for_each(without_unicode_patterns);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_unicode_patterns),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Of the handlers and of the streams.

@@ -51,6 +51,11 @@ impl RenderedFlags {
         self.digest == other.digest
     }
 
+    /// Bytes of its text.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// As a message. In protobuf, its text is not copied: both messages have it as their first field.
     pub(super) fn written(&self, message: SyncMessage, format: CodecFormat) -> EncodedBody {
         if format != CodecFormat::Proto {

@@ -17,7 +17,7 @@ use super::export::{RenderedFlags, SyncMessage};
 use super::message::{decode, encode};
 use super::pace::{Due, Pace};
 use super::state::FlagdState;
-use crate::fleet::{Membership, Transport};
+use crate::fleet::{Fleet, Membership, Transport};
 use crate::snapshot::publication::Served;
 
 /// Opens a stream: the flags at once, and whenever they change.
@@ -39,6 +39,7 @@ pub(super) fn follow(state: &FlagdState, headers: &HeaderMap, request: &SyncFlag
         last: None,
         pace,
         stop: state.stop.clone(),
+        fleet: state.fleet.clone(),
         format,
     };
     Ok(Box::pin(futures_util::stream::unfold(Some(stream), next)))
@@ -67,6 +68,7 @@ pub(super) fn metadata(state: &FlagdState, headers: &HeaderMap, format: CodecFor
 /// the last ones.
 struct SyncStream {
     caller: FlagdCaller,
+    fleet: Fleet,
     key: KeyWatch,
     served: watch::Receiver<Arc<Served>>,
     /// The newest state that the stream knows of.
@@ -123,6 +125,9 @@ impl SyncStream {
         }
         let flags = self.caller.state.rendered.flags(&self.seen, self.caller.selection.set.as_deref()).await?;
         self.member.sent(self.seen.snapshot.position);
+        if self.caller.selection.set.is_none() {
+            self.fleet.sent_message(&self.seen.snapshot.environment, flags.bytes());
+        }
         if self.last.as_ref().is_some_and(|last| last.is_same(&flags)) {
             self.pace.skipped();
             return Ok(None);

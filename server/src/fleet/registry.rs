@@ -8,6 +8,7 @@ use dashmap::DashMap;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
+use ripcord_proto::flagd;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
 use super::connections::{Connected, MemberIdentity, NewMember};
@@ -31,6 +32,8 @@ struct FleetState {
     by_environment: DashMap<EnvironmentKey, Arc<Mutex<Members>>>,
     /// When lost members were last expired.
     last_expiry: Mutex<Instant>,
+    /// Bytes of environments whose last message to flagd's clients was larger than they take.
+    too_large: DashMap<EnvironmentKey, usize>,
 }
 
 impl fmt::Debug for Fleet {
@@ -50,6 +53,7 @@ impl Fleet {
             peers,
             by_environment: DashMap::new(),
             last_expiry: Mutex::new(Instant::now()),
+            too_large: DashMap::new(),
         }));
         board.listen(Arc::new(fleet.clone()));
         fleet
@@ -109,6 +113,20 @@ impl Fleet {
     /// counted as `fetched`.
     pub fn fetched(&self, environment: &EnvironmentKey, member: NewMember, at: Position) {
         self.with_members(environment, |members| members.fetched(member, at, Instant::now()));
+    }
+
+    /// A client of flagd gets an environment as one message of this size.
+    pub fn sent_message(&self, environment: &EnvironmentKey, bytes: usize) {
+        if bytes > flagd::MESSAGE_BYTES {
+            self.0.too_large.insert(environment.clone(), bytes);
+        } else if self.0.too_large.contains_key(environment) {
+            self.0.too_large.remove(environment);
+        }
+    }
+
+    /// The size of the last message, if it was larger than clients of flagd take: those that were cut off are in no list.
+    pub fn too_large_for_flagd(&self, environment: &EnvironmentKey) -> Option<usize> {
+        self.0.too_large.get(environment).map(|bytes| *bytes)
     }
 
     /// The applications connected to this node.

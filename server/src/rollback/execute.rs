@@ -93,7 +93,11 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
     let probes = probes::of(&flags, &reversal.record.scope, [&state.snapshot, &reversal.target], &state.records);
     let outcomes = checks.run(&probes, CheckPhase::Before).await;
-    let failed: Vec<_> = outcomes.into_iter().filter(|outcome| !outcome.passed).collect();
+    let acknowledged = &reversal.record.acknowledged_checks;
+    let failed: Vec<_> = outcomes
+        .into_iter()
+        .filter(|outcome| !outcome.passed && !acknowledged.contains(&outcome.name))
+        .collect();
     if failed.is_empty() {
         Ok(())
     } else {

@@ -113,6 +113,7 @@ fn record(state: &EnvironmentState, target: RollbackTarget, author: &Author, spe
         segment: spec.segment.clone(),
         reason: spec.reason.clone(),
         acknowledged: spec.acknowledged.clone(),
+        acknowledged_checks: spec.acknowledged_checks.clone(),
         latitude: spec.options,
         ladder: stages,
         phases: PhaseTimes {

@@ -28,6 +28,8 @@ pub struct RollbackSpec {
     pub options: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     pub acknowledged: BTreeSet<FlagKey>,
+    /// Checks that may fail beforehand, by name.
+    pub acknowledged_checks: BTreeSet<String>,
     pub reason: Option<String>,
     /// When the trouble was noticed.
     pub detected: Option<Timestamp>,
@@ -44,6 +46,7 @@ impl RollbackSpec {
             every_seconds: request.every_seconds(),
             options: request.execution.options,
             acknowledged: request.execution.acknowledge_one_way.clone(),
+            acknowledged_checks: request.execution.acknowledge_checks.clone(),
             reason: request.execution.reason.clone(),
             detected: request.detected_at,
         }
@@ -64,6 +67,7 @@ impl RollbackSpec {
             every_seconds,
             options: record.latitude,
             acknowledged: record.acknowledged.clone(),
+            acknowledged_checks: record.acknowledged_checks.clone(),
             reason: record.reason.clone(),
             detected: record.phases.detected,
         }
@@ -103,6 +107,7 @@ impl RollbackSpec {
             every_seconds: 0,
             options: RollbackOptions::default(),
             acknowledged: BTreeSet::new(),
+            acknowledged_checks: BTreeSet::new(),
             reason: None,
             detected: None,
         }

@@ -22,12 +22,12 @@ fn keyed(member: &str, value: impl Into<RefOr<Schema>>) -> ObjectBuilder {
 impl PartialSchema for ChangeRequest {
     fn schema() -> RefOr<Schema> {
         OneOfBuilder::new()
-            .item(named("put_flag", keyed("flag", Ref::from_schema_name("Flag"))))
+            .item(named("put_flag", Ref::from_schema_name("PutFlag")))
             .item(named("delete_flag", text("The key of a flag")))
-            .item(named("set_enabled", keyed("enabled", ObjectBuilder::new().schema_type(Type::Boolean))))
-            .item(named("put_segment", keyed("segment", Ref::from_schema_name("Segment"))))
+            .item(named("set_enabled", Ref::from_schema_name("SetEnabled")))
+            .item(named("put_segment", Ref::from_schema_name("PutSegment")))
             .item(named("delete_segment", text("The key of a segment")))
-            .item(named("kill", named("scope", Ref::from_schema_name("KillScope"))))
+            .item(named("kill", Ref::from_schema_name("CommitKill")))
             .item(named("restore", text("The id of a kill")))
             .item(named("put_settings", Ref::from_schema_name("SettingsRequest")))
             .item(named("apply_set", Ref::from_schema_name("FileSet")))
@@ -38,6 +38,14 @@ impl PartialSchema for ChangeRequest {
 
 impl ToSchema for ChangeRequest {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        // Generators name a nested object after its place, and would make two of one name.
+        let own = [
+            ("PutFlag", keyed("flag", Ref::from_schema_name("Flag"))),
+            ("SetEnabled", keyed("enabled", ObjectBuilder::new().schema_type(Type::Boolean))),
+            ("PutSegment", keyed("segment", Ref::from_schema_name("Segment"))),
+            ("CommitKill", named("scope", Ref::from_schema_name("KillScope"))),
+        ];
+        schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema.into())));
         schemas.push((crate::Flag::name().into_owned(), crate::Flag::schema()));
         schemas.push((crate::Segment::name().into_owned(), crate::Segment::schema()));
         schemas.push((crate::KillScope::name().into_owned(), crate::KillScope::schema()));

@@ -67,6 +67,9 @@ pub struct ExecutionOptions {
     /// Flags whose one-way door may be crossed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledge_one_way: BTreeSet<FlagKey>,
+    /// Names of checks that may fail before the rollback: a broken probe must not stop the rollback of what it should protect.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub acknowledge_checks: BTreeSet<String>,
     /// The hash of a plan; refused if the rollback would now do anything else.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
@@ -114,11 +117,12 @@ impl RollbackRequest {
 }
 
 impl ExecutionOptions {
-    pub(crate) const KNOWN: [&str; 6] = [
+    pub(crate) const KNOWN: [&str; 7] = [
         "include_conflicts",
         "with_segments",
         "allow_killed_edit",
         "acknowledge_one_way",
+        "acknowledge_checks",
         "plan",
         "reason",
     ];
@@ -131,9 +135,13 @@ impl ExecutionOptions {
             allow_killed_edit: flag("allow_killed_edit"),
         };
         let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
+        let checks = reader.optional(map, "acknowledge_checks", |reader, value| {
+            reader.items(value, limits::FLAGS, |reader, value| reader.text(value).map(ToOwned::to_owned))
+        });
         Self {
             options,
             acknowledge_one_way: acknowledged.unwrap_or_default().into_iter().collect(),
+            acknowledge_checks: checks.unwrap_or_default().into_iter().collect(),
             plan: reader.optional(map, "plan", |reader, value| {
                 let text = reader.text(value)?;
                 let wrong = |_| reader.refuse("is not a plan hash; use the `hash` of a plan");
@@ -159,6 +167,7 @@ macro_rules! rollback_members {
             "with_segments",
             "allow_killed_edit",
             "acknowledge_one_way",
+            "acknowledge_checks",
             "plan",
             "reason",
             "detected_at",

@@ -51,6 +51,7 @@ pub struct TriggerRequest {
     /// The action that the trigger takes when it fires.
     pub action: TriggerAction,
     /// Conditions that a signal must meet.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub conditions: SignalConditions,
     /// Cooldown: how long after an action the trigger takes no other; 15 minutes if omitted, at most a day.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +65,7 @@ pub struct TriggerRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
     pub answer_within: Option<HumanDuration>,
     /// The state; armed if omitted.
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub state: TriggerState,
     /// A more cautious mode than the environment's policy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,7 +236,7 @@ impl Members for TriggerRequest {
             answer_within: reader.optional(map, "answer_within", answer_within),
             state: reader.optional(map, "state", Reader::parsed).unwrap_or_default(),
             mode: reader.optional(map, "mode", Reader::parsed),
-            note: reader.optional(map, "note", Reader::prose),
+            note: reader.optional(map, "note", Reader::line),
             reason: reason(reader, map),
             name: name?,
             source: source?,
@@ -288,7 +290,7 @@ impl Members for TriggerPatch {
             max_per_hour: reader.optional(map, "max_per_hour", max_per_hour),
             answer_within: reader.optional(map, "answer_within", answer_within),
             mode: reader.optional(map, "mode", mode),
-            note: reader.optional(map, "note", Reader::prose),
+            note: reader.optional(map, "note", Reader::line),
             reason: reason(reader, map),
         })
     }

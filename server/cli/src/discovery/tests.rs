@@ -9,10 +9,10 @@ fn a_server_is_found_while_it_runs_and_afterwards() {
     let data = Path::new("/data/one");
     assert_eq!(find_in(&directory).unwrap(), None);
     let running = announce_in(&directory, ADDRESS, data, Some("rc_admin_1"), Keep::ForNextStart).unwrap();
-    let found = find_in(&directory).unwrap().unwrap();
+    let found = find_in(&directory).unwrap().unwrap().server;
     assert_eq!((found.address.as_str(), found.key.as_deref()), (ADDRESS, Some("rc_admin_1")));
     drop(running);
-    assert_eq!(find_in(&directory).unwrap().unwrap().key.as_deref(), Some("rc_admin_1"));
+    assert_eq!(find_in(&directory).unwrap().unwrap().server.key.as_deref(), Some("rc_admin_1"));
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn the_key_of_the_first_start_is_kept_for_the_next() {
     let data = Path::new("/data/one");
     drop(announce_in(state.path(), ADDRESS, data, Some("rc_admin_1"), Keep::ForNextStart).unwrap());
     let running = announce_in(state.path(), "http://127.0.0.1:9000", data, None, Keep::ForNextStart).unwrap();
-    let found = find_in(state.path()).unwrap().unwrap();
+    let found = find_in(state.path()).unwrap().unwrap().server;
     assert_eq!((found.address.as_str(), found.key.as_deref()), ("http://127.0.0.1:9000", Some("rc_admin_1")));
     assert_eq!(running.key(), Key::Known);
 }
@@ -40,7 +40,7 @@ fn a_server_that_runs_is_preferred_to_one_that_has_ended() {
         )
         .unwrap(),
     );
-    assert_eq!(find_in(state.path()).unwrap().unwrap().address, ADDRESS);
+    assert_eq!(find_in(state.path()).unwrap().unwrap().server.address, ADDRESS);
 }
 
 #[test]
@@ -79,6 +79,32 @@ fn an_announcement_shows_no_key_when_it_is_logged() {
         address: ADDRESS.to_owned(),
         key: Some("rc_admin_secret".to_owned()),
         data_dir: PathBuf::from("/data"),
+        demo: false,
     };
     assert!(!format!("{announced:?}").contains("secret"));
+}
+
+#[test]
+fn of_two_that_run_the_older_one_comes_first_and_a_demo_is_never_meant_beside_a_server() {
+    let state = tempfile::tempdir().unwrap();
+    let announce = |address: &str, data: &str, keep| announce_in(state.path(), address, Path::new(data), Some("rc_admin_1"), keep).unwrap();
+    let aged = |running: &Announcement, seconds| {
+        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+        File::options().write(true).open(&running.path).unwrap().set_modified(past).unwrap();
+    };
+    let demo = announce("http://127.0.0.1:7000", "/tmp/demo", Keep::WhileRunning);
+    assert!(find_in(state.path()).unwrap().unwrap().server.demo, "alone, a demo is found");
+    let newer = announce("http://127.0.0.1:9000", "/data/two", Keep::ForNextStart);
+    let found = find_in(state.path()).unwrap().unwrap();
+    assert_eq!((found.server.address.as_str(), found.rivals.len()), ("http://127.0.0.1:9000", 0));
+    let older = announce(ADDRESS, "/data/one", Keep::ForNextStart);
+    aged(&older, 60);
+    aged(&demo, 120);
+    aged(&newer, 30);
+    let found = find_in(state.path()).unwrap().unwrap();
+    assert_eq!(found.server.address, ADDRESS);
+    assert_eq!(
+        found.rivals.iter().map(|rival| rival.address.as_str()).collect::<Vec<_>>(),
+        ["http://127.0.0.1:9000"]
+    );
 }

@@ -15,6 +15,7 @@ use ripcord_proto::rest::triggers::FiringView;
 use ripcord_proto::trigger::FiringState;
 
 use super::finding::{Finding, State};
+use super::flagd;
 use crate::answer::{Answer, ClientError};
 use crate::bucketing;
 use crate::client::Call;
@@ -185,6 +186,7 @@ async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
                 known_good(&view),
                 propagation(call, &view),
             ];
+            findings.extend(flagd::size(&view));
             findings.extend(reviews(call, &view));
             Ok(findings)
         }

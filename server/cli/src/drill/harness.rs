@@ -117,6 +117,7 @@ impl Harness {
             key_from: From::Local,
             actor: Some(actor.to_owned()),
             ca_cert: None,
+            rivals: Vec::new(),
         };
         Ok(Client::new(target)?)
     }

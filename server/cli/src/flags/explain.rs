@@ -63,7 +63,7 @@ pub(super) async fn run(call: &Context, command: Explain) -> Result<Exit, Failur
         context: context(&command)?,
         flag: command.flag,
     };
-    let answer: Answer<Explanation> = call.client.call(Call::post(call.path(&["explain"])).json(&request)?).await?;
+    let answer: Answer<Explanation> = call.client.call(Call::ask(call.path(&["explain"])).json(&request)?).await?;
     call.output.answer(&answer, |explanation| describe(explanation, call.output.paint()));
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use ripcord_proto::rest::flags::FlagView;
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::output::{Format, Paint, count, print};
+use crate::output::{Format, Paint, count, print, print_data};
 
 /// Bytes of a file that is looked into, at most: what is larger is data.
 const FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -74,7 +74,7 @@ pub(super) async fn run(call: &Context, command: Usages) -> Result<Exit, Failure
     };
     let found = search(&command.directory, &command.exclude, &keys)?;
     match call.output.format() {
-        Format::Json => print(&serde_json::to_string(&found).unwrap_or_default()),
+        Format::Json => print_data(&serde_json::to_string(&found).unwrap_or_default()),
         Format::Text => print(&describe(&found, call.output.paint())),
     }
     Ok(Exit::Done)

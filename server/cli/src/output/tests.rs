@@ -15,6 +15,17 @@ fn colours_are_for_terminals_alone() {
 }
 
 #[test]
+fn texts_of_others_neither_move_the_cursor_nor_turn_the_direction() {
+    let own = Paint::Colours.good("killed");
+    assert_eq!(
+        shown(&format!("{own} a\x1b[2K\rCONFIRMED\u{9b}1A\u{202e}\n\tb")),
+        format!("{own} a\\u{{1b}}[2K\\u{{d}}CONFIRMED\\u{{9b}}1A\\u{{202e}}\n\tb")
+    );
+    assert_eq!(shown("\x1b[5mx\x1b"), "\\u{1b}[5mx\\u{1b}");
+    assert_eq!(shown("plain"), "plain");
+}
+
+#[test]
 fn a_list_shows_as_much_of_a_moment_as_is_needed() {
     let short = |at: &str| short_moment(at.parse().unwrap(), "2026-11-30T12:00:00Z".parse().unwrap());
     assert_eq!(short("2026-11-30T12:00:00Z").len(), "12:00:00".len());

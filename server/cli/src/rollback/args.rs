@@ -51,6 +51,9 @@ pub(super) struct RollbackArgs {
     /// Confirm that irreversible changes of this flag are understood; repeat or separate with commas
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub(super) acknowledge_one_way: Vec<FlagKey>,
+    /// Roll back although this check fails beforehand, since the check is what is broken; repeat or separate with commas
+    #[arg(long = "acknowledge-check", value_name = "CHECK", value_delimiter = ',')]
+    pub(super) acknowledge_checks: Vec<String>,
     /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
@@ -88,6 +91,7 @@ impl RollbackArgs {
                     allow_killed_edit: self.allow_killed_edit,
                 },
                 acknowledge_one_way: self.acknowledge_one_way.iter().cloned().collect(),
+                acknowledge_checks: self.acknowledge_checks.iter().cloned().collect(),
                 plan,
                 reason: self.reason.clone(),
             },
@@ -123,6 +127,7 @@ impl RollbackArgs {
         let doors: BTreeSet<&FlagKey> = plan.one_way.iter().map(|door| &door.flag).chain(&self.acknowledge_one_way).collect();
         let doors: Vec<&FlagKey> = doors.into_iter().collect();
         argument("acknowledge-one-way", listed(&doors));
+        argument("acknowledge-check", listed(&self.acknowledge_checks));
         argument("reason", self.reason.clone());
         argument("since", self.since.map(|at| at.to_string()));
         argument("plan", Some(plan.hash.to_string()));

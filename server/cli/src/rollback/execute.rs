@@ -15,7 +15,7 @@ use crate::confirm;
 use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};
-use crate::output::{Format, print};
+use crate::output::{Format, print, print_data};
 use ripcord_proto::rest::wait::Wait;
 
 /// How long to wait if --wait is not given.
@@ -54,7 +54,7 @@ pub(super) async fn run(call: &Context, command: Execute) -> Result<Exit, Failur
     let post = Call::post(call.path(&["rollbacks"])).query("wait", wait).urgent(patience);
     let answer: Answer<Rollback> = call.client.call(post.json(&command.args.request(command.plan))?).await?;
     if json {
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(follow::exit(&answer.value, patience));
     }
     if let Some(left) = left(&answer.value) {

@@ -20,7 +20,7 @@ use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::ids::{self, IdArg};
 use crate::input::ListArgs;
-use crate::output::{Format, count, facts, moment, print, short_moment};
+use crate::output::{Format, count, facts, moment, print, print_data, short_moment};
 use crate::table::Table;
 use ripcord_proto::rest::wait::Wait;
 
@@ -110,6 +110,9 @@ pub(crate) struct Undo {
     /// Confirm that irreversible changes of this flag are understood; repeat or separate with commas
     #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     acknowledge_one_way: Vec<FlagKey>,
+    /// Roll back although this check fails beforehand, since the check is what is broken; repeat or separate with commas
+    #[arg(long = "acknowledge-check", value_name = "CHECK", value_delimiter = ',')]
+    acknowledge_checks: Vec<String>,
     /// Wait for the applications to confirm, up to this long; exit code 4 if one does not
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::wait)]
     wait: Wait,
@@ -204,7 +207,7 @@ async fn waited(call: &Context, id: &RollbackId, patience: Duration) -> Result<E
     if call.output.format() == Format::Json {
         let get = Call::get(call.path(&["rollbacks", id.as_str()])).query("wait", Some(format!("{}ms", patience.as_millis())));
         let answer: Answer<Rollback> = call.client.call(get).await?;
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(follow::exit(&answer.value, patience));
     }
     let rollback = follow::follow(call, id, follow::Until::Settled, patience).await?;
@@ -234,7 +237,7 @@ async fn resume(call: &Context, resume: Resume) -> Result<Exit, Failure> {
         .json(&request)?;
     let answer: Answer<Rollback> = call.client.call(post).await?;
     if call.output.format() == Format::Json {
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(follow::exit(&answer.value, patience));
     }
     if !resume.now {
@@ -256,12 +259,13 @@ async fn undo(call: &Context, undo: Undo) -> Result<Exit, Failure> {
                 allow_killed_edit: undo.allow_killed_edit,
             },
             acknowledge_one_way: undo.acknowledge_one_way.into_iter().collect(),
+            acknowledge_checks: undo.acknowledge_checks.into_iter().collect(),
             plan: undo.plan,
             reason: undo.reason,
         },
     };
     if undo.dry_run {
-        let post = Call::post(call.path(&["rollbacks", id.as_str(), "undo", "plan"])).json(&request)?;
+        let post = Call::ask(call.path(&["rollbacks", id.as_str(), "undo", "plan"])).json(&request)?;
         let answer: Answer<RollbackPlan> = call.client.call(post).await?;
         call.output.answer(&answer, |plan| {
             let next = call.command(&format!("rollback undo {id} --plan {}", plan.hash));
@@ -276,7 +280,7 @@ async fn undo(call: &Context, undo: Undo) -> Result<Exit, Failure> {
         .json(&request)?;
     let answer: Answer<Rollback> = call.client.call(post).await?;
     if call.output.format() == Format::Json {
-        print(&answer.text);
+        print_data(&answer.text);
         return Ok(follow::exit(&answer.value, patience));
     }
     follow::see(call, answer.value, patience).await

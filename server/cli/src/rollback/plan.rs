@@ -62,7 +62,7 @@ pub(super) async fn show(call: &Context, args: &RollbackArgs, sample: Option<Vec
         sample,
         population,
     };
-    let post = Call::post(call.path(&["rollbacks", "plan"])).json(&request)?;
+    let post = Call::ask(call.path(&["rollbacks", "plan"])).json(&request)?;
     let plan: Answer<RollbackPlan> = call.client.call(post).await?;
     call.output.answer(&plan, |plan| {
         let next = call.command(&args.arguments(plan));

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::ids::IdArg;
-use crate::output::{Format, Paint, note, print};
+use crate::output::{Format, Paint, note, print, print_data};
 use crate::signals;
 
 /// How often the state is looked up.
@@ -104,7 +104,7 @@ async fn follow(call: &Context, id: &RolloutId, deadline: Option<Instant>, on_ca
 
 fn finish(call: &Context, answer: &Answer<Rollout>) -> Exit {
     if call.output.format() == Format::Json {
-        print(&answer.text);
+        print_data(&answer.text);
     }
     match answer.value.state {
         RolloutState::Completed => Exit::Done,

@@ -1,14 +1,18 @@
 use super::*;
 
-fn announced(address: &str) -> discovery::Announced {
-    discovery::Announced {
-        address: address.to_owned(),
-        key: Some("rc_admin_local".to_owned()),
-        data_dir: PathBuf::from("/data"),
+fn announced(address: &str) -> Found {
+    Found {
+        server: Announced {
+            address: address.to_owned(),
+            key: Some("rc_admin_local".to_owned()),
+            data_dir: PathBuf::from("/data"),
+            demo: false,
+        },
+        rivals: Vec::new(),
     }
 }
 
-fn chosen(server: Option<&str>, key: Option<&str>, local: Option<discovery::Announced>) -> Target {
+fn chosen(server: Option<&str>, key: Option<&str>, local: Option<Found>) -> Target {
     let given = |value: &str| (value.to_owned(), From::CommandLine);
     let given = Given {
         server: server.map(|value| (vec![normal(value)], From::CommandLine)),

@@ -2,6 +2,7 @@
 
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::text::shell_word;
 
 use crate::commit::CommitError;
 use crate::http::ApiError;
@@ -56,9 +57,12 @@ impl From<ActionError> for ApiError {
 
 fn checks_failed(failed: &[CheckOutcome]) -> ApiError {
     let named = failed.iter().map(|outcome| format!("{} of {}: {}", outcome.name, outcome.of, outcome.detail));
+    let names: Vec<String> = failed.iter().map(|outcome| shell_word(&outcome.name)).collect();
     let detail = format!(
-        "Nothing was changed: a check that must pass before a rollback failed. {}. Fix the cause, or remove \"before\" from the check's \"when\".",
-        named.collect::<Vec<_>>().join("; ")
+        "Nothing was changed: a check that must pass before a rollback failed. {}. If the check is what is broken, roll back all the same with \
+         `--acknowledge-check {}` (\"acknowledge_checks\"); it is recorded.",
+        named.collect::<Vec<_>>().join("; "),
+        names.join(",")
     );
     let checks = serde_json::to_value(failed).unwrap_or_default();
     Problem::new(Code::CheckFailed, detail).with("checks", checks).into()

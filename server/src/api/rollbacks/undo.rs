@@ -13,7 +13,7 @@ use crate::api::services::rollbacks::{RollbackReader, Rollbacks};
 use crate::api::write::{Write, WriteRequest};
 use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{Reason, WriteQuery};
-use crate::http::{ApiError, ApiResponse, OptionalBody};
+use crate::http::{ApiError, ApiResponse, OptionalBody, heavy};
 use crate::impact::SampleUsers;
 use crate::rollback::RollbackSpec;
 
@@ -52,14 +52,19 @@ pub(in crate::api) async fn plan(write: Write<Read>, id: PathKey<RollbackId>, bo
     let PathKey(id) = id;
     let spec = spec(&id, body.value.unwrap_or_default().execution);
     let rollbacks = write.part::<RollbackReader>();
-    let plan = rollbacks.plan(&write.permit.author(), &spec, SampleUsers::default()).await?;
-    Ok(ApiResponse::ok(&plan)?.stale(rollbacks.stale()))
+    let author = write.permit.author();
+    heavy(async move {
+        let plan = rollbacks.plan(&author, &spec, SampleUsers::default()).await?;
+        Ok(ApiResponse::ok(&plan)?.stale(rollbacks.stale()))
+    })
+    .await
 }
 
 fn spec(id: &RollbackId, asked: ExecutionOptions) -> RollbackSpec {
     RollbackSpec {
         options: asked.options,
         acknowledged: asked.acknowledge_one_way,
+        acknowledged_checks: asked.acknowledge_checks,
         reason: asked.reason,
         ..RollbackSpec::undoing(id.clone())
     }

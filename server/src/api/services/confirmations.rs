@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ripcord_proto::confirmation::Confirmation;
+use ripcord_proto::flagd;
 use ripcord_proto::{EnvironmentKey, Position};
 
 use crate::fleet::{ConfirmationTarget, Fleet};
@@ -22,6 +23,11 @@ impl Confirmations {
             Some(Wait(patience)) => self.fleet.wait(&self.key, target, patience, None).await,
             None => self.fleet.confirmation(&self.key, target, Duration::ZERO).await,
         }
+    }
+
+    /// What keeps clients of flagd from getting anything, if the environment is too large for them.
+    pub(in crate::api) fn too_large_for_flagd(&self) -> Option<String> {
+        self.fleet.too_large_for_flagd(&self.key).map(flagd::too_large_warning)
     }
 
     /// The same for a revision.

@@ -319,6 +319,16 @@ async fn a_check_that_must_pass_before_refuses_and_is_named() {
     );
     assert_eq!(refused.body["checks"].as_array().unwrap().len(), 1);
     assert_eq!(get(&node, "checkout").await["rules"][0]["serve"]["split"][1]["weight"], "80%");
+
+    // On-call may say that the check is what is broken; another check's name does not help.
+    let send = |names: Value| {
+        let call = node.call(Method::POST, ROLLBACKS).key(&key_of(Role::Oncall));
+        call.json(&json!({"to": 1, "acknowledge_checks": names})).send()
+    };
+    send(json!(["afterwards"])).await.expect(409);
+    let done = send(json!(["backup is there"])).await.expect(201).body;
+    assert_eq!(done["acknowledged_checks"], json!(["backup is there"]));
+    assert_eq!(get(&node, "checkout").await["rules"][0]["serve"]["split"][1]["weight"], "0%");
 }
 
 #[actix_web::test]

@@ -17,6 +17,7 @@ fn back_to(position: Position) -> RollbackSpec {
         every_seconds: 0,
         options: ripcord_proto::rollback::RollbackOptions::default(),
         acknowledged: BTreeSet::new(),
+        acknowledged_checks: BTreeSet::new(),
         reason: Some("a test".to_owned()),
         detected: None,
     }

@@ -209,6 +209,7 @@ pub(in crate::trigger) fn spec(state: &EnvironmentState, back: &TriggerRollback,
         every_seconds: 0,
         options: RollbackOptions::default(),
         acknowledged: BTreeSet::new(),
+        acknowledged_checks: BTreeSet::new(),
         reason: Some(activation.why()),
         detected: Some(activation.signal.at),
     })

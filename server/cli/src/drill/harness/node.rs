@@ -157,6 +157,7 @@ impl Node {
             key_from: From::Local,
             actor: None,
             ca_cert: None,
+            rivals: Vec::new(),
         })?;
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
