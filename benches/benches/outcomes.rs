@@ -99,13 +99,16 @@ fn rate(what: &Value) -> anyhow::Result<Vec<Row>> {
         "/v1/environments/production/commits",
         &json!({"changes": changes, "reason": "bench"}).to_string(),
     )?;
+    let role = json!({"role": "sdk", "environment": "production", "name": "bench"});
+    let key = Connection::open(server.address)?.call("POST", "/v1/keys", &role.to_string())?;
+    let key = key["key"].as_str().unwrap_or_default();
     let counts = counts(what);
     let (cpu, began) = (server.cpu()?, Instant::now());
     let batches: anyhow::Result<Vec<usize>> = std::thread::scope(|scope| {
         let sender = |instance: usize| {
             let (counts, address) = (&counts, server.address);
             move || -> anyhow::Result<usize> {
-                let mut connection = Connection::open(address)?;
+                let mut connection = Connection::with_key(address, key)?;
                 let mut sent = 0;
                 // The bodies differ in their number alone: making them is the application's affair.
                 let rest = format!("\"instance_id\": \"i{instance}\", \"counts\": {}", serde_json::to_string(counts)?);

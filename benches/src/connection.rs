@@ -12,22 +12,30 @@ use crate::process::KEY;
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<TcpStream>,
+    key: String,
 }
 
 impl Connection {
-    /// To a server.
+    /// To a server, with the key that everything goes by.
     pub fn open(address: SocketAddr) -> Result<Self> {
+        Self::with_key(address, KEY)
+    }
+
+    /// To a server, with this key.
+    pub fn with_key(address: SocketAddr, key: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream: BufReader::new(stream),
+            key: key.to_owned(),
         })
     }
 
     /// One request, whose body is JSON or empty; the JSON of the answer, which must mean success.
     pub fn call(&mut self, method: &str, path: &str, body: &str) -> Result<Value> {
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.key,
             body.len()
         );
         self.stream.get_mut().write_all(head.as_bytes())?;

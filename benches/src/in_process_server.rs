@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ripcord_server::{FlagdConfig, LogFormat, PublicUrl, Secret, ServeConfig, Started, StoreChoice};
+use ripcord_server::{FlagdConfig, LogFormat, PublicUrl, Reload, Secret, ServeConfig, Started, StoreChoice};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,7 @@ fn config(folder: &TempDir) -> ServeConfig {
     ServeConfig {
         public_url: PublicUrl::default(),
         listen: free,
+        metrics_listen: None,
         data_dir: folder.path().to_owned(),
         store: StoreChoice::Embedded,
         node: Some("bench".to_owned()),
@@ -77,5 +78,6 @@ fn config(folder: &TempDir) -> ServeConfig {
         },
         otlp_endpoint: None,
         log_format: LogFormat::Pretty,
+        reload: Reload::default(),
     }
 }

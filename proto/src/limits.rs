@@ -42,6 +42,8 @@ pub const CHANGES: usize = 60_000;
 pub const CONTEXT_VALUES: usize = 64;
 /// Bytes of the attributes that an environment sets, as JSON, at most.
 pub const CONTEXT_BYTES: usize = 16 * 1024;
+/// Requests in progress on one connection, at most.
+pub const CONNECTION_REQUESTS: usize = 256;
 /// Characters of an instance's name, of its id and of the name of its SDK, at most.
 pub const INSTANCE_CHARACTERS: usize = 255;
 /// Provisional kills that one acknowledgement names, at most.
@@ -64,7 +66,19 @@ pub const CLIENT_CONTEXT_BODY_BYTES: usize = 64 * 1024;
 pub const CONTEXT_ATTRIBUTES: usize = 2_000;
 /// The same with a public key.
 pub const CLIENT_CONTEXT_ATTRIBUTES: usize = 256;
-/// Steps of one evaluation of a JSONLogic rule, at most: operators run, and 64 bytes read count as one.
+/// Evaluations of all flags that take longer than 5 ms and run at a time, at most.
+pub const LONG_EVALUATIONS: usize = 2;
+/// Such evaluations that wait or run, at most.
+pub const LONG_EVALUATIONS_WAITING: usize = 64;
+/// Seconds that an evaluation of all flags may take, at most.
+pub const EVALUATION_SECONDS: u64 = 5;
+/// Plans, differences, backups and large bodies that a node computes at a time, at most.
+pub const HEAVY_REQUESTS: usize = 2;
+/// Such requests that wait or are computed, at most.
+pub const HEAVY_REQUESTS_WAITING: usize = 32;
+/// Event streams of OFREP on one node, at most.
+pub const OFREP_STREAMS: usize = 20_000;
+/// Steps of JSONLogic of one evaluation of a flag, over all of its rules, at most: operators run, and 64 bytes read count as one.
 pub const JSONLOGIC_STEPS: u64 = 200_000;
 /// Bytes that one evaluation of a JSONLogic rule may make, at most.
 pub const JSONLOGIC_BYTES: u64 = 4 * 1024 * 1024;
@@ -84,6 +98,10 @@ pub const SEGMENT_DEPTH: usize = 16;
 pub const REQUIREMENT_DEPTH: usize = 16;
 /// Characters of a salt or of an attribute's path, at most.
 pub const NAME_CHARACTERS: usize = 255;
+/// Environments of a server, at most.
+pub const ENVIRONMENTS: usize = 1_000;
+/// Valid keys of a server, at most.
+pub const KEYS: usize = 50_000;
 /// Environments that one key names, at most.
 pub const KEY_ENVIRONMENTS: usize = 256;
 /// Bytes of the body of a commit, at most.

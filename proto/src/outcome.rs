@@ -109,7 +109,10 @@ impl OutcomeCount {
             ("latencies_us", latencies),
             ("numbers", numbers),
         ];
-        let over = counted.into_iter().find(|(_, count)| *count > limits::OUTCOMES_PER_BATCH).map(|(member, _)| member);
+        let over = counted
+            .into_iter()
+            .find(|(_, count)| *count > limits::OUTCOMES_PER_BATCH)
+            .map(|(member, _)| member);
         over.or_else(|| (self.latencies_us.len() > LatencyBucket::COUNT).then_some("latencies_us"))
     }
 }
@@ -122,7 +125,10 @@ impl OutcomeBatch {
     pub fn check(self) -> Result<Self, ValidationErrors> {
         check_name(&self.instance_id, limits::INSTANCE_CHARACTERS).map_err(|problem| ValidationErrors::one("instance_id", problem))?;
         if self.batch > limits::NUMBER_MAX {
-            return Err(ValidationErrors::one("batch", format!("must be at most {}; batches are numbered from 1", limits::NUMBER_MAX)));
+            return Err(ValidationErrors::one(
+                "batch",
+                format!("must be at most {}; batches are numbered from 1", limits::NUMBER_MAX),
+            ));
         }
         if self.counts.len() > limits::OUTCOME_COUNTS {
             let problem = format!("has {} entries; a batch has at most {}", self.counts.len(), limits::OUTCOME_COUNTS);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::key::{EnvironmentKey, ReleaseName};
+use crate::key::{EnvironmentKey, ReleaseName, TriggerName};
 use crate::policy::{GuardedOperation, Policy};
 use crate::raw_record::RawRecord;
 use crate::rest::commits::ChangeRequest;
@@ -139,6 +139,13 @@ pub enum ProposedOperation {
     },
     /// A rollback, as its record begins.
     RollBack(Box<Rollback>),
+    /// A trigger is armed, or changed in what it does.
+    ChangeTrigger {
+        /// Its name.
+        trigger: TriggerName,
+        /// What changes, as in `PATCH triggers/{name}`.
+        patch: serde_json::Value,
+    },
 }
 
 impl ProposedOperation {
@@ -151,6 +158,7 @@ impl ProposedOperation {
             Self::StartRollout(_) | Self::ResumeRollout { .. } | Self::AdvanceRollout { .. } => vec![Action::Rollout],
             Self::RollBack(rollback) if rollback.acknowledged.is_empty() => vec![Action::Rollback],
             Self::RollBack(_) => vec![Action::Rollback, Action::PassOneWay],
+            Self::ChangeTrigger { .. } => vec![Action::Trigger],
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 use crate::limits;
 use crate::similar::nearest;
 use crate::validation::{ValidationError, ValidationErrors};
+use crate::visible::one_line;
 
 /// Renamed members. The old name is refused with a hint to the new one.
 const RENAMED: [(&str, &str); 2] = [("changes_served", "allow_killed_edit"), ("unjudged", "no_gates")];
@@ -206,6 +207,11 @@ impl Reader {
             return self.refuse(format!("has {length} characters; at most {} are allowed", limits::TEXT_CHARACTERS));
         }
         Ok(text.to_owned())
+    }
+
+    /// A string for people, of bounded length, on one line.
+    pub(crate) fn line(&mut self, value: &Value) -> Read<String> {
+        self.prose(value).map(|text| one_line(&text))
     }
 
     /// A boolean.

@@ -40,6 +40,7 @@ use crate::flag::Flag;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
 use crate::validation::ValidationErrors;
+use crate::visible::one_line;
 
 /// The body of a request.
 pub trait Request: Sized {
@@ -102,12 +103,12 @@ impl<T: Members> Request for T {
 /// Reads an optional reason, which must not be empty.
 fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<String> {
     let text = reader.optional(map, "reason", Reader::prose)?;
-    let text = text.trim();
+    let text = one_line(&text);
     if text.is_empty() {
         reader.within("reason", |reader| reader.note("is empty; give a reason, or leave it out"));
         return None;
     }
-    Some(text.to_owned())
+    Some(text)
 }
 
 /// Reads a whole number of seconds.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Control characters, separators of lines, and what turns the direction of writing: with these a text can look like another one.
-pub const fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control() || matches!(character, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
@@ -16,6 +16,23 @@ pub fn check_name(text: &str, most: usize) -> Result<(), String> {
         return Err(format!("must have 1 to {most} characters"));
     }
     match text.chars().find(|c| is_hidden(*c)) {
+        Some(hidden) => Err(format!("contains {hidden:?}, which cannot be seen; remove it")),
+        None => Ok(()),
+    }
+}
+
+/// The text on one line, trimmed: what cannot be seen, line breaks included, becomes a space.
+pub fn one_line(text: &str) -> String {
+    let shown: String = text.chars().map(|character| if is_hidden(character) { ' ' } else { character }).collect();
+    shown.trim().to_owned()
+}
+
+/// Whether a text of several lines can be shown as it is: nothing in it is hidden but line breaks and tabs.
+///
+/// # Errors
+/// What is hidden in it.
+pub fn check_text(text: &str) -> Result<(), String> {
+    match text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\r' | '\t')) {
         Some(hidden) => Err(format!("contains {hidden:?}, which cannot be seen; remove it")),
         None => Ok(()),
     }
@@ -51,6 +68,13 @@ mod tests {
         for bad in ["", "a\nb", "a\u{1b}[1mb", "a\u{85}b", "a\u{202e}b", "a\u{2066}b", "123456789012345678901"] {
             assert!(check_name(bad, 20).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_reason_is_one_line_whatever_was_sent() {
+        assert_eq!(one_line(" why\nCONFIRMED 12 of 12\u{1b}[2K\u{202e} "), "why CONFIRMED 12 of 12 [2K");
+        assert!(check_text("two\nlines").is_ok());
+        assert!(check_text("a\u{1b}[2K").is_err());
     }
 
     #[test]

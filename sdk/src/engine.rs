@@ -30,6 +30,7 @@
 //! [`Compiled::issues`] names it and the feature that it needs.
 
 mod bucket;
+mod budget;
 mod compile;
 mod condition;
 mod context;
@@ -59,5 +60,6 @@ pub use different_types::DifferentTypes;
 pub use evaluate::Evaluation;
 pub use explain::{ConditionTrace, Explanation, ExplanationStep, SplitTrace};
 pub use flag::CompiledFlag;
+pub use jsonlogic::over_budget;
 pub use reason::{ErrorCode, Reason, RuleRef, TypeMismatch};
 pub use since_contact::SinceContact;

@@ -18,6 +18,7 @@ pub mod principal;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -72,6 +73,21 @@ impl Access {
     pub fn authenticate(&self, presented: Option<&str>) -> Result<Principal, AccessError> {
         let principal = keys::presented(presented).and_then(|key| self.principal_of(key));
         Ok(Self::count_refused(principal)?)
+    }
+
+    /// The same for a request from this address: of wrong keys from one address, only so many are answered at a time.
+    pub fn authenticate_from(&self, presented: Option<&str>, address: Option<IpAddr>) -> Result<Principal, AccessError> {
+        self.authenticate(presented).map_err(|error| self.counted_by_address(error, address))
+    }
+
+    /// Counts a wrong key against the address that it came from. One that is missing is no guess.
+    pub(crate) fn counted_by_address(&self, error: AccessError, address: Option<IpAddr>) -> AccessError {
+        let problem = error.problem();
+        let is_guess = problem.code == Code::Unauthenticated && problem.members.get("key").is_some_and(|key| key != "missing");
+        if is_guess && let Err(limited) = self.limits().wrong_key(address) {
+            return limited;
+        }
+        error
     }
 
     fn count_refused<T>(found: Result<T, Box<Problem>>) -> Result<T, Box<Problem>> {

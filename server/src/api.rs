@@ -46,5 +46,6 @@ mod tests;
 mod triggers;
 mod write;
 
+pub use self::metrics::MetricsAccess;
 pub use self::routes::Api;
 pub use self::services::Services;

@@ -61,6 +61,7 @@ pub use self::flagd::FlagdConfig;
 pub use self::secret::Secret;
 pub use self::http::public_url::PublicUrl;
 pub use self::serve::config::{ServeConfig, ServeSettings, StoreChoice};
+pub use self::serve::tls::Reload;
 pub use self::serve::{ServeError, Started, run};
 pub use self::telemetry::export::Exporter;
 pub use self::telemetry::{LogConfig, LogFormat, TelemetryError, start_logs};

@@ -5,9 +5,11 @@
 
 mod changes;
 mod evaluation;
+pub mod limits;
 mod selection;
 pub mod trace;
 
 pub use self::changes::{ChangeMemo, FlagChange, FlagChanges};
 pub use self::evaluation::{FlagMetadata, RemoteEvaluation};
+pub use self::limits::ContextLimits;
 pub use self::selection::Selection;

@@ -8,13 +8,16 @@ mod error;
 mod freshness;
 pub mod health;
 pub mod http_server;
+#[cfg(test)]
+mod limits_page;
+mod metrics_listener;
 mod open_files;
 mod peers;
 mod shutdown;
 #[cfg(test)]
 mod simulation;
 mod stores;
-mod tls;
+pub mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -77,11 +80,15 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     let data_dir = DataDir::open(&config.data_dir)?;
     let node = data_dir.node(config.node.as_deref())?;
     let listener = listen(config.listen)?;
-    let tls = config.tls.as_ref().map(|(cert, key)| tls::load(cert, key)).transpose()?;
+    let certificate = config.tls.as_ref().map(|(cert, key)| tls::Certificate::load(cert, key)).transpose()?;
+    let tls = certificate.as_ref().map(tls::Certificate::config).transpose()?;
     let journal = Journal::open(&data_dir.journal())?;
     let opened = stores::open(&config, &data_dir, &node, &journal).await?;
     let tasks = TaskSet::default();
     tasks.long_lived("metrics-rollup", metrics.clone().run_upkeep(tasks.stop_token()));
+    if let Some(certificate) = certificate {
+        tasks.long_lived("certificate", certificate.follow(config.reload.clone(), tasks.stop_token()));
+    }
     let board = Arc::new(Board::default());
     let environments = open_environments(&opened, &board, &tasks, &data_dir, &journal).await?;
     let admin = if config.admin_key.is_some() { AdminKey::Given } else { AdminKey::Wanted };
@@ -100,7 +107,13 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), RateLimits::default());
     let fresh = Freshness::new(environments.clone(), peers.clone()).watch();
     let http = http_settings(&config, tls.clone(), &stop);
-    let streams = Streams::new(&board, stream_settings(&config, &http.connections), fleet.clone(), Arc::new(access.clone()), fresh);
+    let streams = Streams::new(
+        &board,
+        stream_settings(&config, &http.connections),
+        fleet.clone(),
+        Arc::new(access.clone()),
+        fresh,
+    );
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
     let (ofrep, grpc) = open_protocols(&config, tls.clone(), &environments, &access, &fleet, &tasks, &stop).await?;
@@ -119,7 +132,8 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
         metrics,
         node: node.clone(),
     };
-    let api = api::Api::new(parts, access);
+    let api = api::Api::new(parts, access).with_metrics(metrics_access(&config));
+    metrics_listener::start(config.metrics_listen, &api, &tasks)?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = http_server::start(vec![listener], &http, &streams, move |worker| {
         ofrep.before(api.app(&worker).configure(|config| health.routes(config)))
@@ -202,6 +216,15 @@ fn stream_settings(config: &ServeConfig, connections: &ConnectionBudget) -> stre
         // Streams stay; a quarter of the places is left for requests.
         connections: limits.connections.min(connections.ordinary() / 4 * 3),
         ..limits
+    }
+}
+
+/// Who may read the metrics on the listener of everything else.
+fn metrics_access(config: &ServeConfig) -> api::MetricsAccess {
+    match config.metrics_listen {
+        Some(_) => api::MetricsAccess::Elsewhere,
+        None if config.listen.ip().is_loopback() => api::MetricsAccess::Open,
+        None => api::MetricsAccess::WithKey,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
+use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
 
 use crate::commit::traits::{AdmittedDraft, LogDraft, LogState};
 use crate::commit::{Applied, Author, CommitError, IdempotentCall, MissingItem, Renderer, StateConflict, UnknownName};
@@ -236,6 +236,7 @@ impl SystemState {
                     what: format!("environment {}", record.key),
                 }))
             }
+            SystemOperation::CreateEnvironment(_) if self.environments.len() >= limits::ENVIRONMENTS => Err(full("environments", limits::ENVIRONMENTS)),
             SystemOperation::CreateEnvironment(record) => Ok(Change::PutEnvironment(record.clone())),
             SystemOperation::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => Err(CommitError::NotFound(self.no_environment(key))),
             SystemOperation::DeleteEnvironment(key) => {
@@ -253,6 +254,7 @@ impl SystemState {
                     by: format!("keys that are valid only there ({}); revoke them first", holders.join(", ")),
                 }))
             }
+            SystemOperation::CreateKey(_) if self.keys.len() >= limits::KEYS => Err(full("valid keys", limits::KEYS)),
             SystemOperation::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {
                 Some(missing) => Err(CommitError::NotFound(self.no_environment(missing))),
                 None => Ok(Change::PutKey(record.clone())),
@@ -263,3 +265,12 @@ impl SystemState {
         }
     }
 }
+
+/// The server has as many of these as it may have.
+fn full(what: &str, most: usize) -> CommitError {
+    let problem = format!("the server already has {most} {what}, the maximum; delete or revoke some first");
+    CommitError::from(ValidationErrors::one("", problem))
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod p01_atomic;
 mod p02_ordered;
 mod p03_durable;
+mod p04_flood;
 mod p04_kill_wins;
 mod p05_fail_static;
 mod p06_kill_without_the_store;
@@ -15,3 +16,4 @@ mod p12_no_surprise;
 mod p13_traceable;
 mod p14_bad_input;
 mod p15_truthful;
+mod p16_bounded;

@@ -1,5 +1,6 @@
 //! What goes over the wire (DESIGN 6 and 7), read by clients that know nothing but the protocol.
 
+mod closed;
 mod http;
 mod monitoring;
 mod real_input;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use ripcord_sdk::{Client, Context};
+use ripcord_tests::process::Signal;
 use ripcord_tests::{Outcome, SOON, Server, Setup, eventually, flags};
 use tempfile::TempDir;
 
@@ -36,6 +37,28 @@ async fn rest_streams_the_sdk_and_commands_work_over_tls() -> Outcome {
         Ok(())
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_certificate_is_served_after_a_hup() -> Outcome {
+    let scratch = tempfile::tempdir()?;
+    let (chain, key, first) = certificate(&scratch)?;
+    let server = Server::start(Setup::embedded().tls(&chain, &key)).await?;
+    let health = async |trusted: &str| {
+        let root = reqwest::Certificate::from_pem(trusted.as_bytes())?;
+        let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy().build()?;
+        anyhow::Ok(client.get(format!("{}/healthz", server.url())).send().await?.status())
+    };
+    ensure!(health(&first).await?.is_success());
+    let (_, _, second) = certificate(&scratch)?;
+    server.process()?.signal(Signal::Hup)?;
+    eventually(SOON, "the new certificate is served", || async {
+        ensure!(health(&second).await?.is_success());
+        Ok(())
+    })
+    .await?;
+    ensure!(health(&first).await.is_err(), "the old one is served, too");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

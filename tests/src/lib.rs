@@ -21,6 +21,7 @@
 //! Api                             a caller with a key: REST as a program outside writes it
 //! CommandOutput                   a command's exit code and output
 //! stream::{WebSocket, Sse}        frames as they come; Replica applies them
+//! flood                           everything at once, and kills that must take effect meanwhile
 //! Proxy                           a TCP proxy that can be pointed at another server
 //! app, shop                       applications with the SDK, here or in their own processes; their users and a health endpoint
 //! waiting                         the only place that sleeps; `eventually` waits for a condition
@@ -35,6 +36,7 @@ pub mod app;
 pub mod cluster;
 pub mod command_output;
 pub mod flags;
+pub mod flood;
 pub mod ports;
 pub mod process;
 pub mod proxy;

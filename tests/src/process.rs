@@ -18,6 +18,8 @@ pub enum Signal {
     Stop,
     /// Thaws it.
     Cont,
+    /// Says that its terminal is gone, or that its files have changed.
+    Hup,
 }
 
 /// A running process; what it prints goes to a file.
@@ -64,6 +66,7 @@ impl Process {
             Signal::Kill => "-KILL",
             Signal::Stop => "-STOP",
             Signal::Cont => "-CONT",
+            Signal::Hup => "-HUP",
         };
         let status = Command::new("kill").args([name, &self.id().to_string()]).status()?;
         ensure!(status.success(), "kill {name} {} ({}) failed", self.id(), self.name);

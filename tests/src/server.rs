@@ -51,6 +51,7 @@ pub struct Setup {
     port: Option<u16>,
     scheme: Scheme,
     printed: Printed,
+    open_files: Option<u32>,
 }
 
 /// What becomes of what a server prints.
@@ -59,6 +60,8 @@ enum Printed {
     #[default]
     Kept,
     Discarded,
+    /// Standard error is a pipe that nobody reads, and soon full.
+    Unread,
 }
 
 /// What a server speaks.
@@ -120,6 +123,20 @@ impl Setup {
     #[must_use]
     pub fn quiet(mut self) -> Self {
         self.printed = Printed::Discarded;
+        self
+    }
+
+    /// Nobody reads what it logs: the pipe fills up.
+    #[must_use]
+    pub fn unread(mut self) -> Self {
+        self.printed = Printed::Unread;
+        self
+    }
+
+    /// With so many open files at most.
+    #[must_use]
+    pub fn open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
         self
     }
 
@@ -269,11 +286,17 @@ impl Server {
     fn launch(&mut self) -> anyhow::Result<()> {
         self.process = None;
         let output = match self.setup.printed {
-            Printed::Kept => self.directory.path().join("output.log"),
+            Printed::Kept | Printed::Unread => self.directory.path().join("output.log"),
             Printed::Discarded => "/dev/null".into(),
         };
         // A write beyond a limit of file size is an error then, as on a full disk, and not the end of the process.
-        let mut command = self.wrapped("trap '' XFSZ; exec \"$@\"");
+        let limit = self.setup.open_files.map(|most| format!("ulimit -n {most}; ")).unwrap_or_default();
+        let unread = match self.setup.printed {
+            // Opened for reading too, so that the opening does not wait for a reader.
+            Printed::Unread => "rm -f \"$HOME/unread\"; mkfifo \"$HOME/unread\"; exec \"$@\" 2<>\"$HOME/unread\"",
+            Printed::Kept | Printed::Discarded => "exec \"$@\"",
+        };
+        let mut command = self.wrapped(&format!("trap '' XFSZ; {limit}{unread}"));
         command
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data-dir"])
             .arg(self.data())

@@ -1,6 +1,7 @@
 //! The server: the real entry, streams and fleet, over a board on which kills are published by hand.
 
 use std::io::BufRead;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,7 +117,7 @@ fn serve(snapshot: Snapshot, urgent: Position) -> Arc<Served> {
 struct Keys;
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
+    fn authorise(&self, headers: &HeaderMap, _: Option<IpAddr>) -> Result<Principal, ApiError> {
         if headers.get("x-api-key").is_none_or(|key| key != KEY) {
             return Err(ApiError::new(Code::Unauthenticated, "A key is needed."));
         }

@@ -101,7 +101,7 @@ impl Members for CheckpointRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let name = reader.required(map, "name", "a name such as \"before-web-12\"", Reader::parsed);
-        let note = reader.optional(map, "note", Reader::prose);
+        let note = reader.optional(map, "note", Reader::line);
         let reason = super::reason(reader, map);
         Ok(Self { name: name?, note, reason })
     }
@@ -113,7 +113,7 @@ impl Members for VouchRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let evidence = reader.required(map, "evidence", "a text that says how you know that the state is good", |reader, value| {
-            let text = reader.prose(value)?.trim().to_owned();
+            let text = reader.line(value)?;
             if text.is_empty() {
                 return reader.refuse("is empty; describe what you saw, for example \"an hour at 100% without an error\"");
             }

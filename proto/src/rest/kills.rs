@@ -10,6 +10,7 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::rollout::RolloutId;
+use crate::visible::one_line;
 
 /// The body of `POST kills`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -212,13 +213,13 @@ impl Members for KillRequest {
 
 /// The reason of a kill: a blank one counts as missing, and one that is too long is cut, which `ignored` then tells.
 pub fn kill_reason(text: &str, ignored: &mut Vec<String>) -> Option<String> {
-    let text = text.trim();
+    let text = one_line(text);
     match text.char_indices().nth(limits::TEXT_CHARACTERS) {
         Some((end, _)) => {
             ignored.push(format!("The reason was cut after {} characters.", limits::TEXT_CHARACTERS));
             text.get(..end).map(ToOwned::to_owned)
         }
-        None => Some(text.to_owned()).filter(|text| !text.is_empty()),
+        None => Some(text).filter(|text| !text.is_empty()),
     }
 }
 

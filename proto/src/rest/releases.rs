@@ -280,7 +280,7 @@ fn owner_role(text: &str) -> Result<String, ValidationErrors> {
 
 /// Reads a text that is not empty.
 fn something(reader: &mut Reader, value: &Value) -> Read<String> {
-    let text = reader.prose(value)?;
+    let text = reader.line(value)?;
     let text = text.trim();
     if text.is_empty() {
         return reader.refuse("is empty; leave it out if there is nothing to say");

@@ -1,5 +1,7 @@
 //! The user, device or request that a flag is evaluated for: a targeting key and attributes, borrowed from the caller.
 
+use std::collections::HashMap;
+
 use ripcord_proto::outcome::Traffic;
 use serde_json::{Map, Value};
 
@@ -9,6 +11,8 @@ use super::short_str::{Fingerprint, ShortStr};
 pub(super) const TARGETING_KEY: &str = "targetingKey";
 /// This many attributes need no allocation.
 const INLINE: usize = 8;
+/// With more attributes than this beyond the inline ones, they are found by an index instead of one by one.
+const SCANNED: usize = 16;
 
 /// The value of an attribute, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +52,10 @@ pub struct Context<'a> {
     /// The fingerprints of the inline names, side by side: a lookup is eight comparisons of eight bytes.
     fingerprints: [Fingerprint; INLINE],
     inline: [(&'a str, Attribute<'a>); INLINE],
+    /// Each name once.
     spilled: Vec<(&'a str, Attribute<'a>)>,
+    /// Where each spilled name is, if there are many.
+    index: Option<Box<HashMap<&'a str, usize>>>,
 }
 
 impl<'a> Context<'a> {
@@ -75,6 +82,7 @@ impl<'a> Context<'a> {
             fingerprints: [Fingerprint::EMPTY; INLINE],
             inline: [("", Attribute::Null); INLINE],
             spilled: Vec::new(),
+            index: None,
         }
     }
 
@@ -117,7 +125,29 @@ impl<'a> Context<'a> {
                 *fingerprint = Fingerprint::of(name);
                 self.count += 1;
             }
-            _ => self.spilled.push((name, value)),
+            _ => self.spill(name, value),
+        }
+    }
+
+    fn spill(&mut self, name: &'a str, value: Attribute<'a>) {
+        if let Some((_, own)) = self.spilled_at(name).and_then(|place| self.spilled.get_mut(place)) {
+            *own = value;
+            return;
+        }
+        if let Some(index) = &mut self.index {
+            index.insert(name, self.spilled.len());
+        } else if self.spilled.len() == SCANNED {
+            let mut index: HashMap<&'a str, usize> = self.spilled.iter().enumerate().map(|(place, (own, _))| (*own, place)).collect();
+            index.insert(name, SCANNED);
+            self.index = Some(Box::new(index));
+        }
+        self.spilled.push((name, value));
+    }
+
+    fn spilled_at(&self, name: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(name).copied(),
+            None => self.spilled.iter().position(|(own, _)| *own == name),
         }
     }
 
@@ -153,6 +183,17 @@ impl<'a> Context<'a> {
         self.inline.iter().take(self.count).chain(&self.spilled).copied()
     }
 
+    /// All attributes except the targeting key, each name once, with its last value.
+    #[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
+    pub(super) fn unique_attributes(&self) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
+        let inline = self.inline.iter().take(self.count).enumerate();
+        let last = inline.filter(|(place, (name, _))| {
+            let mut later = self.inline.iter().take(self.count).skip(place + 1);
+            !later.any(|(own, _)| own == name) && self.spilled_at(name).is_none()
+        });
+        last.map(|(_, attribute)| *attribute).chain(self.spilled.iter().copied())
+    }
+
     #[inline]
     pub(super) const fn targeting_attribute(&self) -> Attribute<'a> {
         self.targeting_key
@@ -168,7 +209,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub(super) fn get(&self, name: &ShortStr) -> Attribute<'a> {
         if !self.spilled.is_empty()
-            && let Some((_, value)) = self.spilled.iter().rev().find(|(own, _)| *own == name.text())
+            && let Some((_, value)) = self.spilled_at(name.text()).and_then(|place| self.spilled.get(place))
         {
             return *value;
         }

@@ -9,13 +9,14 @@ use ripcord_proto::revision::Position;
 use ripcord_proto::value::{Value, ValueType};
 use serde_json::Map;
 
+use super::budget::Budget;
 use super::compile::{Compiled, Slot};
 use super::context::Context;
 use super::decision::{Decision, Truth};
 use super::flag::{CompiledFlag, CompiledRule, CompiledServe, Plan};
 use super::reason::{ErrorCode, Reason, RuleRef, TypeMismatch};
 use super::scalar_text::with_text;
-use super::scope::{Budget, Scope};
+use super::scope::Scope;
 use super::since_contact::SinceContact;
 use super::split::CompiledSplit;
 
@@ -301,7 +302,7 @@ fn decide_by_rules(compiled: &Compiled, flag: &CompiledFlag, context: &Context<'
     }
     for (index, rule) in flag.rules.iter().enumerate() {
         match rule.when.as_ref().map_or(Truth::True, |when| when.holds(&scope)) {
-            Truth::True => return serve(flag, rule, index, context),
+            Truth::True => return serve(rule, index, &scope),
             Truth::False => {}
             Truth::Unreadable => return Decision::error(ErrorCode::ParseError),
             Truth::Failed => return Decision::error(ErrorCode::General),
@@ -324,11 +325,12 @@ fn is_met(requirement: &Requirement, scope: &Scope<'_>) -> Truth {
 }
 
 #[inline]
-fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, context: &Context<'_>) -> Decision {
+fn serve(rule: &CompiledRule, index: usize, scope: &Scope<'_>) -> Decision {
+    let (flag, context) = (scope.flag, scope.context);
     match &rule.serve {
         CompiledServe::Variant(variant) => Decision::by_rule(*variant, Reason::TargetingMatch, index),
         CompiledServe::Split(split) => serve_split(flag, split, index, context),
-        CompiledServe::JsonLogic(program) => match program.variant(context, flag.key().as_str(), |name| flag.find(name)) {
+        CompiledServe::JsonLogic(program) => match program.variant(context, flag.key().as_str(), scope.budget, |name| flag.find(name)) {
             Ok(None) => Decision::new(flag.default, Reason::Default),
             Ok(Some(variant)) => Decision::by_rule(variant, Reason::TargetingMatch, index),
             Err(code) => Decision::error(code),

@@ -9,6 +9,7 @@ use ripcord_proto::revision::Revision;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::value::Value;
 
+use super::budget::Budget;
 use super::compile::{Compiled, Slot};
 use super::condition::Condition;
 use super::context::{Attribute, Context};
@@ -17,7 +18,7 @@ use super::flag::{CompiledFlag, CompiledServe};
 use super::path::Path;
 use super::reason::{ErrorCode, Reason};
 use super::scalar_text::with_text;
-use super::scope::{Budget, Scope};
+use super::scope::Scope;
 use super::since_contact::SinceContact;
 use super::split::CompiledSplit;
 
@@ -129,6 +130,9 @@ pub struct ConditionTrace {
     /// The types, if the test is false because the attribute is of another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub types_differ: Option<DifferentTypes>,
+    /// Why it could not be evaluated, if a JSONLogic rule would go beyond its budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// What the conditions inside it saw.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<ConditionTrace>,
@@ -237,6 +241,11 @@ fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Ve
             matches,
             bucket,
         });
+        if let (Some(true), Some(CompiledServe::JsonLogic(program))) = (matches, compiled.rules.get(index).map(|rule| &rule.serve))
+            && let Some(problem) = program.excess(scope.context)
+        {
+            steps.push(ExplanationStep::Unreadable { problem });
+        }
         if matches != Some(false) {
             return false;
         }
@@ -263,9 +272,13 @@ fn explain_split(split: &CompiledSplit, context: &Context<'_>) -> SplitTrace {
 }
 
 fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
-    let holds = Condition::new(condition, scope.compiled.interpreter())
-        .ok()
-        .and_then(|compiled| compiled.holds(scope).known());
+    let compiled = Condition::new(condition, scope.compiled.interpreter()).ok();
+    let holds = compiled.as_ref().and_then(|compiled| compiled.holds(scope).known());
+    let problem = if let Some(Condition::JsonLogic(program)) = &compiled {
+        program.excess(scope.context)
+    } else {
+        None
+    };
     let kind = |name: &str| serde_json::Value::from(name);
     let whole = || serde_json::to_value(condition).unwrap_or_default();
     match condition {
@@ -274,6 +287,7 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
             holds,
             attribute: None,
             types_differ: None,
+            problem: None,
             within: items.iter().map(|item| trace(item, scope)).collect(),
         },
         source::Condition::Any(items) => ConditionTrace {
@@ -281,6 +295,7 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
             holds,
             attribute: None,
             types_differ: None,
+            problem: None,
             within: items.iter().map(|item| trace(item, scope)).collect(),
         },
         source::Condition::Not(inner) => ConditionTrace {
@@ -288,6 +303,7 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
             holds,
             attribute: None,
             types_differ: None,
+            problem: None,
             within: vec![trace(inner, scope)],
         },
         source::Condition::Segment(key) => ConditionTrace {
@@ -295,6 +311,7 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
             holds,
             attribute: None,
             types_differ: None,
+            problem: None,
             within: scope.visit_segment(key, trace).into_iter().collect(),
         },
         source::Condition::JsonLogic(_) => ConditionTrace {
@@ -302,6 +319,7 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
             holds,
             attribute: None,
             types_differ: None,
+            problem,
             within: Vec::new(),
         },
         source::Condition::Attribute { attribute: path, test } => {
@@ -311,6 +329,7 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
                 holds,
                 attribute: Some(json_of(attribute)),
                 types_differ: DifferentTypes::of(test, attribute).filter(|_| holds == Some(false)),
+                problem: None,
                 within: Vec::new(),
             }
         }

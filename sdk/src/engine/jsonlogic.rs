@@ -3,9 +3,13 @@
 #[cfg(feature = "jsonlogic")]
 mod cbor;
 #[cfg(feature = "jsonlogic")]
+mod cost;
+#[cfg(feature = "jsonlogic")]
 mod interpreter;
 #[cfg(feature = "jsonlogic")]
 mod operators;
+#[cfg(feature = "jsonlogic")]
+mod size;
 #[cfg(not(feature = "jsonlogic"))]
 mod unavailable;
 
@@ -13,3 +17,11 @@ mod unavailable;
 pub(super) use interpreter::{Interpreter, Program};
 #[cfg(not(feature = "jsonlogic"))]
 pub(super) use unavailable::{Interpreter, Program};
+
+/// Why a JSONLogic rule would go beyond its budget even with a small context; `None` if it does not.
+pub fn over_budget(rule: &serde_json::Value) -> Option<String> {
+    #[cfg(feature = "jsonlogic")]
+    return cost::over_budget(rule);
+    #[cfg(not(feature = "jsonlogic"))]
+    unavailable::over_budget(rule)
+}

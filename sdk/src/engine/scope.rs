@@ -1,22 +1,15 @@
 //! What conditions can see while one flag is evaluated, and how they are combined.
 
-use std::cell::Cell;
-
 use ripcord_proto::condition as source;
 use ripcord_proto::key::SegmentKey;
 
+use super::budget::Budget;
 use super::compile::Compiled;
 use super::condition::Condition;
 use super::context::Context;
 use super::decision::Truth;
 use super::flag::CompiledFlag;
 use super::since_contact::SinceContact;
-
-/// How many prerequisites and segments one evaluation may look up, over all levels. Validation keeps the nesting shallow; this
-/// limit stops a snapshot that branches at every level from running for ever.
-const LOOKUPS: u32 = 10_000;
-/// How deep prerequisites and segments may be nested, whatever the snapshot says.
-const DEPTH: u32 = 64;
 
 /// One evaluation as its conditions see it.
 pub(super) struct Scope<'s> {
@@ -25,34 +18,6 @@ pub(super) struct Scope<'s> {
     pub(super) flag: &'s CompiledFlag,
     pub(super) since_contact: SinceContact,
     pub(super) budget: &'s Budget,
-}
-
-/// The lookups that an evaluation may still make, and its current depth.
-pub(super) struct Budget {
-    left: Cell<u32>,
-    depth: Cell<u32>,
-}
-
-impl Budget {
-    pub(super) const fn full() -> Self {
-        Self {
-            left: Cell::new(LOOKUPS),
-            depth: Cell::new(0),
-        }
-    }
-
-    /// Runs `nested` one level deeper; `None` if the budget is used up.
-    pub(super) fn descend<T>(&self, nested: impl FnOnce() -> T) -> Option<T> {
-        let left = self.left.get().checked_sub(1)?;
-        if self.depth.get() >= DEPTH {
-            return None;
-        }
-        self.left.set(left);
-        self.depth.set(self.depth.get() + 1);
-        let result = nested();
-        self.depth.set(self.depth.get() - 1);
-        Some(result)
-    }
 }
 
 impl Scope<'_> {
@@ -88,7 +53,7 @@ impl Condition {
             Self::Any(items) => first_other_than(Truth::False, items),
             Self::Not(inner) => !inner.holds(scope),
             Self::Segment(key) => scope.segment(key),
-            Self::JsonLogic(program) => program.is_truthy(scope.context, scope.flag.key().as_str()),
+            Self::JsonLogic(program) => program.is_truthy(scope.context, scope.flag.key().as_str(), scope.budget),
             Self::Attribute { path, test } => Truth::from(test.holds(path.find(scope.context))),
         }
     }

@@ -1,5 +1,6 @@
 //! `ripcord serve`: the server, until it is told to stop.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +9,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, indented, note, print};
 use ripcord_server::{
-    Exporter, FlagdConfig, LogConfig, LogFormat, PublicUrl, Readiness, ReadyState, Secret, ServeConfig, ServeSettings, Started, StoreChoice, TelemetryError, start_logs,
+    Exporter, FlagdConfig, LogConfig, LogFormat, PublicUrl, Readiness, ReadyState, Reload, Secret, ServeConfig, ServeSettings, Started, StoreChoice,
+    TelemetryError, start_logs,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A second Ctrl-C within this time is the same one, sent to the process and to its group.
@@ -68,6 +71,7 @@ fn own_config(settings: OwnServer) -> ServeConfig {
     let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
     ServeConfig {
         listen: settings.listen,
+        metrics_listen: None,
         public_url: PublicUrl::default(),
         data_dir: settings.data_dir,
         store: StoreChoice::Embedded,
@@ -89,6 +93,7 @@ fn own_config(settings: OwnServer) -> ServeConfig {
         },
         otlp_endpoint: None,
         log_format: LogFormat::Pretty,
+        reload: Reload::default(),
     }
 }
 
@@ -109,7 +114,7 @@ fn run(output: Output, command: Serve) -> Result<(), ServerError> {
     let told = |error: TelemetryError| ServerError::Usage(error.to_string());
     let exporter = config
         .otlp_endpoint
-        .as_deref()
+        .as_ref()
         .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
     let exporter = exporter.transpose().map_err(told)?;
     let _log = start_logs(&logs, exporter.as_ref()).map_err(told)?;
@@ -142,9 +147,13 @@ async fn until_stopped(output: Output, config: ServeConfig) -> Result<(), Server
     };
     let mut signals = Signals::listen().map_err(|error| ServerError::Failed(format!("Cannot listen for signals: {error}.")))?;
     let stop = CancellationToken::new();
+    let hangup = signal(SignalKind::hangup()).map_err(|error| ServerError::Failed(format!("Cannot listen for signals: {error}.")))?;
+    let reload = config.reload.clone();
     let mut serving = std::pin::pin!(ripcord_server::run(config, started, stop.clone()));
     let ended = tokio::select! {
         ended = &mut serving => ended,
+        // A server stays when its terminal closes; it is how administrators say "read your files again".
+        never = reload_on_hangup(hangup, reload) => match never {},
         () = signals.next() => {
             note("Shutting down (closing streams, finishing requests). Press Ctrl-C again to force.");
             stop.cancel();
@@ -162,6 +171,15 @@ async fn until_stopped(output: Output, config: ServeConfig) -> Result<(), Server
         }
     };
     ended.map_err(|error| ServerError::Failed(format!("the server stopped: {error}")))
+}
+
+/// Asks for the certificate to be read again, at each HUP.
+async fn reload_on_hangup(mut hangup: Signal, reload: Reload) -> Infallible {
+    loop {
+        hangup.recv().await;
+        note("Reading the certificate again (HUP).");
+        reload.now();
+    }
 }
 
 fn to_cli(server: &Started) -> ripcord_cli::Started {

@@ -19,6 +19,14 @@ use crate::commit::Author;
 /// What separates the digests of tokens from those of anything else.
 const EVENTS: &[u8] = b"ripcord ofrep events";
 
+/// Who may listen to what with a token.
+#[derive(Debug, Clone, Copy)]
+pub struct EventsSubject<'s> {
+    pub environment: &'s str,
+    /// The id that this server gave the client.
+    pub client: &'s str,
+}
+
 impl Access {
     /// Permits evaluation with the key `presented`, in the requested environment or else in the only one of the key.
     pub fn evaluator(&self, presented: Option<&str>, requested: Option<&str>) -> Result<Arc<Permit<Evaluate>>, AccessError> {
@@ -51,19 +59,20 @@ impl Access {
         self.permit(&principal, author, &environment)
     }
 
-    /// A token that lets a browser listen to changes of the permitted environment, and nothing else, where no header can be sent.
-    pub fn events_token(&self, permit: &Permit<Evaluate>) -> Option<Digest> {
-        self.token(&permit.principal().id, permit.environment().as_str())
+    /// A token that lets this client listen to changes of the permitted environment, and nothing else, where no header can be sent.
+    pub fn events_token(&self, permit: &Permit<Evaluate>, client: &str) -> Option<Digest> {
+        let environment = permit.environment().as_str();
+        self.token(&permit.principal().id, &EventsSubject { environment, client })
     }
 
     /// Whether `token` was made by [`Self::events_token`] for the key of this id, and the key is still valid.
-    pub fn knows_events_token(&self, key: &str, environment: &str, token: &Digest) -> bool {
-        self.token(key, environment).is_some_and(|own| bool::from(own.bytes().ct_eq(token.bytes())))
+    pub fn knows_events_token(&self, key: &str, subject: &EventsSubject<'_>, token: &Digest) -> bool {
+        self.token(key, subject).is_some_and(|own| bool::from(own.bytes().ct_eq(token.bytes())))
     }
 
     /// The role of the key of this id, if `token` was made for it by [`Self::events_token`] and the key is still valid.
-    pub fn role_of_events_token(&self, key: &str, environment: &str, token: &Digest) -> Option<Role> {
-        if !self.knows_events_token(key, environment, token) {
+    pub fn role_of_events_token(&self, key: &str, subject: &EventsSubject<'_>, token: &Digest) -> Option<Role> {
+        if !self.knows_events_token(key, subject, token) {
             return None;
         }
         if key == super::principal::ADMIN {
@@ -72,13 +81,14 @@ impl Access {
         self.environments().system().keys.get(key).map(|record| record.role)
     }
 
-    fn token(&self, key: &str, environment: &str) -> Option<Digest> {
+    fn token(&self, key: &str, subject: &EventsSubject<'_>) -> Option<Digest> {
         let secret = if key == super::principal::ADMIN {
             self.inner.admin?
         } else {
             self.environments().system().keys.get(key)?.hash
         };
-        Some(Digest::of([EVENTS, secret.bytes().as_slice(), environment.as_bytes()]))
+        let EventsSubject { environment, client } = subject;
+        Some(Digest::of([EVENTS, secret.bytes().as_slice(), environment.as_bytes(), &[0], client.as_bytes()]))
     }
 }
 

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -39,7 +40,11 @@ fn an_admin_key_from_outside_is_long_enough_or_refused() {
 #[test]
 fn kills_restores_and_streams_are_never_held_back() {
     let one = NonZeroU32::MIN;
-    let limits = RateLimits::new(Config { reads: one, writes: one });
+    let limits = RateLimits::new(Config {
+        reads: one,
+        writes: one,
+        ..Config::default()
+    });
     let (runaway, other): (Arc<str>, Arc<str>) = ("key_a".into(), "key_b".into());
     let allowed = (0..100).filter(|_| limits.check(&runaway, Action::Edit).is_ok()).count();
     assert_eq!(allowed, 10, "ten seconds' worth at once");
@@ -47,6 +52,23 @@ fn kills_restores_and_streams_are_never_held_back() {
     for action in [Action::Kill, Action::Restore, Action::Stream] {
         assert!((0..1_000).all(|_| limits.check(&runaway, action).is_ok()), "{action:?}");
     }
+}
+
+#[test]
+fn wrong_keys_from_one_address_are_held_back_and_those_from_others_are_not() {
+    let limits = RateLimits::new(Config {
+        wrong_keys: NonZeroU32::MIN,
+        ..Config::default()
+    });
+    let (one, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "198.51.100.7".parse().unwrap());
+    assert_eq!((0..100).filter(|_| limits.wrong_key(Some(one)).is_ok()).count(), 10);
+    assert!(limits.wrong_key(Some(other)).is_ok());
+    let network = |host: u16| Some(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, host)));
+    assert_eq!(
+        (0..100).filter(|host| limits.wrong_key(network(*host)).is_ok()).count(),
+        10,
+        "one network, however many addresses"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::actor::Origin;
 use ripcord_proto::problem::Code;
 use ripcord_proto::role::Action;
+use ripcord_proto::visible::check_name;
 use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
 
 use crate::access::evaluator::unknown_environment;
@@ -43,7 +44,8 @@ fn access(request: &HttpRequest) -> Result<&Access, ApiError> {
 
 fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
     let access = access(request)?;
-    let principal = access.authenticate(credentials::presented(request.headers()))?;
+    let address = request.peer_addr().map(|address| address.ip());
+    let principal = access.authenticate_from(credentials::presented(request.headers()), address)?;
     let actor = principal.actor(said_name(request)?);
     tracing::Span::current().record("actor", actor.name.as_str());
     let origin = Origin {
@@ -63,12 +65,18 @@ fn said_name(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
         return Ok(None);
     };
     let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
-    let length = text.chars().count();
-    if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
-        let problem = format!("must have 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
+    if let Err(problem) = check_name(text, limits::KEY_CHARACTERS) {
         return Err(ApiError::bad_parameter("X-Ripcord-Actor", ValidationErrors::one("", problem)));
     }
     Ok(Some(text))
+}
+
+/// The principal of a request that reads over all of its environments.
+pub(super) fn reader(request: &HttpRequest) -> Result<Principal, ApiError> {
+    let Caller { principal, .. } = caller(request)?;
+    principal.check_any(&[Action::Read]).map_err(AccessError::from)?;
+    access(request)?.limits().check(&principal.id, Action::Read)?;
+    Ok(principal)
 }
 
 fn permit<A: Allows>(request: &HttpRequest) -> Result<Permit<A>, ApiError> {

@@ -1,6 +1,7 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod budgets;
 mod checkpoints;
 mod drills;
 mod edits;
@@ -16,3 +17,4 @@ mod proposals;
 mod releases;
 mod rollbacks;
 mod rollouts;
+mod trigger_approval;

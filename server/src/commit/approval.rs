@@ -90,7 +90,12 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
         return Err(GuardRefusal::SecondPerson(UnfitForProposal::ContainsKill).into());
     }
     let Some(asked) = draft.operations.iter().map(Operation::kept).collect::<Option<Vec<_>>>() else {
-        return Err(GuardRefusal::SecondPerson(UnfitForProposal::NotOneProposal).into());
+        let unfit = if approval_scope::creates_trigger(effect) {
+            UnfitForProposal::NewTrigger
+        } else {
+            UnfitForProposal::NotOneProposal
+        };
+        return Err(GuardRefusal::SecondPerson(unfit).into());
     };
     let plan = planned(effect);
     let hash = hash(effect, &plan)?;

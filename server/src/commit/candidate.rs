@@ -9,6 +9,7 @@ use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::validation::{ValidationError, ValidationErrors};
+use ripcord_proto::visible::{check_name, check_text};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
 
 use super::approval::Effect;
@@ -112,7 +113,9 @@ impl<'a> Candidate<'a> {
         if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
         }
-        ValidationErrors::check(rule_budget::of_flag(&format!("flags.{key}"), flag), ())?;
+        let path = format!("flags.{key}");
+        let faults = rule_budget::of_flag(&path, flag).into_iter().chain(hidden_in(&path, flag));
+        ValidationErrors::check(faults.collect(), ())?;
         self.touched.flags.insert(key.clone());
         self.push(Change::PutFlag(entry));
         Ok(())
@@ -351,4 +354,15 @@ fn entry<M: Entity>(key: M::Key, value: M, position: Position) -> Result<Arc<Ent
     Entry::new(key, value, position)
         .map(Arc::new)
         .map_err(|error| CommitError::Internal(error.to_string()))
+}
+
+/// Texts of a flag that would not be shown as they are. Only checked when they are written: what was stored before stays readable.
+fn hidden_in(path: &str, flag: &Flag) -> Vec<ValidationError> {
+    let owner = flag.owner.as_deref().filter(|owner| !owner.is_empty());
+    let owner = owner.and_then(|owner| Some(("owner", check_name(owner, limits::TEXT_CHARACTERS).err()?)));
+    let description = flag.description.as_deref().and_then(|text| Some(("description", check_text(text).err()?)));
+    let found = owner.into_iter().chain(description);
+    found
+        .map(|(member, problem)| ValidationError::new(format!("{path}.{member}"), problem))
+        .collect()
 }

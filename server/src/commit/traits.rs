@@ -63,7 +63,8 @@ pub(crate) trait LogState: Clone + Send + Sync + 'static {
     /// makes.
     fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;
     /// The state that a sealed entry makes.
-    fn after(&self, entry: &Sealed) -> Self;
+    #[must_use]
+    fn after(self, entry: &Sealed) -> Self;
     /// This state, as it replaces `before` because the log was replaced.
     #[must_use]
     fn replacing(self, _before: &Self) -> Self {

@@ -85,7 +85,7 @@ impl LogState for EnvironmentState {
         Ok((sealed, next))
     }
 
-    fn after(&self, entry: &Sealed) -> Self {
+    fn after(self, entry: &Sealed) -> Self {
         self.followed_by(entry)
     }
 

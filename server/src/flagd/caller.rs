@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectrpc::{ConnectError, ErrorCode};
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::role::Role;
+use ripcord_proto::role::{Action, Role};
 use tokio::sync::watch;
 use tonic::codegen::http::HeaderMap;
 
@@ -49,6 +49,7 @@ impl FlagdState {
             .access
             .evaluator(Some(&presented), selection.environment.as_deref())
             .map_err(|error| refusal(&error))?;
+        self.access.limits().check(permit.caller(), Action::Evaluate).map_err(|error| refusal(&error))?;
         if permit.role() == Role::Client {
             return Err(public_key());
         }

@@ -24,6 +24,7 @@ pub(super) fn refusal(error: &AccessError) -> ConnectError {
     let code = match problem.status {
         401 => ErrorCode::Unauthenticated,
         403 => ErrorCode::PermissionDenied,
+        429 => ErrorCode::ResourceExhausted,
         503 => ErrorCode::Unavailable,
         ..500 => ErrorCode::InvalidArgument,
         500.. => ErrorCode::Internal,

@@ -1,5 +1,7 @@
 //! Remote evaluation, the same for both versions of the service.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use connectrpc::{CodecFormat, ConnectError, ErrorCode};
 use prost_types::Struct;
@@ -8,6 +10,7 @@ use ripcord_proto::grpc::evaluation_v1::{AnyFlag, ResolveAllRequest, ResolveAllR
 use ripcord_proto::grpc::evaluation_v2::{
     ResolveBooleanRequest, ResolveBooleanResponse, ResolveFloatResponse, ResolveIntResponse, ResolveObjectResponse, ResolveStringResponse,
 };
+use ripcord_proto::role::Role;
 use ripcord_proto::value::{Value, ValueType};
 use ripcord_sdk::Context;
 use ripcord_sdk::engine::{CompiledFlag, ErrorCode as EvaluationError};
@@ -19,6 +22,7 @@ use super::error::flagd_error;
 use super::message::{decode, encode};
 use super::method::{EvaluationVersion, ValueKind};
 use super::state::FlagdState;
+use crate::remote::limits::{self, ContextLimits, Deadline, TooLong};
 use crate::remote::{RemoteEvaluation, trace};
 use crate::snapshot::publication::Served;
 use crate::telemetry::export::Parent;
@@ -57,7 +61,7 @@ impl FlagdState {
         let caller = self.caller(headers, "")?;
         let request: ResolveBooleanRequest = decode(request, format)?;
         let served = caller.state.served();
-        let attributes = attributes(request.context.as_ref(), &served, headers);
+        let attributes = attributes(request.context.as_ref(), &served, headers)?;
         let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         trace::record_request(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let answer = caller.selection.answer(&served.compiled, &request.flag_key, &context);
@@ -70,13 +74,28 @@ impl FlagdState {
         Ok(resolved.written(format))
     }
 
-    /// Evaluates all flags that the caller sees, for version 1.
-    pub(super) fn resolve_all(&self, headers: &HeaderMap, request: &[u8], format: CodecFormat) -> Result<Bytes, ConnectError> {
+    /// Evaluates all flags that the caller sees, for version 1; elsewhere if it takes long.
+    pub(super) async fn resolve_all(self: Arc<Self>, headers: &HeaderMap, request: Bytes, format: CodecFormat) -> Result<Bytes, ConnectError> {
+        if let Ok(answer) = self.resolve_all_within(headers, &request, format, Deadline::on_worker())? {
+            return Ok(answer);
+        }
+        let headers = headers.clone();
+        let answer = limits::in_turn(move |deadline| self.resolve_all_within(&headers, &request, format, deadline)).await;
+        match answer {
+            Some(answer) => answer?.map_err(|error| flagd_error(ErrorCode::Unavailable, error.to_string())),
+            None => Err(flagd_error(
+                ErrorCode::Unavailable,
+                "this node evaluates as much as it can; try again in a moment",
+            )),
+        }
+    }
+
+    fn resolve_all_within(&self, headers: &HeaderMap, request: &[u8], format: CodecFormat, deadline: Deadline) -> Result<Result<Bytes, TooLong>, ConnectError> {
         let _span = span(headers).entered();
         let caller = self.caller(headers, "")?;
         let request: ResolveAllRequest = decode(request, format)?;
         let served = caller.state.served();
-        let attributes = attributes(request.context.as_ref(), &served, headers);
+        let attributes = attributes(request.context.as_ref(), &served, headers)?;
         let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         trace::record_request(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let shown = served
@@ -84,24 +103,35 @@ impl FlagdState {
             .flags
             .iter()
             .filter(|entry| entry.value().is_ok_and(|flag| caller.selection.shows(flag)));
-        let flags = shown.filter_map(|entry| {
+        let mut flags = std::collections::HashMap::new();
+        for entry in shown {
+            if deadline.check().is_err() {
+                return Ok(Err(TooLong));
+            }
             let evaluation = caller.selection.evaluate(&served.compiled, entry.key().as_str(), &context);
-            Some((entry.key().to_string(), any_flag(&evaluation.into(), evaluation.flag())?))
-        });
+            if let Some(flag) = any_flag(&evaluation.into(), evaluation.flag()) {
+                flags.insert(entry.key().to_string(), flag);
+            }
+        }
         let response = ResolveAllResponse {
-            flags: flags.collect(),
+            flags,
             metadata: Some(context::write([])),
         };
-        Ok(encode(&response, format))
+        Ok(Ok(encode(&response, format)))
     }
 }
 
 /// The caller's attributes, under those that the environment reads from headers.
-fn attributes(context: Option<&Struct>, served: &Served, headers: &HeaderMap) -> serde_json::Map<String, serde_json::Value> {
+fn attributes(context: Option<&Struct>, served: &Served, headers: &HeaderMap) -> Result<serde_json::Map<String, serde_json::Value>, ConnectError> {
+    let most = ContextLimits::of(Role::Sdk).attributes;
+    if let Some(sent) = context.map(|context| context.fields.len()).filter(|sent| *sent > most) {
+        let text = format!("the context has {sent} attributes; at most {most} are allowed");
+        return Err(flagd_error(ErrorCode::InvalidArgument, text));
+    }
     let mut attributes = context.map(context::read).unwrap_or_default();
     let from_headers = served.snapshot.settings.attributes_from(|name| header(headers, name));
     attributes.extend(from_headers.map(|(name, value)| (name.to_owned(), value.into())));
-    attributes
+    Ok(attributes)
 }
 
 /// The span of a call, on the caller's trace.

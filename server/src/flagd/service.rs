@@ -30,7 +30,7 @@ impl FlagdService {
     async fn unary(self, method: FlagdMethod, call: RequestContext, request: Bytes, format: CodecFormat) -> Result<EncodedResponse, ConnectError> {
         let body = match method {
             FlagdMethod::Resolve(version, kind) => self.state.resolve(version, kind, call.headers(), &request, format)?,
-            FlagdMethod::ResolveAll => self.state.resolve_all(call.headers(), &request, format)?,
+            FlagdMethod::ResolveAll => Arc::clone(&self.state).resolve_all(call.headers(), request, format).await?,
             FlagdMethod::FetchAllFlags => return sync::fetch(&self.state, call.headers(), &request, format).await.map(Response::new),
             FlagdMethod::GetMetadata => sync::metadata(&self.state, call.headers(), format)?,
             FlagdMethod::SyncFlags | FlagdMethod::EventStream => return Err(unknown()),

@@ -78,6 +78,15 @@ pub(super) struct DepartedCounts {
     pub(super) gone: i64,
 }
 
+/// How a member leaves the counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// The connection was lost: it counts as gone for what it has not confirmed.
+    Counted,
+    /// It said goodbye: it leaves the denominator.
+    Forgotten,
+}
+
 /// The count of one revision.
 #[derive(Debug)]
 pub(super) struct RevisionCounts {

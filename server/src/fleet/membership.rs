@@ -7,6 +7,7 @@
 mod counts;
 mod expiry;
 mod kills;
+mod lease;
 mod lost;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -18,7 +19,7 @@ use ripcord_proto::{EnvironmentKey, Epoch, KillId, Position, limits};
 
 use self::kills::KillCountsById;
 use super::connections::{ConfirmationLevel, MemberIdentity, NewMember, Transport};
-use super::counters::{CatchUp, DepartedCounts, PerLevel, RevisionCounts};
+use super::counters::{CatchUp, DepartedCounts, Departure, PerLevel, RevisionCounts};
 use super::report::ConfirmationReport;
 use super::settings::FleetSettings;
 use crate::clock::{Clock as _, SystemClock};
@@ -97,6 +98,8 @@ pub(super) struct Members {
     slots: Vec<Option<FleetMember>>,
     free: Vec<usize>,
     by_identity: HashMap<Arc<MemberIdentity>, usize>,
+    /// How many members fetch answers.
+    fetching: usize,
     /// The slots of lost applications.
     lost: BTreeSet<usize>,
     generations: u64,
@@ -124,6 +127,7 @@ impl Members {
             slots: Vec::new(),
             free: Vec::new(),
             by_identity: HashMap::new(),
+            fetching: 0,
             lost: BTreeSet::new(),
             generations: 0,
             confirmations: [counter("applied"), counter("fetched"), counter("sent")],
@@ -147,7 +151,7 @@ impl Members {
         match &publication.change {
             PublishedChange::Overlay => {}
             PublishedChange::Delta(delta) if self.epoch == position.epoch && !self.counts_by_revision.is_empty() => {
-                let lease = lost::lease_of(delta, &publication.served.snapshot);
+                let lease = lease::lease_of(delta, &publication.served.snapshot);
                 while self.head() < revision {
                     let departed = std::mem::take(&mut self.departed);
                     self.counts_by_revision.push_back(RevisionCounts::new(publication.at, lease, departed));
@@ -185,6 +189,7 @@ impl Members {
     fn forget(&mut self, slot: usize) {
         if let Some(member) = self.slots.get_mut(slot).and_then(Option::take) {
             self.by_identity.remove(&member.identity);
+            self.fetching -= usize::from(member.level == ConfirmationLevel::Fetched);
             self.lost.remove(&slot);
             self.free.push(slot);
         }
@@ -280,10 +285,15 @@ impl Members {
         let slot = before.or_else(|| self.free.pop()).unwrap_or(self.slots.len());
         self.by_identity.insert(Arc::clone(&member.identity), slot);
         self.lost.remove(&slot);
-        match self.slots.get_mut(slot) {
-            Some(seat) => *seat = Some(member),
-            None => self.slots.push(Some(member)),
-        }
+        self.fetching += usize::from(member.level == ConfirmationLevel::Fetched);
+        let replaced = match self.slots.get_mut(slot) {
+            Some(seat) => seat.replace(member),
+            None => {
+                self.slots.push(Some(member));
+                None
+            }
+        };
+        self.fetching -= usize::from(replaced.is_some_and(|replaced| replaced.level == ConfirmationLevel::Fetched));
         slot
     }
 
@@ -325,7 +335,7 @@ impl Members {
         let known = self.member_of(&member.identity());
         let id = match known {
             Some(id) if self.member(id).is_some_and(FleetMember::is_fetching) => id,
-            None if self.slots.len() - self.free.len() >= limits::POLLING_CLIENTS => return,
+            None if self.fetching >= limits::POLLING_CLIENTS => return,
             Some(_) | None => self.enter(member, ConfirmationLevel::Fetched, MemberState::Polling(now), now),
         };
         if let Some(Some(member)) = self.slots.get_mut(id.slot)
@@ -383,14 +393,6 @@ impl Members {
             tally.times.of_mut(level).add(took, &who);
         }
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Departure {
-    /// The connection was lost: it counts as gone for what it has not confirmed.
-    Counted,
-    /// It said goodbye: it leaves the denominator.
-    Forgotten,
 }
 
 #[cfg(test)]

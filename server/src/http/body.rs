@@ -30,6 +30,7 @@ use ripcord_proto::rollout::RolloutPlan;
 use ripcord_proto::{Flag, Segment, ValidationErrors, limits};
 
 use super::error::ApiError;
+use super::heavy::heavy;
 use super::surrogates;
 
 /// The limits of a body of this type.
@@ -55,6 +56,8 @@ pub enum ContentKind {
 const SLACK: usize = 64 * 1024;
 /// A small body.
 const SMALL: usize = 16 * 1024;
+/// Beyond this a body is parsed away from the threads that take requests, unless it is of a kill or a rollback, which waits for nothing.
+const LARGE: usize = 512 * 1024;
 
 /// The limit of each body, and whether it may come without a JSON content type.
 macro_rules! bounded {
@@ -94,7 +97,16 @@ pub struct Body<T> {
     pub digest: Digest,
 }
 
-impl<T: Bounded + 'static> FromRequest for Body<T> {
+impl<T: Bounded> Body<T> {
+    fn of(bytes: web::Bytes) -> Result<Self, ApiError> {
+        Ok(Self {
+            digest: Digest::of([bytes.as_ref()]),
+            value: read(&mended(bytes, T::KIND))?,
+        })
+    }
+}
+
+impl<T: Bounded + Send + 'static> FromRequest for Body<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
@@ -103,10 +115,10 @@ impl<T: Bounded + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             kind?;
             let bytes = received.await?;
-            Ok(Self {
-                digest: Digest::of([bytes.as_ref()]),
-                value: read(&mended(bytes, T::KIND))?,
-            })
+            if bytes.len() > LARGE && T::KIND != ContentKind::Any {
+                return heavy(async move { Self::of(bytes) }).await;
+            }
+            Self::of(bytes)
         })
     }
 }

@@ -6,6 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use ripcord_proto::problem::Code;
 pub use ripcord_proto::rest::wait::Wait;
+use ripcord_proto::visible::one_line;
 use ripcord_proto::{ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
@@ -110,12 +111,12 @@ impl Reason {
 impl<'de> serde::Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let text = text.trim();
+        let text = one_line(&text);
         let length = text.chars().count();
         if length == 0 || length > limits::TEXT_CHARACTERS {
             let most = limits::TEXT_CHARACTERS;
             return Err(D::Error::custom(format!("reason must have 1 to {most} characters, not {length}")));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 }

@@ -1,12 +1,15 @@
 //! Evaluates all flags that a caller sees.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_http::{Payload, RequestHead};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use bytes::Bytes;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::Code;
 use ripcord_sdk::Context;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +21,10 @@ use super::events::EventStream;
 use super::request::{self, OfrepRequest};
 use super::service::Service;
 use super::versions::VersionTag;
-use crate::remote::{RemoteEvaluation, trace};
+use crate::fleet::MemberIdentity;
+use crate::http::ApiError;
+use crate::remote::limits::{self, ContextLimits, Deadline, TooLong};
+use crate::remote::{RemoteEvaluation, Selection, trace};
 use crate::snapshot::publication::Served;
 
 /// How an answer begins.
@@ -36,54 +42,93 @@ pub(super) async fn evaluate(head: &RequestHead, payload: Payload, service: &Ser
 
 async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Result<HttpResponse, OfrepError> {
     let request = OfrepRequest::of(head, service)?;
-    let body = context_body::read(&head.headers, payload).await?;
-    let parsed = ContextBody::read(&head.headers, &body)?;
+    let limits = request.context_limits();
+    let body = context_body::read(&head.headers, payload, limits).await?;
+    let parsed = ContextBody::read(&head.headers, &body, limits)?;
     if let Some(tag) = request.query.flag_config_etag.as_deref().and_then(VersionTag::position) {
         service.versions.reach(request.permit.environment(), tag, PATIENCE).await;
     }
     let served = service.served(request.permit.environment())?;
-    let context = request::under_headers(parsed.context(), &served, head).at(service.clock.now().as_second());
+    let now = service.clock.now().as_second();
+    let context = request::under_headers(parsed.context(), &served, head).at(now);
     trace::record_request(request.permit.environment().as_str(), &request.selection, served.snapshot.position, &context);
     let client_id = client::id(head, &request, &context);
     confirm(head, service, &request, &served, &client_id);
-    let flags = VisibleFlags {
-        request: &request,
-        served: &served,
-        context: &context,
+    let answered = answers(&request.selection, &served, &context, Deadline::on_worker());
+    let written = match answered {
+        Ok(written) => written,
+        Err(TooLong) => {
+            let long = LongEvaluation {
+                limits,
+                selection: request.selection.clone(),
+                served: Arc::clone(&served),
+                from_headers: request::attributes_of_headers(&served, head),
+                now,
+                body: body.clone(),
+            };
+            long.answers().await?
+        }
     };
-    let mut list = Vec::with_capacity(served.compiled.flag_count() * ENTRY_BYTES);
-    let written = flags.each(|key, answer| add(key, answer, &mut list));
-    let etag = etag(service, &request, &list);
-    if written.is_ok() && given(head).any(|tag| tag == "*" || tag == etag) {
+    let list = written.map_err(|error| error.to_string());
+    let etag = etag(service, &request, list.as_deref().unwrap_or_default());
+    if list.is_ok() && given(head).any(|tag| tag == "*" || tag == etag) {
         return Ok(not_modified(&etag));
     }
     let stream = EventStream::of(service, &request, &served, &client_id);
-    let whole = written.and_then(|()| whole(list, &metadata(service, &request), &stream));
+    let whole = list.and_then(|list| whole(list, &metadata(service, &request), &stream).map_err(|error| error.to_string()));
     let mut response = respond(StatusCode::OK, whole);
     tagged(&mut response, &etag);
     mark_stale(&mut response, service);
     Ok(response)
 }
 
-/// The flags that the caller sees.
-struct VisibleFlags<'a, 'c> {
-    request: &'a OfrepRequest,
-    served: &'a Served,
-    context: &'a Context<'c>,
-}
-
-impl VisibleFlags<'_, '_> {
-    /// Evaluates each of them, in key order.
-    fn each(&self, mut visit: impl FnMut(&str, &RemoteEvaluation<'_>) -> serde_json::Result<()>) -> serde_json::Result<()> {
-        let selection = &self.request.selection;
-        for entry in &self.served.snapshot.flags {
-            if selection.is_everything() || entry.value().is_ok_and(|flag| selection.shows(flag)) {
-                let key = entry.key().as_str();
-                visit(key, &selection.answer(&self.served.compiled, key, self.context))?;
+/// The answers of all flags that the selection shows, in key order, within a time.
+fn answers(selection: &Selection, served: &Served, context: &Context<'_>, deadline: Deadline) -> Result<serde_json::Result<Vec<u8>>, TooLong> {
+    let mut list = Vec::with_capacity(served.compiled.flag_count() * ENTRY_BYTES);
+    for (place, entry) in served.snapshot.flags.iter().enumerate() {
+        if selection.is_everything() || entry.value().is_ok_and(|flag| selection.shows(flag)) {
+            let key = entry.key().as_str();
+            if let Err(error) = add(key, &selection.answer(&served.compiled, key, context), &mut list) {
+                return Ok(Err(error));
             }
         }
-        Ok(())
+        // Looking at the clock costs about as much as a flag.
+        if place % 8 == 7 {
+            deadline.check()?;
+        }
     }
+    Ok(Ok(list))
+}
+
+/// What an evaluation needs that goes on elsewhere.
+struct LongEvaluation {
+    limits: ContextLimits,
+    selection: Selection,
+    served: Arc<Served>,
+    from_headers: Vec<(String, String)>,
+    now: i64,
+    body: Bytes,
+}
+
+impl LongEvaluation {
+    /// The answers, from the start: the body is parsed again, since a context borrows from it.
+    async fn answers(self) -> Result<serde_json::Result<Vec<u8>>, OfrepError> {
+        let answered = limits::in_turn(move |deadline| {
+            let parsed = ContextBody::read(&HeaderMap::new(), &self.body, self.limits)?;
+            let mut context = parsed.context().at(self.now);
+            for (name, value) in &self.from_headers {
+                context.set(name, value);
+            }
+            answers(&self.selection, &self.served, &context, deadline).map_err(|error| too_busy(&error.to_string()))
+        });
+        answered
+            .await
+            .unwrap_or_else(|| Err(too_busy("This node evaluates as much as it can. Try again in a moment.")))
+    }
+}
+
+fn too_busy(why: &str) -> OfrepError {
+    ApiError::new(Code::NotReady, why).retry_after(1).into()
 }
 
 /// Adds a flag's answer to a list of them.
@@ -152,11 +197,12 @@ fn given(head: &RequestHead) -> impl Iterator<Item = &str> {
 
 /// A client that presents an earlier tag is polling: it counts as having fetched what it gets now.
 fn confirm(head: &RequestHead, service: &Service, request: &OfrepRequest, served: &Served, client_id: &str) {
-    let (environment, position) = (request.permit.environment(), served.snapshot.position);
+    let (environment, key, position) = (request.permit.environment(), request.permit.caller(), served.snapshot.position);
     let presents = request.query.flag_config_etag.is_some() || head.headers.contains_key(IF_NONE_MATCH);
     if presents {
-        service.fleet.fetched(environment, client::member(head, client_id), position);
+        service.fleet.fetched(environment, client::member(head, key, client_id), position);
     } else {
-        service.fleet.acknowledged(environment, client_id, position, &[], Instant::now());
+        let who = MemberIdentity::ofrep(key, client_id);
+        service.fleet.acknowledged(environment, &who, position, &[], Instant::now());
     }
 }

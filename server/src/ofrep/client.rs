@@ -23,12 +23,12 @@ pub(super) fn id(head: &RequestHead, request: &OfrepRequest, context: &Context<'
 }
 
 /// The client as a member of the fleet.
-pub(super) fn member(head: &RequestHead, client: &str) -> NewMember {
+pub(super) fn member(head: &RequestHead, key: &str, client: &str) -> NewMember {
     let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("ofrep");
     NewMember {
         name: client.to_owned(),
         id: client.to_owned(),
-        key: String::new(),
+        key: key.to_owned(),
         sdk: agent.chars().take(80).collect(),
         position: None,
         acknowledges: true,

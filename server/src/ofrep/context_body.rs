@@ -13,17 +13,17 @@ use serde_json::Value;
 
 use super::error::OfrepError;
 use crate::http::surrogates;
+use crate::remote::ContextLimits;
 
-/// Largest body, in bytes.
-const BODY: usize = 1024 * 1024;
 /// Most contexts have fewer attributes.
 const ATTRIBUTES: usize = 8;
 
 /// Reads a body up to the limit.
-pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) -> Result<Bytes, OfrepError> {
+pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload, limits: ContextLimits) -> Result<Bytes, OfrepError> {
+    let most = limits.bytes;
     let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if stated.is_some_and(|stated| stated > BODY) {
-        return Err(OfrepError::TooLarge(BODY));
+    if stated.is_some_and(|stated| stated > most) {
+        return Err(OfrepError::TooLarge(most));
     }
     let unread = |error| OfrepError::request("PARSE_ERROR", format!("The body could not be read: {error}."));
     let Some(first) = payload.next().await.transpose().map_err(unread)? else {
@@ -35,13 +35,13 @@ pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) 
     }
     let mut whole = BytesMut::from(first);
     while let Some(chunk) = payload.next().await.transpose().map_err(unread)? {
-        if whole.len() + chunk.len() > BODY {
-            return Err(OfrepError::TooLarge(BODY));
+        if whole.len() + chunk.len() > most {
+            return Err(OfrepError::TooLarge(most));
         }
         whole.extend_from_slice(&chunk);
     }
-    if whole.len() > BODY {
-        return Err(OfrepError::TooLarge(BODY));
+    if whole.len() > most {
+        return Err(OfrepError::TooLarge(most));
     }
     Ok(surrogates::replaced(whole.freeze()))
 }
@@ -63,13 +63,21 @@ enum ContextValue<'b> {
 
 impl<'b> ContextBody<'b> {
     /// Reads a body. An empty body, `{}` and an empty context are valid.
-    pub(super) fn read(headers: &HeaderMap, body: &'b [u8]) -> Result<Self, OfrepError> {
+    pub(super) fn read(headers: &HeaderMap, body: &'b [u8], limits: ContextLimits) -> Result<Self, OfrepError> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
         check_kind(headers)?;
         let parsed = serde_json::from_slice(body).map_err(|error| OfrepError::request("PARSE_ERROR", format!("Invalid JSON: {error}.")))?;
         match parsed {
+            ParsedBody::Of(request) if request.0.len() > limits.attributes => Err(OfrepError::request(
+                "INVALID_CONTEXT",
+                format!(
+                    "The context has {} attributes; at most {} are allowed with this key.",
+                    request.0.len(),
+                    limits.attributes
+                ),
+            )),
             ParsedBody::Of(request) => Ok(request),
             ParsedBody::NoObject => Err(OfrepError::request(
                 "PARSE_ERROR",
@@ -315,12 +323,13 @@ impl<'de: 'b, 'b> Deserialize<'de> for ContextValue<'b> {
 
 #[cfg(test)]
 mod tests {
+    use ripcord_proto::role::Role;
     use serde_json::{Map, json};
 
     use super::*;
 
     fn read(body: &str) -> Result<ContextBody<'_>, OfrepError> {
-        ContextBody::read(&HeaderMap::new(), body.as_bytes())
+        ContextBody::read(&HeaderMap::new(), body.as_bytes(), ContextLimits::of(Role::Sdk))
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub(super) fn json(status: StatusCode, body: &impl serde::Serialize) -> HttpResp
 }
 
 /// A JSON answer that is written already.
-pub(super) fn respond(status: StatusCode, written: serde_json::Result<Vec<u8>>) -> HttpResponse {
+pub(super) fn respond<E: std::fmt::Display>(status: StatusCode, written: Result<Vec<u8>, E>) -> HttpResponse {
     match written {
         Ok(body) => HttpResponse::build(status).content_type("application/json").body(body),
         Err(error) => {

@@ -70,8 +70,9 @@ pub(super) async fn evaluate(head: &RequestHead, key: &str, payload: Payload, se
 
 async fn answer(head: &RequestHead, key: &str, payload: Payload, service: &Service) -> Result<HttpResponse, OfrepError> {
     let request = OfrepRequest::of(head, service)?;
-    let body = context_body::read(&head.headers, payload).await?;
-    let parsed = ContextBody::read(&head.headers, &body)?;
+    let limits = request.context_limits();
+    let body = context_body::read(&head.headers, payload, limits).await?;
+    let parsed = ContextBody::read(&head.headers, &body, limits)?;
     let environment = request.permit.environment();
     let served = service.served(environment)?;
     let context = request::under_headers(parsed.context(), &served, head).at(service.clock.now().as_second());

@@ -1,7 +1,7 @@
 //! Server-sent events that tell a client to fetch again. They carry no flag data.
 //!
-//! A browser can only send a URL, so the URL in a bulk answer carries a token, valid for the events of one environment for as long as
-//! the key is valid.
+//! A browser can only send a URL, so the URL in a bulk answer carries a token, valid for the events of one client in one environment for as
+//! long as the key is valid. The token covers the client's id, so that nobody listens in another one's name.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
+use ripcord_proto::{EnvironmentKey, limits};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -25,6 +25,7 @@ use super::error::OfrepError;
 use super::request::OfrepRequest;
 use super::service::Service;
 use super::versions::{Version, VersionTag};
+use crate::access::evaluator::EventsSubject;
 use crate::fleet::Membership;
 use crate::http::ApiError;
 use crate::remote::Selection;
@@ -36,8 +37,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const SPACING: Duration = Duration::from_millis(50);
 /// Seconds in the background after which a client may close its stream.
 const INACTIVITY: u32 = 120;
-/// Most streams of a node.
-const STREAMS: usize = 20_000;
 
 /// The stream as listed in a bulk answer.
 #[derive(Debug, serde::Serialize)]
@@ -59,7 +58,11 @@ struct Endpoint {
 impl EventStream {
     /// The stream for a client that was answered from `served`.
     pub(super) fn of(service: &Service, request: &OfrepRequest, served: &Served, client: &str) -> Self {
-        let token = service.access.events_token(&request.permit).map(|token| token.to_string()).unwrap_or_default();
+        let token = service
+            .access
+            .events_token(&request.permit, client)
+            .map(|token| token.to_string())
+            .unwrap_or_default();
         let (environment, key, at) = (request.permit.environment(), request.permit.caller(), VersionTag::of(served));
         let set = request
             .selection
@@ -92,6 +95,15 @@ struct StreamParams {
     set: Option<String>,
 }
 
+impl StreamParams {
+    fn subject(&self) -> EventsSubject<'_> {
+        EventsSubject {
+            environment: self.environment.as_str(),
+            client: &self.client,
+        }
+    }
+}
+
 /// Opens a stream.
 pub(super) fn listen(head: &RequestHead, service: &Arc<Service>) -> HttpResponse {
     match open(head, service) {
@@ -105,7 +117,7 @@ fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, O
     let query = web::Query::<StreamParams>::from_query(request.uri.query().unwrap_or_default())
         .map_err(|_| refuse())?
         .into_inner();
-    let role = service.access.role_of_events_token(&query.key, query.environment.as_str(), &query.token);
+    let role = service.access.role_of_events_token(&query.key, &query.subject(), &query.token);
     let selection = Selection::of_set(query.set.clone()).seen_by(role.ok_or_else(refuse)?);
     let missing = || ApiError::new(Code::EnvironmentNotFound, format!("No environment {}.", query.environment));
     let head = service.versions.watch(query.environment.as_str()).ok_or_else(missing)?;
@@ -117,9 +129,11 @@ fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, O
         .and_then(|id| id.to_str().ok())
         .unwrap_or(&query.at)
         .to_owned();
-    let member = service
-        .fleet
-        .listens(&query.environment, client::member(request, &query.client), VersionTag::position(&last));
+    let member = service.fleet.listens(
+        &query.environment,
+        client::member(request, &query.key, &query.client),
+        VersionTag::position(&last),
+    );
     let stream = ChangeStream {
         service: Arc::clone(service),
         told: service
@@ -149,7 +163,7 @@ impl StreamSlot {
     fn take(service: &Arc<Service>) -> Option<Self> {
         let taken = service.streams.fetch_add(1, Ordering::Relaxed);
         let place = Self(Arc::clone(service));
-        (taken < STREAMS).then_some(place)
+        (taken < limits::OFREP_STREAMS).then_some(place)
     }
 }
 
@@ -189,7 +203,7 @@ impl ChangeStream {
             if !self
                 .service
                 .access
-                .knows_events_token(&self.query.key, self.query.environment.as_str(), &self.query.token)
+                .knows_events_token(&self.query.key, &self.query.subject(), &self.query.token)
             {
                 return None;
             }

@@ -241,7 +241,7 @@ mod tests {
         let batch = serde_json::json!({"instance_id": "a", "batch": number, "counts": [
             {"flag": "checkout", "variant": "on", "evaluations": 10, "errors": 1, "latencies_us": [[500_000, 2]]}]});
         let batch: OutcomeBatch = serde_json::from_value(batch).unwrap();
-        outcomes.count(&production(), &batch, &snapshot, at(second));
+        outcomes.count(&production(), "key", &batch, &snapshot, at(second));
     }
 
     /// How often it was served in all, and before a moment.

@@ -43,15 +43,15 @@ fn batch(number: u64, flag: &str, variant: &str) -> OutcomeBatch {
 fn a_batch_that_is_sent_again_is_counted_once() {
     let outcomes = Outcomes::new(jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(
-        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()),
+        outcomes.count(&production(), "key", &batch(1, "checkout", "on"), &snapshot(), now()),
         BatchResult::New { unknown: 0 }
     );
     assert_eq!(
-        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()),
+        outcomes.count(&production(), "key", &batch(1, "checkout", "on"), &snapshot(), now()),
         BatchResult::Again
     );
     assert_eq!(
-        outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot(), now()),
+        outcomes.count(&production(), "key", &batch(2, "checkout", "on"), &snapshot(), now()),
         BatchResult::New { unknown: 0 }
     );
     let totals = outcomes.totals(&production());
@@ -63,11 +63,11 @@ fn a_batch_that_is_sent_again_is_counted_once() {
 fn counts_of_what_does_not_exist_make_no_series() {
     let outcomes = Outcomes::new(jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(
-        outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot(), now()),
+        outcomes.count(&production(), "key", &batch(1, "made-up", "on"), &snapshot(), now()),
         BatchResult::New { unknown: 1 }
     );
     assert_eq!(
-        outcomes.count(&production(), &batch(2, "checkout", "made-up"), &snapshot(), now()),
+        outcomes.count(&production(), "key", &batch(2, "checkout", "made-up"), &snapshot(), now()),
         BatchResult::New { unknown: 1 }
     );
     assert!(outcomes.totals(&production()).is_empty());
@@ -86,8 +86,8 @@ fn what_was_served_between_two_moments_is_told_by_traffic() {
     let outcomes = Outcomes::default();
     let mut synthetic = batch(2, "checkout", "off");
     synthetic.counts[0].traffic = Traffic::Synthetic;
-    outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now());
-    outcomes.count(&production(), &synthetic, &snapshot(), now());
+    outcomes.count(&production(), "key", &batch(1, "checkout", "on"), &snapshot(), now());
+    outcomes.count(&production(), "key", &synthetic, &snapshot(), now());
     let both = [falling("on", false), falling("off", false)];
     let minute = jiff::SignedDuration::from_mins(1);
     let served = outcomes.served_between(&production(), &both, now() - minute, now());
@@ -104,8 +104,8 @@ fn what_was_served_between_two_moments_is_told_by_traffic() {
 fn a_variant_that_some_users_still_get_counts_until_the_applications_have_confirmed() {
     let outcomes = Outcomes::default();
     let minute = jiff::SignedDuration::from_mins(1);
-    outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now());
-    outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot(), now() + minute);
+    outcomes.count(&production(), "key", &batch(1, "checkout", "on"), &snapshot(), now());
+    outcomes.count(&production(), "key", &batch(2, "checkout", "on"), &snapshot(), now() + minute);
     let real = |remains: bool, confirmed: Option<jiff::Timestamp>| {
         let query = ExposureQuery {
             environment: production(),
@@ -124,8 +124,8 @@ fn a_variant_that_some_users_still_get_counts_until_the_applications_have_confir
 fn totals_between_two_moments_name_what_was_reported_then() {
     let outcomes = Outcomes::default();
     let minute = jiff::SignedDuration::from_mins(1);
-    outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now());
-    outcomes.count(&production(), &batch(2, "checkout", "off"), &snapshot(), now() + minute);
+    outcomes.count(&production(), "key", &batch(1, "checkout", "on"), &snapshot(), now());
+    outcomes.count(&production(), "key", &batch(2, "checkout", "off"), &snapshot(), now() + minute);
     let totals = outcomes.totals_between(&TotalsQuery {
         environment: production(),
         from: now() + minute / 2,

@@ -3,7 +3,9 @@
 use ripcord_proto::KillScope;
 use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::record::Record;
+use ripcord_proto::rest::Request as _;
 use ripcord_proto::rest::commits::ChangeRequest;
+use ripcord_proto::rest::triggers::TriggerPatch;
 
 use crate::check::Checks;
 use crate::commit::{Author, CommitError, CompoundChange, Expected, InvalidDraft, MissingItem, Operation, StateConflict};
@@ -11,6 +13,7 @@ use crate::environment::Environments;
 use crate::file_set;
 use crate::rollback::{self, PrepareError, RollbackError};
 use crate::rollout::actions::{self, RolloutAction};
+use crate::trigger::crud;
 
 /// Why a proposal cannot be submitted again.
 #[derive(Debug)]
@@ -47,6 +50,10 @@ pub(super) async fn operations(
             ProposedOperation::StartRollout(rollout) => actions::start((**rollout).clone()),
             ProposedOperation::ResumeRollout { rollout, word } => actions::operation(rollout.clone(), RolloutAction::Resume, word.clone()),
             ProposedOperation::AdvanceRollout { rollout, word } => actions::operation(rollout.clone(), RolloutAction::Advance, word.clone()),
+            ProposedOperation::ChangeTrigger { trigger, patch } => {
+                let patch = TriggerPatch::from_value(patch).map_err(|errors| ReplayError::Outdated(format!("its change cannot be read: {errors}")))?;
+                crud::change(trigger.clone(), patch, None)
+            }
             ProposedOperation::RollBack(record) => {
                 let prepared = rollback::prepare_again(environments, &proposal.environment, author, record).await;
                 let prepared = prepared.map_err(of_preparation)?;
@@ -84,7 +91,12 @@ pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
 pub(super) fn has_moved(error: &CommitError) -> bool {
     match error {
         CommitError::NotFound(missing) => match missing {
-            MissingItem::Flag(_) | MissingItem::Segment(_) | MissingItem::Release(_) | MissingItem::Tag { .. } | MissingItem::Kill(_) | MissingItem::Record(_) => true,
+            MissingItem::Flag(_)
+            | MissingItem::Segment(_)
+            | MissingItem::Release(_)
+            | MissingItem::Tag { .. }
+            | MissingItem::Kill(_)
+            | MissingItem::Record(_) => true,
             MissingItem::Environment(_) | MissingItem::Key(_) | MissingItem::Checkpoint { .. } | MissingItem::NotACheckpoint(_) => false,
         },
         CommitError::Conflict(conflict) => match conflict {

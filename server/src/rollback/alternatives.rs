@@ -2,12 +2,13 @@
 
 use ripcord_proto::ReleaseName;
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointState};
+use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::environments::KnownGood;
 use ripcord_proto::text::{command, listed};
 
-use super::prepare::PreparedRollback;
 use crate::checkpoint;
+use crate::commit::state::EnvironmentState;
 
 /// Most checkpoints and releases that are named.
 const NAMED: usize = 5;
@@ -23,8 +24,8 @@ pub struct Alternatives {
 }
 
 impl Alternatives {
-    pub(super) fn of(prepared: &PreparedRollback) -> Self {
-        let state = &prepared.state;
+    /// What else there is, if the target is the state with the hash `target`.
+    pub(super) fn of(state: &EnvironmentState, target: &Digest) -> Self {
         let checkpoints = state.records.checkpoints.values();
         let is_other = |checkpoint: &&Checkpoint| checkpoint.standing() == CheckpointState::KnownGood && checkpoint.hash != state.hash;
         let mut good: Vec<&Checkpoint> = checkpoints.filter(is_other).collect();
@@ -33,7 +34,7 @@ impl Alternatives {
         let releases: Vec<ReleaseName> = open.map(|release| release.name.clone()).take(NAMED).collect();
         let environment = &state.snapshot.environment;
         Self {
-            is_present: prepared.reversal.record.target.hash == state.hash,
+            is_present: *target == state.hash,
             known_good: good.into_iter().take(NAMED).filter_map(checkpoint::known_good).collect(),
             commands: releases
                 .iter()

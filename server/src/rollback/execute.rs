@@ -78,7 +78,7 @@ pub(super) async fn concluded(
             Err(RollbackError::PlanStale { now, moved })
         }
         Err(error @ CommitError::Guard(GuardRefusal::EmptyScope | GuardRefusal::NothingToRollBack { .. } | GuardRefusal::OnlyConflicts(_))) => {
-            let alternatives = Alternatives::of(prepared);
+            let alternatives = Alternatives::of(&prepared.state, &prepared.reversal.record.target.hash);
             Err(RollbackError::NothingToRollBack { error, alternatives })
         }
         Err(error) if error.is_store_away() => Err(RollbackError::store_away(error, &spec.scope, Some(&prepared.reversal.reach))),

@@ -87,7 +87,7 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
     if decision.reached == 0 {
         warnings.push("Nothing to roll back: the scope has no flags, neither now nor at the target.".to_owned());
     } else if decision.is_empty() && decision.conflicts.is_empty() {
-        let more = Alternatives::of(prepared).describe();
+        let more = Alternatives::of(&prepared.state, &prepared.reversal.record.target.hash).describe();
         warnings.push(format!("Nothing to roll back: everything in scope already matches the target.{more}"));
     }
     if decision.settings.is_some() {

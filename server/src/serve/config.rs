@@ -7,21 +7,26 @@ use std::time::Duration;
 
 use ripcord_proto::validation::{ValidationError, ValidationErrors};
 
+use super::tls::Reload;
 use crate::access::keys;
 use crate::flagd::FlagdConfig;
 use crate::http::public_url::PublicUrl;
-use crate::secret::Secret;
+use crate::secret::{Secret, without_password};
 use crate::telemetry::LogFormat;
 
 /// Minimum length of the peers' secret, in characters.
 const SECRET_CHARACTERS: usize = 32;
 
 /// The settings as given: by flags, or by environment variables of the same names.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct ServeSettings {
     /// Address to listen on. 127.0.0.1 accepts only this machine; 0.0.0.0:8016 accepts every network
     #[arg(long, env = "RIPCORD_LISTEN", default_value = "127.0.0.1:8016", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+
+    /// Address of `/metrics`, plain HTTP without a key: for the network of the monitoring alone [default: on --listen, with a key if that is not loopback]
+    #[arg(long, env = "RIPCORD_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
 
     /// URL at which callers reach this server if a proxy is before it, with the proxy's path: `https://flags.example.com/ripcord`
     #[arg(long, env = "RIPCORD_PUBLIC_URL", value_name = "URL")]
@@ -32,7 +37,7 @@ pub struct ServeSettings {
     pub data_dir: Option<PathBuf>,
 
     /// `embedded` for a single node, or redis://HOST:PORT for several
-    #[arg(long, env = "RIPCORD_STORE", default_value = "embedded", value_name = "STORE")]
+    #[arg(long, env = "RIPCORD_STORE", hide_env_values = true, default_value = "embedded", value_name = "STORE")]
     pub store: String,
 
     /// Name of this node [default: generated at the first start and saved in the data folder]
@@ -40,7 +45,7 @@ pub struct ServeSettings {
     pub node: Option<String>,
 
     /// URL of another node, which gets kills directly while the store is down; needs `RIPCORD_PEER_SECRET`. Repeatable
-    #[arg(long = "peer", env = "RIPCORD_PEERS", value_delimiter = ',', value_name = "URL")]
+    #[arg(long = "peer", env = "RIPCORD_PEERS", hide_env_values = true, value_delimiter = ',', value_name = "URL")]
     pub peers: Vec<String>,
 
     /// Secret shared by all peers
@@ -100,12 +105,19 @@ pub struct ServeSettings {
     pub grpc_eval_origins: Vec<String>,
 
     /// OpenTelemetry collector for spans (OTLP over HTTP), for example `http://127.0.0.1:4318` [default: none]
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 
     /// Format of log lines
     #[arg(long, env = "RIPCORD_LOG_FORMAT", default_value = "pretty", value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+impl std::fmt::Debug for ServeSettings {
+    // They contain passwords and keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeSettings").finish_non_exhaustive()
+    }
 }
 
 /// Where commits are stored.
@@ -121,6 +133,8 @@ pub enum StoreChoice {
 #[derive(Debug, Clone)]
 pub struct ServeConfig {
     pub listen: SocketAddr,
+    /// Where `/metrics` is, if it is on its own.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where callers find this server.
     pub public_url: PublicUrl,
     pub data_dir: PathBuf,
@@ -143,8 +157,11 @@ pub struct ServeConfig {
     pub workers: usize,
     pub heartbeat: Duration,
     pub flagd: FlagdConfig,
-    pub otlp_endpoint: Option<String>,
+    /// The collector of spans; its URL may contain a password.
+    pub otlp_endpoint: Option<Secret>,
     pub log_format: LogFormat,
+    /// Tells the server to read its certificate again.
+    pub reload: Reload,
 }
 
 /// A duration as people write it: `250ms`, `15s`, `10m`, `2h`.
@@ -173,11 +190,23 @@ impl ServeSettings {
         };
         for peer in &self.peers {
             if !is_http(peer) {
-                found.push(ValidationError::new("--peer", format!("invalid URL {peer:?}; write http://HOST:PORT")));
+                found.push(ValidationError::new(
+                    "--peer",
+                    format!("invalid URL {:?}; write http://HOST:PORT", without_password(peer)),
+                ));
+            } else if without_password(peer) != *peer {
+                // Peers are named by their URLs, in answers and logs.
+                found.push(ValidationError::new(
+                    "--peer",
+                    "must have no user or password; nodes know each other by RIPCORD_PEER_SECRET",
+                ));
             }
         }
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
-            found.push(ValidationError::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
+            found.push(ValidationError::new(
+                "--otlp-endpoint",
+                format!("invalid URL {:?}; write http://HOST:4318", without_password(url)),
+            ));
         }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             found.push(ValidationError::new("--tls-cert", "--tls-cert and --tls-key are given together, or not at all"));
@@ -194,6 +223,7 @@ impl ServeSettings {
         });
         let config = ServeConfig {
             listen: self.listen,
+            metrics_listen: self.metrics_listen,
             public_url: public_url.unwrap_or_default(),
             data_dir: data_dir.unwrap_or_default(),
             store,
@@ -211,8 +241,9 @@ impl ServeSettings {
                 .max(1),
             heartbeat: self.heartbeat,
             flagd,
-            otlp_endpoint: self.otlp_endpoint.filter(|url| !url.is_empty()),
+            otlp_endpoint: self.otlp_endpoint.filter(|url| !url.is_empty()).map(Secret::new),
             log_format: self.log_format,
+            reload: Reload::default(),
         };
         ValidationErrors::check(found, config)
     }

@@ -18,17 +18,18 @@ pub struct DataDirError {
 }
 
 impl DataDir {
-    /// Opens the folder; creates it if it is missing, readable only by its owner.
+    /// Opens the folder; creates it if it is missing. It and everything in it is readable only by its owner: the log has the secrets that
+    /// signals of triggers are verified with.
     pub(super) fn open(path: &Path) -> Result<Self, DataDirError> {
-        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+        use std::os::unix::fs::DirBuilderExt as _;
         let refuse = |source| DataDirError { path: path.to_owned(), source };
-        if path.is_dir() {
-            let mode = std::fs::metadata(path).map_err(refuse)?.permissions().mode();
-            if mode & 0o077 != 0 {
-                tracing::debug!(path = %path.display(), "the data folder is readable by other users");
-            }
-        } else {
+        // For every file that this process makes from now on.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        if !path.is_dir() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refuse)?;
+        }
+        if let Err(error) = close_to_others(path) {
+            tracing::warn!(path = %path.display(), %error, "other users may be able to read the data folder");
         }
         Ok(Self { path: path.to_owned() })
     }
@@ -74,5 +75,56 @@ impl DataDir {
             source,
         })?;
         Ok(name)
+    }
+}
+
+/// Takes every permission of other users from a folder and what is in it: folders become 0700, files 0600.
+fn close_to_others(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let about = std::fs::symlink_metadata(path)?;
+    if about.is_symlink() {
+        return Ok(());
+    }
+    let mode = about.permissions().mode();
+    if mode & 0o077 != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))?;
+    }
+    if about.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            close_to_others(&entry?.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_folder_that_exists_is_closed_to_others_with_everything_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        std::fs::create_dir_all(path.join("outcomes")).unwrap();
+        std::fs::write(path.join("kills.journal"), "").unwrap();
+        std::fs::write(path.join("outcomes/1"), "").unwrap();
+        for open in [path.clone(), path.join("outcomes")] {
+            std::fs::set_permissions(open, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        for open in ["kills.journal", "outcomes/1"] {
+            std::fs::set_permissions(path.join(open), std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let data = DataDir::open(&path).unwrap();
+        data.node(None).unwrap();
+        assert_eq!((mode(&path), mode(&path.join("outcomes"))), (0o700, 0o700));
+        for file in ["kills.journal", "outcomes/1", "node"] {
+            assert_eq!(mode(&path.join(file)), 0o600, "{file}");
+        }
     }
 }

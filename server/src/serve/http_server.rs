@@ -115,7 +115,7 @@ where
                 ))
                 .finish(apply_fn_factory(map_config(app, |()| AppConfig::default()), move |request, app| {
                     let (kept, busy) = (Rc::clone(&kept), KeptConnections::request(&request));
-                    match front.fast_path(&request) {
+                    match busy.refusal().or_else(|| front.fast_path(&request)) {
                         Some(answer) => Either::Left(ready(Ok(kept.answer(answer, busy)))),
                         None => Either::Right(app.call(request).map_ok(move |answer| kept.answer(answer.into().map_into_boxed_body(), busy))),
                     }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use ripcord_proto::{Position, limits};
 use ripcord_proto::frame::Ack;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Action;
+use ripcord_proto::{Position, limits};
 
 use super::hello::StreamQuery;
 use super::shared::StreamRequest;
@@ -49,7 +49,11 @@ pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Dat
         ApiError::new(Code::ParseError, detail)
     })?;
     if ack.kills.len() > limits::ACK_KILLS {
-        let detail = format!("An acknowledgement names at most {} kills; this one names {}.", limits::ACK_KILLS, ack.kills.len());
+        let detail = format!(
+            "An acknowledgement names at most {} kills; this one names {}.",
+            limits::ACK_KILLS,
+            ack.kills.len()
+        );
         return Err(ApiError::new(Code::BadRequest, detail));
     }
     let at = Position {

@@ -1,5 +1,7 @@
 //! Authorisation of streams, once per connection or request.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::HeaderMap;
 use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, ValidationErrors};
@@ -9,14 +11,14 @@ use crate::http::{ApiError, credentials};
 
 /// Authenticates the key of a request.
 pub trait Authorise: Send + Sync + 'static {
-    /// The principal whose key these headers carry. When a key is revoked, first refuse it here and then pass it to
+    /// The principal whose key these headers of a request from `address` carry. When a key is revoked, first refuse it here and then pass it to
     /// [`Streams::revoke`](super::Streams::revoke), so that no stream opens in between.
-    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError>;
+    fn authorise(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Principal, ApiError>;
 }
 
 impl Authorise for Access {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
-        Ok(self.authenticate(credentials::presented(headers))?)
+    fn authorise(&self, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Principal, ApiError> {
+        Ok(self.authenticate_from(credentials::presented(headers), address)?)
     }
 }
 

@@ -14,7 +14,7 @@ use super::client_socket::ClientSocket;
 use super::connection::{NewConnection, Outlet};
 use super::hello::StreamQuery;
 use super::hub::Hub;
-use super::shared::{Granted, StreamState};
+use super::shared::{Granted, StreamRequest, StreamState};
 use super::socket::Socket;
 use super::sse::STREAM_PATH;
 use super::websocket::drive;
@@ -68,7 +68,11 @@ fn grant(hub: &Hub, request: &Request) -> Result<Granted, ApiError> {
         ));
     }
     let query = StreamQuery::parse(request.uri().query().unwrap_or_default());
-    hub.shared.grant(&request.head().headers, query.environment.as_deref())
+    hub.shared.grant(StreamRequest {
+        headers: &request.head().headers,
+        address: request.peer_addr().map(|address| address.ip()),
+        environment: query.environment.as_deref(),
+    })
 }
 
 /// A refusal as the bytes of an HTTP/1.1 response, for a socket that no longer belongs to the framework.

@@ -1,5 +1,6 @@
 //! What the hubs of all workers share.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -21,6 +22,15 @@ use crate::snapshot::board::Listener;
 use crate::snapshot::frames::Frame;
 use crate::snapshot::publication::Publication;
 use crate::telemetry::names;
+
+/// A request for a stream, an acknowledgement or a snapshot, as far as its permission depends on it.
+#[derive(Clone, Copy)]
+pub(super) struct StreamRequest<'r> {
+    pub(super) headers: &'r HeaderMap,
+    pub(super) address: Option<IpAddr>,
+    /// The environment that it names.
+    pub(super) environment: Option<&'r str>,
+}
 
 /// What a request may stream.
 pub(super) struct Granted {
@@ -54,9 +64,9 @@ impl StreamState {
     }
 
     /// The feed that a request may use for `action`.
-    pub(super) fn authorised(&self, headers: &HeaderMap, environment: Option<&str>, action: Action) -> Result<Granted, ApiError> {
-        let principal = self.authorise.authorise(headers)?;
-        let environment = environment_of(&principal, environment, action)?;
+    pub(super) fn authorised(&self, request: StreamRequest<'_>, action: Action) -> Result<Granted, ApiError> {
+        let principal = self.authorise.authorise(request.headers, request.address)?;
+        let environment = environment_of(&principal, request.environment, action)?;
         let feed = self
             .feeds
             .of(environment.as_str())
@@ -69,8 +79,8 @@ impl StreamState {
     }
 
     /// The same for a new stream, within the limits of this node.
-    pub(super) fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<Granted, ApiError> {
-        let granted = self.authorised(headers, environment, Action::Stream)?;
+    pub(super) fn grant(&self, request: StreamRequest<'_>) -> Result<Granted, ApiError> {
+        let granted = self.authorised(request, Action::Stream)?;
         if self.closing.get().is_some() {
             return Err(ApiError::new(Code::NotReady, "This node is shutting down. Try again in a moment.").retry_after(1));
         }

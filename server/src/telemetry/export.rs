@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{WithExportConfig as _, WithHttpConfig as _};
@@ -12,6 +14,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use percent_encoding::percent_decode_str;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tokio::runtime::Handle;
 use tracing::{Level, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -21,6 +25,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::error::TelemetryError;
 use crate::outbound;
+use crate::secret::{Secret, without_password};
 
 /// The path of the collector for spans.
 const PATH: &str = "/v1/traces";
@@ -39,13 +44,17 @@ impl Exporter {
     ///
     /// # Errors
     /// The URL cannot be used.
-    pub fn start(endpoint: &str, runtime: Handle) -> Result<Self, TelemetryError> {
-        let unusable = |why: String| TelemetryError::Export(endpoint.to_owned(), why);
-        let client = outbound::builder("ripcord-otlp").and_then(|builder| builder.timeout(PATIENCE).build()).map_err(|error| unusable(error.to_string()))?;
+    pub fn start(endpoint: &Secret, runtime: Handle) -> Result<Self, TelemetryError> {
+        // Neither an error nor a log line of the exporter may show the password.
+        let shown = without_password(endpoint.expose());
+        let unusable = |why: String| TelemetryError::Export(shown.clone(), why);
+        let headers = credentials(endpoint.expose()).map_err(|error| unusable(error.to_string()))?;
+        let client = outbound::builder("ripcord-otlp").and_then(|builder| builder.timeout(PATIENCE).default_headers(headers).build());
+        let client = client.map_err(|error| unusable(error.to_string()))?;
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
             .with_http_client(client)
-            .with_endpoint(format!("{}{PATH}", endpoint.trim_end_matches('/')))
+            .with_endpoint(format!("{}{PATH}", shown.trim_end_matches('/')))
             .build()
             .map_err(|error| unusable(error.to_string()))?;
         let exporter = OnRuntime {
@@ -77,6 +86,20 @@ impl Exporter {
             tracing::warn!(%error, "cannot send the last spans");
         }
     }
+}
+
+/// The user and password of a URL as a header.
+fn credentials(url: &str) -> Result<HeaderMap, Box<dyn std::error::Error>> {
+    let mut headers = HeaderMap::new();
+    let url: reqwest::Url = url.parse()?;
+    if let Some(password) = url.password() {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let pair = STANDARD.encode(format!("{}:{}", decoded(url.username()), decoded(password)));
+        let mut value = HeaderValue::try_from(format!("Basic {pair}"))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
 }
 
 /// Batches are sent from a plain thread, and HTTP needs a runtime.

@@ -63,10 +63,12 @@ metrics_of_the_server! {
     OPEN_FILES_LIMIT = "ripcord_open_files_limit", describe_gauge, Unit::Count, "The limit of open files of this process";
     CONNECTIONS_OPEN = "ripcord_connections_open", describe_gauge, Unit::Count, "Open connections of the HTTP server";
     CONNECTIONS_REFUSED = "ripcord_connections_refused_total", describe_counter, Unit::Count, "Connections refused because the rest is kept for kills, restores and rollbacks";
-    /// Labels: `limit`.
-    RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused by the rate limit of their key";
+    /// Labels: `limit` (`reads`, `writes`, `evaluations`, `wrong_keys`, `connection`).
+    RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused by the rate limit of their key, of wrong keys from their address, or because their connection has too many in progress";
     /// Labels: `code`.
     REFUSED_KEYS = "ripcord_refused_keys_total", describe_counter, Unit::Count, "Requests refused because of their key";
+    /// Labels: `outcome` (`loaded`, `failed`).
+    CERTIFICATE_RELOADS = "ripcord_certificate_reloads_total", describe_counter, Unit::Count, "Times that the TLS certificate was read again";
     /// Labels: `env`.
     COMMIT_SECONDS = "ripcord_commit_seconds", describe_histogram, Unit::Seconds, "Time from the arrival of a draft at the writer to its publication in memory";
     /// Labels: `env`, `outcome`.
@@ -126,6 +128,9 @@ metrics_of_the_server! {
     STREAM_ADMISSIONS_WAITING = "ripcord_stream_admissions_waiting", describe_gauge, Unit::Count, "Clients waiting for their first payload";
     /// Labels: `why`.
     STREAM_REFUSALS = "ripcord_stream_refusals_total", describe_counter, Unit::Count, "Streams refused because too many clients were waiting or connected";
+    EVALUATIONS_MOVED = "ripcord_evaluations_moved_total", describe_counter, Unit::Count, "Evaluations of all flags that took long and were moved off the threads that take requests";
+    EVALUATIONS_REFUSED = "ripcord_evaluations_refused_total", describe_counter, Unit::Count, "Evaluations of all flags that were refused because too many long ones were waiting";
+    HEAVY_REFUSED = "ripcord_heavy_requests_refused_total", describe_counter, Unit::Count, "Plans, differences, backups and large bodies that were refused because too many were waiting";
     /// Labels: `env`, `level` (`applied`, `fetched`, `sent`).
     CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Confirmations received";
     /// Labels: `env`, `flag`, `variant`, `traffic`.

@@ -5,12 +5,13 @@ use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::triggers::{CredentialKind, TriggerPatch, TriggerRequest};
 use ripcord_proto::trigger::{Credential, SignalSource, SigningKey, Trigger};
 use ripcord_proto::{TriggerName, ValidationErrors, limits};
 
-use crate::commit::{CommitError, Expected, MissingItem, Operation};
+use crate::commit::{CommitError, Expected, MissingItem, Operation, Precheck};
 use crate::secret::Secret;
 
 /// Random letters and digits of a secret: 250 bits.
@@ -69,13 +70,18 @@ pub fn create(trigger: Trigger) -> Operation {
 
 /// Changes the given fields of a trigger. `expected` is the digest of the record that the caller read, if given.
 pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) -> Operation {
-    Operation::decide(move |state| {
+    let kept = ProposedOperation::ChangeTrigger {
+        trigger: name.clone(),
+        patch: serde_json::to_value(&patch).unwrap_or_default(),
+    };
+    let decision = Precheck::new(move |state| {
         let found = state.records.triggers.get(name.as_str());
         let found = found.and_then(|entry| Some((entry, entry.value().ok()?)));
         let (present, trigger) = found.ok_or_else(|| CommitError::NotFound(MissingItem::Record(RecordKey::Trigger(name.clone()))))?;
         let expected = Expected::Digest(expected.unwrap_or(*present.digest()));
         Ok(vec![Operation::put_record(name.clone(), changed(trigger, &patch), expected)?])
-    })
+    });
+    Operation::Decide(decision.kept_as(kept))
 }
 
 fn changed(trigger: &Trigger, patch: &TriggerPatch) -> Trigger {

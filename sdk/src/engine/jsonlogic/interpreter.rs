@@ -11,7 +11,10 @@ use ripcord_proto::flagd::unknown_operator;
 use ripcord_proto::settings::Bucketing;
 use serde_json::Value;
 
+use super::cost::{Cost, Exceeded, TRIALS};
 use super::operators;
+use super::size::Size;
+use crate::engine::budget::Budget;
 use crate::engine::context::{Attribute, Context, TARGETING_KEY};
 use crate::engine::decision::Truth;
 use crate::engine::reason::ErrorCode;
@@ -42,6 +45,9 @@ impl fmt::Debug for Interpreter {
 pub(in crate::engine) struct Program {
     engine: Arc<Engine>,
     logic: Logic,
+    cost: Cost,
+    /// The steps that it takes for contexts of the sizes that are tried.
+    tried: [Option<u64>; TRIALS.len()],
 }
 
 impl fmt::Debug for Program {
@@ -79,6 +85,12 @@ impl Interpreter {
         if let Some(unknown) = unknown_operator(rule) {
             return Err(format!("the JSONLogic rule uses the unknown operator {unknown:?}"));
         }
+        // Before the interpreter sees the rule: it computes what depends on no context while it compiles.
+        let cost = Cost::of(rule)?;
+        let tried = TRIALS.map(|trial| cost.steps(trial));
+        if let ([None, ..], [smallest, ..]) = (tried, TRIALS) {
+            return Err(Exceeded::message(smallest));
+        }
         let logic = self
             .engine
             .compile(rule.to_string().as_str())
@@ -86,21 +98,41 @@ impl Interpreter {
         Ok(Program {
             engine: Arc::clone(&self.engine),
             logic,
+            cost,
+            tried,
         })
     }
 }
 
 impl Program {
+    /// Why the rule does not run with this context, if it would go beyond its budget.
+    pub(in crate::engine) fn excess(&self, context: &Context<'_>) -> Option<String> {
+        let size = size_of(context);
+        self.steps(size).is_none().then(|| Exceeded::message(size))
+    }
+
+    /// The steps that the rule can take with a context of this size.
+    fn steps(&self, context: Size) -> Option<u64> {
+        let tried = TRIALS.iter().zip(self.tried).find(|(trial, _)| context.is_within(**trial));
+        tried.and_then(|(_, steps)| steps).or_else(|| self.cost.steps(context))
+    }
+
     /// Whether the rule returns a truthy value.
-    pub(in crate::engine) fn is_truthy(&self, context: &Context<'_>, flag_key: &str) -> Truth {
-        self.run(context, flag_key, |engine, value| Ok(engine.truthy(value)))
+    pub(in crate::engine) fn is_truthy(&self, context: &Context<'_>, flag_key: &str, budget: &Budget) -> Truth {
+        self.run(context, flag_key, budget, |engine, value| Ok(engine.truthy(value)))
             .map_or(Truth::Failed, Truth::from)
     }
 
     /// Runs a rule that returns the name of a variant, or a boolean or number whose text is the name. `find` looks the name up.
     /// `None` if the rule returns null, which means the default variant.
-    pub(in crate::engine) fn variant<T>(&self, context: &Context<'_>, flag_key: &str, find: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ErrorCode> {
-        self.run(context, flag_key, |_, value| {
+    pub(in crate::engine) fn variant<T>(
+        &self,
+        context: &Context<'_>,
+        flag_key: &str,
+        budget: &Budget,
+        find: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ErrorCode> {
+        self.run(context, flag_key, budget, |_, value| {
             let found = match value {
                 DataValue::Null => return Ok(None),
                 DataValue::String(name) => find(name),
@@ -112,7 +144,16 @@ impl Program {
         })
     }
 
-    fn run<T>(&self, context: &Context<'_>, flag_key: &str, read: impl FnOnce(&Engine, &DataValue<'_>) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+    fn run<T>(
+        &self,
+        context: &Context<'_>,
+        flag_key: &str,
+        budget: &Budget,
+        read: impl FnOnce(&Engine, &DataValue<'_>) -> Result<T, ErrorCode>,
+    ) -> Result<T, ErrorCode> {
+        if !self.steps(size_of(context)).is_some_and(|steps| budget.spend(steps)) {
+            return Err(ErrorCode::General);
+        }
         SCRATCH.with(|scratch| {
             let Ok(mut arena) = scratch.try_borrow_mut() else {
                 return self.run_in(&Bump::new(), context, flag_key, read);
@@ -142,17 +183,29 @@ impl Program {
     }
 }
 
+/// How large the context is, as a rule sees it.
+fn size_of(context: &Context<'_>) -> Size {
+    // The targeting key and `$flagd` are members, too.
+    let few = Size::of_text(context.targeting_key().unwrap_or_default()).holding(Size::list(5));
+    let mut members = 2_u64;
+    let mut size = context.attributes().fold(few, |sum, (name, value)| {
+        members += 1;
+        sum.holding(Size::of_text(name)).holding(match value {
+            Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) => Size::of_text(""),
+            Attribute::Text(text) => Size::of_text(text),
+            Attribute::Texts(texts) => texts.iter().fold(Size::list(texts.len()), |list, text| list.holding(Size::of_text(text))),
+            Attribute::Json(json) => Size::of(json),
+        })
+    });
+    size.items = size.items.max(members);
+    size
+}
+
 /// The context as a rule sees it: the attributes, `targetingKey`, and `$flagd`, which replaces an attribute of that name.
 fn data_of<'a>(context: &Context<'a>, flag_key: &'a str, arena: &'a Bump) -> DataValue<'a> {
     let mut members = ArenaVec::new_in(arena);
-    for (name, value) in context.attributes() {
-        let has_name = |(own, _): &(&str, DataValue<'_>)| *own == name;
-        let value = data_of_attribute(value, arena);
-        match members.iter_mut().find(|member| has_name(member)) {
-            Some(member) => *member = (name, value),
-            None if name != "$flagd" => members.push((name, value)),
-            None => {}
-        }
+    for (name, value) in context.unique_attributes().filter(|(name, _)| *name != "$flagd") {
+        members.push((name, data_of_attribute(value, arena)));
     }
     members.push((TARGETING_KEY, data_of_attribute(context.targeting_attribute(), arena)));
     let mut flagd = ArenaVec::new_in(arena);

@@ -3,6 +3,7 @@
 use ripcord_proto::settings::Bucketing;
 use serde_json::Value;
 
+use crate::engine::budget::Budget;
 use crate::engine::context::Context;
 use crate::engine::decision::Truth;
 use crate::engine::reason::ErrorCode;
@@ -33,11 +34,19 @@ impl Interpreter {
 }
 
 impl Program {
-    pub(in crate::engine) fn is_truthy(&self, _: &Context<'_>, _: &str) -> Truth {
+    pub(in crate::engine) fn excess(&self, _: &Context<'_>) -> Option<String> {
         match *self {}
     }
 
-    pub(in crate::engine) fn variant<T>(&self, _: &Context<'_>, _: &str, _: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ErrorCode> {
+    pub(in crate::engine) fn is_truthy(&self, _: &Context<'_>, _: &str, _: &Budget) -> Truth {
         match *self {}
     }
+
+    pub(in crate::engine) fn variant<T>(&self, _: &Context<'_>, _: &str, _: &Budget, _: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, ErrorCode> {
+        match *self {}
+    }
+}
+
+pub(super) const fn over_budget(_: &Value) -> Option<String> {
+    None
 }

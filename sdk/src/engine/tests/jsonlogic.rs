@@ -229,3 +229,61 @@ fn an_imported_split_serves_everyone_what_fractional_serves() {
         }
     }
 }
+
+#[test]
+fn a_rule_that_could_take_gigabytes_does_not_run() {
+    let doubling = json!({"reduce": [{"var": "l"}, {"cat": [{"var": "accumulator"}, {"var": "accumulator"}]}, "x"]});
+    let rule = json!({"if": [{"==": [doubling, "x"]}, "on", "off"]});
+    assert!(crate::engine::over_budget(&rule).is_some());
+    let list: Value = (0..64).collect();
+    assert_eq!(served(rule, &Context::new("u").with("l", &list), Bucketing::V3), "- ERROR PARSE_ERROR");
+    let literal: Vec<u8> = (0..100).collect();
+    let nested = (0..5).fold(json!(1), |body, _| json!({"map": [literal, body]}));
+    assert!(
+        crate::engine::over_budget(&nested).is_some(),
+        "it is refused before the interpreter computes it"
+    );
+}
+
+#[test]
+fn a_rule_that_is_fine_for_usual_contexts_fails_alone_for_a_huge_one_and_explains_why() {
+    let pairs = json!({"some": [{"var": "l"}, {"some": [{"var": "l"}, {"==": [{"var": ""}, "no"]}]}]});
+    let rules = json!({"f": flag(json!([{"when": {"jsonlogic": pairs}, "serve": "on"}])), "g": flag(json!([]))});
+    let compiled = compiled(rules);
+    let (few, many): (Value, Value) = ((0..20).collect(), (0..2_000).collect());
+    assert_eq!(answer(&compiled, "f", &Context::new("u").with("l", &few)), "off DEFAULT");
+    let huge = Context::new("u").with("l", &many);
+    assert_eq!(answer(&compiled, "f", &huge), "- ERROR GENERAL");
+    assert_eq!(answer(&compiled, "g", &huge), "off STATIC");
+    let explained = serde_json::to_value(compiled.explain("f", &huge, SinceContact::FRESH)).unwrap();
+    assert!(explained.to_string().contains("can take more than"), "{explained:#}");
+}
+
+#[test]
+fn all_rules_of_a_flag_share_one_budget() {
+    let heavy = json!({"when": {"jsonlogic": {"some": [{"var": "l"}, {"some": [{"var": "l"}, {"==": [{"var": ""}, "no"]}]}]}}, "serve": "on"});
+    let rules: Vec<Value> = std::iter::repeat_n(heavy, 40).collect();
+    let compiled = compiled(json!({"few": flag(json!([rules[0]])), "many": flag(json!(rules))}));
+    let list: Value = (0..90).collect();
+    let context = Context::new("u").with("l", &list);
+    assert_eq!(answer(&compiled, "few", &context), "off DEFAULT");
+    assert_eq!(answer(&compiled, "many", &context), "- ERROR GENERAL");
+}
+
+#[test]
+fn a_context_of_many_attributes_is_read_by_name_and_the_last_value_counts() {
+    let names: Vec<String> = (0..50_000).map(|number| format!("a{number}")).collect();
+    let mut context = Context::new("u");
+    for (number, name) in names.iter().enumerate() {
+        context.set(name, i64::try_from(number).unwrap());
+    }
+    context.set("a3", "inline");
+    context.set("a40000", "spilled");
+    let native = |name: &str, value: &str| flag(json!([{"when": {"attribute": name, "equals": value}, "serve": "on"}]));
+    let compiled = compiled(json!({"inline": native("a3", "inline"), "spilled": native("a40000", "spilled"), "other": native("a5", "x")}));
+    assert_eq!(answer(&compiled, "inline", &context), "on TARGETING_MATCH");
+    assert_eq!(answer(&compiled, "spilled", &context), "on TARGETING_MATCH");
+    assert_eq!(answer(&compiled, "other", &context), "off DEFAULT");
+    let logic = json!({"if": [{"and": [{"==": [{"var": "a3"}, "inline"]}, {"==": [{"var": "a40000"}, "spilled"]}]}, "on", "off"]});
+    assert_eq!(served(logic, &context, Bucketing::V3), "on TARGETING_MATCH");
+}

@@ -109,7 +109,11 @@ async fn headers_and_parameters_that_make_no_sense_are_named() {
 #[actix_web::test]
 async fn a_key_that_sends_too_much_is_held_back_and_can_still_kill() {
     let one = std::num::NonZeroU32::MIN;
-    let node = Node::limited(limits::Config { reads: one, writes: one }).await;
+    let node = Node::limited(limits::Config {
+        reads: one,
+        writes: one,
+        ..limits::Config::default()
+    }).await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let mut held_back = None;
     for _ in 0..12 {

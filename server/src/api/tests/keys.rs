@@ -99,7 +99,10 @@ async fn outcomes_are_counted_once_and_shown_as_metrics() {
 async fn no_key_spoils_what_another_one_reports() {
     let node = Node::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
-    let other = node.post("/v1/keys", &json!({"role": "sdk", "environment": "production", "name": "other"})).await.expect(201);
+    let other = node
+        .post("/v1/keys", &json!({"role": "sdk", "environment": "production", "name": "other"}))
+        .await
+        .expect(201);
     let other = other.body["key"].as_str().unwrap().to_owned();
     let own = super::harness::key_of(ripcord_proto::role::Role::Sdk);
     let report = async |key: &str, batch: u64| {

@@ -241,7 +241,10 @@ async fn metrics_that_others_can_reach_need_a_key_that_may_read() {
         assert_eq!(got.status, if role.may(Action::Read) { 200 } else { 403 }, "{role}");
     }
     let seen = node.call(Method::GET, "/metrics").key(&key_of(Role::Viewer)).send().await;
-    assert!(!seen.body.as_str().unwrap().contains("env=\"staging\""), "a key of production sees nothing of staging");
+    assert!(
+        !seen.body.as_str().unwrap().contains("env=\"staging\""),
+        "a key of production sees nothing of staging"
+    );
     let node = node.with_metrics(MetricsAccess::Elsewhere);
     assert_eq!(node.call(Method::GET, "/metrics").key(ADMIN).send().await.status, 404);
 }

@@ -9,6 +9,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::{Rollout, RolloutState};
+use ripcord_proto::trigger::{Trigger, TriggerAction, TriggerState};
 
 use super::super::error::CommitError;
 use super::super::operation::Operation;
@@ -41,6 +42,11 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedO
                 let was = effect.before.records.rollouts.value(entry.key().as_str());
                 let goes_on = entry.value().is_ok_and(|rollout| goes_on(was, rollout));
                 found.extend(goes_on.then_some(GuardedOperation::Rollouts));
+            }
+            Change::PutRecord(Record::Trigger(entry)) => {
+                let was = effect.before.records.triggers.value(entry.key().as_str());
+                let unleashes = entry.value().is_ok_and(|trigger| unleashes(was, trigger));
+                found.extend(unleashes.then_some(GuardedOperation::Rollback));
             }
             Change::PutRecord(_)
             | Change::DeleteRecord(_)
@@ -88,6 +94,30 @@ fn goes_on(was: Option<&Rollout>, rollout: &Rollout) -> bool {
     resumed || advanced
 }
 
+/// Whether a trigger may now roll back what it could not roll back before: it is new, armed, or another one in what it does. Kills and holds
+/// never wait for anybody, so triggers that kill or hold do not either.
+fn unleashes(was: Option<&Trigger>, trigger: &Trigger) -> bool {
+    if trigger.state != TriggerState::Armed || !matches!(trigger.action, TriggerAction::Rollback(_)) {
+        return false;
+    }
+    was.is_none_or(|was| {
+        let but_for_words = Trigger {
+            note: trigger.note.clone(),
+            by: trigger.by.clone(),
+            at: trigger.at,
+            ..was.clone()
+        };
+        but_for_words != *trigger
+    })
+}
+
+/// Whether it creates a trigger.
+pub(super) fn creates_trigger(effect: Effect<'_>) -> bool {
+    let new =
+        |change: &Change| matches!(change, Change::PutRecord(Record::Trigger(entry)) if effect.before.records.triggers.get(entry.key().as_str()).is_none());
+    effect.changes.iter().any(new)
+}
+
 /// Something that a proposal relies on without changing it, or whose change affects no evaluation: its kind, its key, and how it was
 /// and would be.
 pub(super) type Dependency<'a> = (&'static str, &'a str, Option<Digest>, Option<String>);
@@ -115,6 +145,10 @@ pub(super) fn relied_on(effect: Effect<'_>) -> Vec<Dependency<'_>> {
             Change::PutRecord(Record::Policy(entry)) => {
                 let was = records.digest(&RecordKey::Policy(*entry.key()));
                 relied_on.push(("policy", "", was, Some(entry.digest().to_string())));
+            }
+            Change::PutRecord(Record::Trigger(entry)) => {
+                let was = records.triggers.get(entry.key().as_str()).map(|entry| *entry.digest());
+                relied_on.push(("trigger", entry.key().as_str(), was, Some(entry.digest().to_string())));
             }
             Change::PutRecord(Record::Ownership(entry)) => {
                 let key: &str = entry.key().borrow();

@@ -37,6 +37,9 @@ pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, C
             let was = effect.before.records.rollouts.value(entry.key().as_str());
             difference.also.extend(entry.value().ok().map(|rollout| messages::rollout(was, rollout)));
         }
+        if let Change::PutRecord(Record::Trigger(entry)) = change {
+            difference.also.extend(entry.value().ok().map(messages::trigger));
+        }
     }
     Ok(difference)
 }

@@ -8,6 +8,7 @@ use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::rollout::{Attribution, Rollout};
 use ripcord_proto::text::{self, counted_len};
+use ripcord_proto::trigger::Trigger;
 use ripcord_proto::{Kill, Revision};
 
 use super::super::reversal::ReversalDecision;
@@ -69,6 +70,7 @@ fn of_asked(asked: &ProposedOperation, proposal: &Proposal) -> Option<String> {
         ProposedOperation::StartRollout(rollout) => Some(format!("start a rollout of {}", rollout.plan.flag)),
         ProposedOperation::ResumeRollout { rollout, .. } => Some(format!("resume rollout {rollout}")),
         ProposedOperation::AdvanceRollout { rollout, .. } => Some(format!("begin the next step of rollout {rollout}")),
+        ProposedOperation::ChangeTrigger { trigger, .. } => Some(format!("change trigger {trigger}")),
         ProposedOperation::RollBack(rollback) => {
             let keys: Vec<_> = proposal.diff.flags.iter().map(|step| step.key.as_str()).collect();
             let flags = listed("flag", "flags", &keys).unwrap_or_else(|| "nothing".to_owned());
@@ -111,6 +113,11 @@ pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
         was.state.as_str(),
         was.reason
     )
+}
+
+/// A trigger that would be armed, or do something else.
+pub(super) fn trigger(trigger: &Trigger) -> String {
+    format!("Trigger {} will be {}; when it fires, it will {}.", trigger.name, trigger.state, trigger.action)
 }
 
 /// What a rollback does apart from restoring flags.

@@ -73,6 +73,8 @@ pub enum UnfitForProposal {
     ContainsKill,
     /// No single proposal can hold it.
     NotOneProposal,
+    /// It creates an armed trigger, whose secret no proposal may hold.
+    NewTrigger,
     /// Too many proposals are waiting.
     LimitReached,
 }
@@ -181,6 +183,9 @@ impl UnfitForProposal {
             Self::ContainsKill => {
                 "Nothing was changed: the other changes need a second person, but a kill does not. Send the kill by itself \
                  (`ripcord kill FLAG`); it takes effect at once. Then propose the rest."
+            }
+            Self::NewTrigger => {
+                "Nothing was changed: a trigger that rolls back needs a second person, as rolling back does. Create it with \"state\": \"disarmed\", then arm it: that waits for approval."
             }
             Self::NotOneProposal => "Nothing was changed: this needs a second person, but cannot be kept as one proposal. Propose its parts one by one.",
             Self::LimitReached => {

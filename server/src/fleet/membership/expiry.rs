@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use ripcord_proto::Position;
 
-use super::{Departure, MemberState, Members};
+use super::{MemberState, Members};
 use crate::fleet::connections::ConfirmationLevel;
-use crate::fleet::counters::DepartedCounts;
+use crate::fleet::counters::{DepartedCounts, Departure};
 
 impl Members {
     /// A member that counted for `from..=last` leaves; what it confirmed stays counted.

@@ -8,7 +8,7 @@ use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Instance;
 use ripcord_proto::frame::KillEnd;
 
-use super::lost::longest_lease;
+use super::lease::longest_lease;
 use crate::fleet::connections::MemberIdentity;
 use crate::fleet::counters::ConfirmationTimes;
 use crate::snapshot::publication::Served;

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use jiff::SignedDuration;
 use ripcord_proto::confirmation::LostApplication;
-use ripcord_proto::delta::Delta;
-use ripcord_proto::kill::{Kill, KillScope};
-use ripcord_proto::{Flag, Revision, Snapshot, limits};
+use ripcord_proto::{Revision, limits};
 
-use super::{Departure, FleetMember, MemberId, MemberState, Members};
+use super::{FleetMember, MemberId, MemberState, Members};
 use crate::clock::{Clock as _, SystemClock};
 use crate::fleet::connections::{ConfirmationLevel, NewMember};
+use crate::fleet::counters::Departure;
 use crate::fleet::report::{Arrival, ConfirmationReport, Count, LostMember};
 
 /// A lost application whose place is taken by a new process.
@@ -179,27 +178,4 @@ impl Members {
         };
         recent.iter().skip(skipped).map(arrival).collect()
     }
-}
-
-/// The longest lease of the flags that a change affects; `None` if one of them has none, or if there are none.
-pub(super) fn lease_of(delta: &Delta, snapshot: &Snapshot) -> Option<u32> {
-    longest_lease(delta.changed.kills.values(), delta.changed.flags.values(), snapshot)
-}
-
-/// The longest lease of the flags that kills cover, and of other flags.
-pub(super) fn longest_lease<'a>(kills: impl Iterator<Item = &'a Kill>, others: impl Iterator<Item = &'a Flag>, snapshot: &Snapshot) -> Option<u32> {
-    let seconds = |flag: &Flag| flag.lease.map(|lease| lease.seconds);
-    let mut leases: Vec<Option<u32>> = others.map(seconds).collect();
-    for kill in kills {
-        match &kill.scope {
-            KillScope::All(_) => return longest(snapshot.flags.values().map(seconds)),
-            KillScope::Flag(key) => leases.extend(snapshot.flags.value(key.as_str()).map(seconds)),
-            KillScope::Tag(_) => leases.extend(kill.flags.iter().filter_map(|key| snapshot.flags.value(key.as_str())).map(seconds)),
-        }
-    }
-    longest(leases.into_iter())
-}
-
-fn longest(mut leases: impl Iterator<Item = Option<u32>>) -> Option<u32> {
-    leases.try_fold(0, |longest, lease| Some(longest.max(lease?))).filter(|longest| *longest > 0)
 }

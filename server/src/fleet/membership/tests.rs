@@ -267,6 +267,52 @@ fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merg
     assert_eq!(share(&play), (2, 2));
 }
 
+#[test]
+fn the_same_id_with_another_key_is_somebody_else() {
+    let mut play = Play::new();
+    let own = play.join("web", Some(1));
+    let other = NewMember {
+        key: "another key".to_owned(),
+        ..member("web", Some(1))
+    };
+    let stranger = play.members.join(other, play.now);
+    let browser = NewMember {
+        transport: Transport::Ofrep,
+        ..member("web", Some(1))
+    };
+    play.members.listens(browser.clone(), play.now);
+    let kill = fixture::kill(1, "flag-0");
+    let id = kill.id.clone();
+    play.overlay(Overlay {
+        kills: [(id.clone(), kill)].into(),
+        ended: [].into(),
+    });
+    play.members.acknowledged(stranger, Position::new(1, 1), std::slice::from_ref(&id), play.now);
+    let level = play.confirmation(&ConfirmationTarget::Kill(id)).applied;
+    assert_eq!((level.confirmed, level.connected), (1, 2));
+    let revision = play.commit();
+    play.ack(stranger, revision);
+    play.members.fetched(browser, Position::new(1, revision), play.now);
+    assert_eq!(play.share(revision), (1, 2));
+    play.members.left(stranger);
+    assert_eq!(play.members.connections().len(), 2);
+    play.ack(own, revision);
+    assert_eq!(play.share(revision), (2, 2));
+}
+
+#[test]
+fn a_lost_application_beyond_the_limit_is_the_one_that_was_lost_first() {
+    let mut play = Play::new();
+    for number in 0..=limits::LOST_APPLICATIONS {
+        let lost = play.join(&format!("app-{number}"), Some(1));
+        play.now += Duration::from_millis(1);
+        play.members.lost(lost, play.now);
+    }
+    let names: Vec<String> = play.members.connections().into_iter().map(|connected| connected.instance.name).collect();
+    assert_eq!(names.len(), limits::LOST_APPLICATIONS);
+    assert!(!names.contains(&"app-0".to_owned()) && names.contains(&"app-1".to_owned()));
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Commit,

@@ -146,7 +146,7 @@ fn report(world: &World, number: u64, variant: &str, evaluations: u64) {
         }],
     };
     let snapshot = world.environments.state(&production()).unwrap().snapshot.clone();
-    world.outcomes.count(&production(), &batch, &snapshot, world.clock.now());
+    world.outcomes.count(&production(), "key", &batch, &snapshot, world.clock.now());
 }
 
 #[tokio::test(start_paused = true)]

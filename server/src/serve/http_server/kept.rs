@@ -11,9 +11,13 @@ use std::time::Duration;
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::{ConnectionType, Request, Response};
 use bytes::Bytes;
+use ripcord_proto::limits;
+use ripcord_proto::problem::Code;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::ApiError;
 use crate::stream::SocketControl;
+use crate::telemetry::names;
 
 /// How long idle connections stay open after the stop, so that most clients learn of it by an answer.
 const TOLD: Duration = Duration::from_secs(2);
@@ -43,6 +47,22 @@ impl Drop for BusyConnection {
         if let Some(connection) = &self.0 {
             connection.busy.set(connection.busy.get().saturating_sub(1));
         }
+    }
+}
+
+impl BusyConnection {
+    /// The refusal of a request on a connection that has too many in progress: over HTTP/2 one connection can open as many as it likes.
+    pub(super) fn refusal(&self) -> Option<Response<BoxBody>> {
+        let busy = self.0.as_ref()?.busy.get();
+        if busy <= limits::CONNECTION_REQUESTS {
+            return None;
+        }
+        metrics::counter!(names::RATE_LIMITED, "limit" => "connection").increment(1);
+        let detail = format!(
+            "This connection has {} requests in progress, the maximum. Wait for their answers.",
+            limits::CONNECTION_REQUESTS
+        );
+        Some(ApiError::new(Code::RateLimited, detail).retry_after(1).render(None).into())
     }
 }
 

@@ -147,6 +147,51 @@ fn an_event_stream_carries_the_same_frames_and_resumes_by_its_last_event() {
 }
 
 #[test]
+fn nobody_speaks_for_another_key_s_instance_and_people_who_watch_are_not_counted() {
+    Node::run(Stage::new(3), async |node| {
+        let mut web = node.events("?instance=web&instance_id=i1&epoch=1&revision=1", None).await;
+        web.event().await;
+        // The same id with other keys.
+        let mut other = node.events_as("other", "?instance=other&instance_id=i1&epoch=1&revision=1", None).await;
+        other.event().await;
+        let mut person = node.events_as("viewer", "?instance=person&instance_id=i1&epoch=1&revision=1", None).await;
+        person.event().await;
+        let mut watching = Client::connect_as(&node, "viewer", hello("person-ws", Some(Position::new(1, 1)))).await;
+        watching.frame().await;
+        assert_eq!(node.fleet.connections(&node.environment()).len(), 2);
+        node.stage().put(true);
+        web.next().await;
+        watching.next().await;
+        watching.ack(&node, Position::new(1, 2), vec![]).await;
+        let body = serde_json::json!({"instance_id": "i1", "epoch": 1, "revision": 2, "hash": node.stage().served.hash});
+        assert_eq!(node.post_ack_as("viewer", &body).await, 403);
+        assert_eq!(node.post_ack_as("browser", &body).await, 403);
+        assert_eq!(node.post_ack_as("other", &body).await, 204);
+        let target = ConfirmationTarget::Revision(Position::new(1, 2));
+        let half = node.fleet.report(&node.environment(), &target).unwrap();
+        assert!(
+            !half.is_settled(),
+            "the other key's acknowledgement counts for its own instance alone: {half:?}"
+        );
+        assert_eq!(node.post_ack(&body).await, 204);
+        let whole = node.fleet.wait(&node.environment(), &target, Duration::from_secs(5), None).await.unwrap();
+        assert_eq!((whole.applied.connected, whole.applied.confirmed, whole.sent.connected), (2, 2, 0));
+    });
+}
+
+#[test]
+fn a_name_that_hides_something_is_refused() {
+    Node::run(Stage::new(1), async |node| {
+        for name in ["a%0ACONFIRMED", "a%1B%5B2K", "a%C2%9B", "a%E2%80%AEb"] {
+            let refused = node.get_status(&format!("/v1/stream?instance={name}&instance_id=i1"), "good").await;
+            assert_eq!(refused, 400, "{name}");
+        }
+        let mut client = Client::connect(&node, hello("a\u{1b}[2K", None)).await;
+        assert!(matches!(client.frame().await, ServerFrame::Goodbye(_)));
+    });
+}
+
+#[test]
 fn a_reader_of_events_acknowledges_by_post_and_one_that_cannot_counts_as_sent() {
     Node::run(Stage::new(3), async |node| {
         let mut acks = node.events("?instance=web&instance_id=i1&epoch=1&revision=1", None).await;

@@ -35,7 +35,7 @@ impl Case {
         let key = FlagKey::new(key).unwrap();
         let changes = vec![Change::PutFlag(Arc::new(Entry::new(key, flag(true), position).unwrap()))];
         let sealed = next_entry(&self.state.head, position.epoch, Some(position.revision), changes);
-        let after = self.state.after(&sealed);
+        let after = self.state.clone().after(&sealed);
         (sealed, after)
     }
 

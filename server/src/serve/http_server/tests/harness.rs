@@ -1,6 +1,6 @@
 //! A server on a free port, and clients of both transports.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -25,14 +25,15 @@ use crate::serve::http_server::{self, HttpServerSettings};
 use crate::snapshot::fixture::Stage;
 use crate::stream::{Authorise, StreamSettings, Streams};
 
-/// Keys by name: `good` and `other` stream, `browser` may not, `wrong` is none.
+/// Keys by name: `good` and `other` are applications', `viewer` is a person's, `browser` may not stream, `wrong` is none.
 struct Keys(EnvironmentKey);
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
+    fn authorise(&self, headers: &HeaderMap, _: Option<IpAddr>) -> Result<Principal, ApiError> {
         let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let role = match key {
             "good" | "other" => Role::Sdk,
+            "viewer" => Role::Viewer,
             "browser" => Role::Client,
             _ => return Err(ApiError::new(Code::Unauthenticated, "A valid key is needed.")),
         };
@@ -119,7 +120,11 @@ impl Node {
     }
 
     pub(super) async fn post_ack(&self, body: &serde_json::Value) -> u16 {
-        let request = reqwest::Client::new().post(self.url("/v1/stream/ack")).header("x-api-key", "good");
+        self.post_ack_as("good", body).await
+    }
+
+    pub(super) async fn post_ack_as(&self, key: &str, body: &serde_json::Value) -> u16 {
+        let request = reqwest::Client::new().post(self.url("/v1/stream/ack")).header("x-api-key", key);
         request.json(body).send().await.unwrap().status().as_u16()
     }
 
@@ -134,7 +139,11 @@ impl Node {
     }
 
     pub(super) async fn events(&self, query: &str, last_event: Option<&str>) -> Events {
-        let mut request = self.get(&format!("/v1/stream{query}"), "good").header("accept", "text/event-stream");
+        self.events_as("good", query, last_event).await
+    }
+
+    pub(super) async fn events_as(&self, key: &str, query: &str, last_event: Option<&str>) -> Events {
+        let mut request = self.get(&format!("/v1/stream{query}"), key).header("accept", "text/event-stream");
         if let Some(id) = last_event {
             request = request.header("last-event-id", id);
         }
