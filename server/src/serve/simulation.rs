@@ -9,6 +9,7 @@
 
 mod faults;
 mod node;
+mod people;
 mod redis;
 mod rules;
 mod world;
@@ -17,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use self::node::Sabotage;
 use self::world::World;
 
 /// Schedules of an ordinary run.
@@ -93,4 +95,19 @@ fn no_fault_lifts_an_answered_kill_or_hides_it_behind_a_fresh_heartbeat() {
         begun.elapsed().as_secs_f64()
     );
     assert!(kills > 0 && lost * 20 < kills, "{lost} of {kills} kills were exempted");
+}
+
+/// A simulation that notices nothing would pass as well.
+#[test]
+fn the_rules_notice_a_decision_that_is_wrong() {
+    for sabotage in [
+        Sabotage::AlwaysFresh,
+        Sabotage::AnchoredFromTheStart,
+        Sabotage::DropOrphans,
+        Sabotage::DeafToCommittedKills,
+    ] {
+        let broken = (0..SCHEDULES).find_map(|seed| World::sabotaged(seed, sabotage).run().err().map(|rule| (seed, rule)));
+        let (seed, rule) = broken.unwrap_or_else(|| panic!("{sabotage:?} breaks no rule in {SCHEDULES} schedules"));
+        println!("{sabotage:?}: seed {seed}: {rule}");
+    }
 }

@@ -31,9 +31,23 @@ pub(super) fn history() -> Option<Digest> {
     Some(Digest::of([b"system".as_slice()]))
 }
 
+/// A decision that is replaced by a wrong one, to show that the rules notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sabotage {
+    /// Nodes always call themselves fresh.
+    AlwaysFresh,
+    /// Nodes count peers that have not met the store since they started.
+    AnchoredFromTheStart,
+    /// The kills that a replaced log lacks are dropped.
+    DropOrphans,
+    /// Nodes take only provisional kills from their peers.
+    DeafToCommittedKills,
+}
+
 #[derive(Debug)]
 pub(super) struct SimulatedNode {
     pub(super) name: String,
+    pub(super) sabotage: Option<Sabotage>,
     pub(super) is_alive: bool,
     pub(super) state: EnvironmentState,
     pub(super) entries: Vec<Sealed>,
@@ -62,6 +76,7 @@ impl SimulatedNode {
     pub(super) fn new(name: &str, peers: &[String]) -> Self {
         Self {
             name: name.to_owned(),
+            sabotage: None,
             is_alive: true,
             state: EnvironmentState::empty(production()),
             entries: Vec::new(),
@@ -99,7 +114,13 @@ impl SimulatedNode {
     }
 
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
-        self.standing.judge(self.store_standing(), &self.heads(), now)
+        let mut verdict = self.standing.judge(self.store_standing(), &self.heads(), now);
+        verdict.fresh |= self.is(Sabotage::AlwaysFresh);
+        verdict
+    }
+
+    fn is(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
     }
 
     /// Follows entries of the log.
@@ -114,7 +135,11 @@ impl SimulatedNode {
     /// The log was replaced.
     pub(super) fn replace(&mut self, entries: &[Sealed]) {
         let after = state_of(entries);
-        self.overlay = overlay::replaced(&self.overlay, &self.state.snapshot, &after);
+        if self.is(Sabotage::DropOrphans) {
+            overlay::settle(&mut self.overlay, &after);
+        } else {
+            self.overlay = overlay::replaced(&self.overlay, &self.state.snapshot, &after);
+        }
         self.state = after;
         self.entries = entries.to_vec();
     }
@@ -160,7 +185,10 @@ impl SimulatedNode {
         let verdict = self.verdict(now);
         let is_cut_off = self.store_standing() == StoreStanding::Away || verdict.behind.is_some();
         for log in &theirs.environments {
-            let take = TakeCommitted::decide(theirs, log, own.history, self.state.head, is_cut_off);
+            let mut take = TakeCommitted::decide(theirs, log, own.history, self.state.head, is_cut_off);
+            if self.is(Sabotage::DeafToCommittedKills) {
+                take = TakeCommitted::No;
+            }
             let news = PeerNews::of(log, &self.state, &self.overlay, take);
             for kill in news.put.iter().chain(&news.withdrawn) {
                 self.journal.hold(&held(&theirs.node, kill));
@@ -190,6 +218,9 @@ impl SimulatedNode {
         self.overlay = overlay_from(&self.journal, &production());
         overlay::settle(&mut self.overlay, &self.state);
         self.standing = Standing::new(peers);
+        if self.is(Sabotage::AnchoredFromTheStart) {
+            self.standing.note_store(StoreStanding::Current);
+        }
         (self.store, self.is_behind, self.lag) = (StoreState::Unreachable, false, None);
         self.is_alive = true;
     }

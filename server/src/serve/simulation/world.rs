@@ -1,19 +1,16 @@
 //! The world of a simulation: time, messages, and what people ask of the nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ripcord_proto::change::EpochCause;
-use ripcord_proto::frame::KillEnd;
-use ripcord_proto::kill::AllFlags;
-use ripcord_proto::{FlagKey, Kill, KillId, KillScope};
+use ripcord_proto::{FlagKey, KillId};
 
-use super::node::{SimulatedNode, held, production, withdrawn};
+use super::node::{Sabotage, SimulatedNode, held, production};
 use super::redis::{SimulatedRedis, contains, head_of};
 use super::{Dice, rules};
 use crate::commit::{Draft, Operation};
-use crate::kill::exchange::{WithdrawalDecision, has_ended};
 use crate::kill::merge::merge_draft;
 use crate::peer::PeerSync;
 use crate::snapshot::fixture::flag;
@@ -29,7 +26,7 @@ pub(super) const TICK: u64 = 250;
 const ACTIONS: usize = 40;
 /// Moments after the last fault, until which all must agree.
 const HEALING: usize = 80;
-const FLAGS: [&str; 3] = ["f0", "f1", "f2"];
+pub(super) const FLAGS: [&str; 3] = ["f0", "f1", "f2"];
 
 /// A kill that was answered.
 #[derive(Debug, Clone)]
@@ -44,7 +41,7 @@ pub(super) struct AnsweredKill {
 }
 
 /// Why a draft was not committed.
-enum Failure {
+pub(super) enum Failure {
     Away,
     Unknown,
     Refused,
@@ -66,7 +63,7 @@ pub(super) struct World {
     /// Whether Redis has lost anything.
     pub(super) has_lost_data: bool,
     pub(super) faults: usize,
-    made: u64,
+    pub(super) made: u64,
     pub(super) trace: Vec<String>,
 }
 
@@ -101,6 +98,15 @@ impl World {
         let put = |key: &&str| Operation::PutFlag(FlagKey::new(key).unwrap(), Box::new(flag(true)));
         world.tick_all();
         let _ = world.commit(0, FLAGS.iter().map(put).collect());
+        world
+    }
+
+    /// The same, with a decision that is wrong on every node.
+    pub(super) fn sabotaged(seed: u64, sabotage: Sabotage) -> Self {
+        let mut world = Self::new(seed);
+        for node in &mut world.nodes {
+            node.sabotage = Some(sabotage);
+        }
         world
     }
 
@@ -259,7 +265,7 @@ impl World {
     }
 
     /// One append, as the writer makes it.
-    fn append(&mut self, node: usize, draft: &Draft) -> Result<Option<KillId>, Failure> {
+    pub(super) fn append(&mut self, node: usize, draft: &Draft) -> Result<Option<KillId>, Failure> {
         for _ in 0..2 {
             let sealed = self.nodes[node].sealed(draft).map_err(|_| Failure::Refused)?;
             let Some((entry, state, killed)) = sealed else { return Ok(None) };
@@ -282,7 +288,7 @@ impl World {
         Err(Failure::Away)
     }
 
-    fn commit(&mut self, node: usize, operations: Vec<Operation>) -> Result<Option<KillId>, Failure> {
+    pub(super) fn commit(&mut self, node: usize, operations: Vec<Operation>) -> Result<Option<KillId>, Failure> {
         let draft = Draft {
             reason: Some("a simulation".to_owned()),
             ..Draft::new(production(), self.nodes[node].author(), operations)
@@ -331,103 +337,5 @@ impl World {
         }
         self.nodes[from].take_in(&answer, now);
         Some(Arc::new(answer))
-    }
-
-    pub(super) fn kill(&mut self, node: usize) {
-        let scope = match self.dice.below(FLAGS.len() + 1) {
-            index if index < FLAGS.len() => KillScope::Flag(FlagKey::new(FLAGS[index]).unwrap()),
-            _ => KillScope::All(AllFlags),
-        };
-        let this = &self.nodes[node];
-        if this.overlay.kills.values().any(|kill| kill.scope == scope) {
-            return;
-        }
-        self.made += 1;
-        let kill = Kill {
-            id: KillId::from_parts(self.made, 0),
-            scope,
-            reason: None,
-            actor: this.author().actor,
-            at: jiff::Timestamp::UNIX_EPOCH,
-            flags: BTreeSet::new(),
-        };
-        let id = match self.commit(node, vec![Operation::Kill(Box::new(kill.clone()))]) {
-            Ok(Some(id)) => id,
-            // The scope was killed already, or there is no such flag yet.
-            Ok(None) | Err(Failure::Refused) => return,
-            Err(Failure::Away | Failure::Unknown) => {
-                let this = &mut self.nodes[node];
-                this.journal.hold(&held(&this.name, &kill));
-                let _ = this.journal.write_rest();
-                overlay::put(&mut this.overlay, kill.clone());
-                kill.id
-            }
-        };
-        self.say(format!("{} answers the kill {id} of {}", self.nodes[node].name, kill.scope));
-        let answered = AnsweredKill {
-            at: self.now,
-            may_have_ended: false,
-            is_restored: false,
-            is_lost: false,
-        };
-        self.answered.entry(id).or_insert(answered);
-        if self.dice.percent(80) {
-            self.ask_peers(node);
-        }
-    }
-
-    pub(super) fn restore(&mut self, node: usize) {
-        let known: Vec<KillId> = self.answered.keys().filter(|id| self.nodes[node].has_in_force(id)).cloned().collect();
-        let Some(id) = known.get(self.dice.below(known.len())).cloned() else { return };
-        let is_provisional = self.nodes[node].overlay.kills.contains_key(&id);
-        if is_provisional && !self.merge_one(node, &id) {
-            return self.withdraw(node, &id);
-        }
-        let restored = self.commit(node, vec![Operation::Restore(id.clone())]);
-        let is_restored = restored.is_ok();
-        self.say(format!("{} restores {id}: {is_restored}", self.nodes[node].name));
-        if let (Ok(_) | Err(Failure::Unknown), Some(answered)) = (restored, self.answered.get_mut(&id)) {
-            answered.may_have_ended = true;
-            answered.is_restored |= is_restored;
-        }
-    }
-
-    fn merge_one(&mut self, node: usize, id: &KillId) -> bool {
-        let pending = self.nodes[node].journal.pending();
-        let pending = pending.into_iter().find(|pending| pending.kill.id == *id);
-        pending.is_some_and(|pending| self.append(node, &merge_draft(&pending)).is_ok())
-    }
-
-    fn withdraw(&mut self, node: usize, id: &KillId) {
-        self.ask_peers(node);
-        let this = &self.nodes[node];
-        let answers: Vec<_> = self.peers_of(node).iter().filter_map(|peer| this.standing.last(peer)).collect();
-        let own = (this.name.as_str(), this.heads().history);
-        let decision = WithdrawalDecision::decide(
-            (&production(), id),
-            own,
-            this.journal.taker(id),
-            &this.overlay,
-            answers.iter().map(|answer| &**answer),
-        );
-        let is_ended = decision == WithdrawalDecision::Ended && has_ended(id, &this.state, &this.overlay).is_some();
-        let this = &mut self.nodes[node];
-        let is_withdrawn = decision == WithdrawalDecision::Withdraw && this.journal.append(&withdrawn(id)).is_ok();
-        if is_withdrawn {
-            overlay::end(&mut this.overlay, id, KillEnd::Withdrawn);
-        }
-        let name = this.name.clone();
-        self.say(format!("{name} withdraws {id}: {is_withdrawn} ({decision:?})"));
-        if let Some(answered) = self.answered.get_mut(id).filter(|_| is_withdrawn || is_ended) {
-            answered.may_have_ended = true;
-            answered.is_restored |= is_withdrawn;
-        }
-        self.ask_peers(node);
-    }
-
-    pub(super) fn edit(&mut self, node: usize) {
-        let on = self.dice.percent(50);
-        let put = Operation::PutFlag(FlagKey::new("edited").unwrap(), Box::new(flag(on)));
-        let _ = self.commit(node, vec![put]);
     }
 }
