@@ -191,11 +191,12 @@ async fn a_rollback_waits_and_is_done_as_it_was_shown() {
 }
 
 #[actix_web::test]
-async fn a_rollback_that_has_nothing_to_put_back_waits_for_nobody() {
+async fn a_rollback_that_has_nothing_to_put_back_is_refused_and_makes_no_proposal() {
     let node = node(&["rollback"]).await;
-    send(&node, Role::Oncall, Method::POST, &format!("{PRODUCTION}/rollbacks"), &json!({"to": 1}))
-        .await
-        .expect(201);
+    let refused = send(&node, Role::Oncall, Method::POST, &format!("{PRODUCTION}/rollbacks"), &json!({"to": 1})).await;
+    assert_eq!(refused.expect(422).code(), "EMPTY_SCOPE");
+    let proposals = node.get(&format!("{PRODUCTION}/proposals")).await.expect(200).body;
+    assert_eq!(proposals["items"], json!([]));
 }
 
 #[actix_web::test]

@@ -332,12 +332,11 @@ async fn a_check_that_must_pass_before_refuses_and_is_named() {
 }
 
 #[actix_web::test]
-async fn a_rollback_that_finds_everything_in_place_is_recorded_and_makes_no_revision() {
+async fn a_rollback_that_finds_everything_in_place_is_refused_and_makes_no_record() {
     let node = Node::start().await;
     put(&node, "checkout", &rollout(0)).await;
-    let done = node.post(&format!("{ROLLBACKS}?wait=5s"), &json!({"to": 1})).await.expect(201).body;
-    assert_eq!(
-        (&done["revision"], &done["flags"], &done["state"]),
-        (&json!(1), &json!([]), &json!("confirmed"))
-    );
+    let refused = node.post(ROLLBACKS, &json!({"to": 1})).await.expect(422);
+    assert_eq!(refused.code(), "EMPTY_SCOPE");
+    assert_eq!(refused.body["target_is_present_state"], true, "{:#}", refused.body);
+    assert_eq!(node.get(ROLLBACKS).await.expect(200).body["items"], json!([]));
 }

@@ -39,7 +39,8 @@ async fn a_rollout_is_started_listed_paused_and_taken_back() {
     let id = started["id"].as_str().unwrap().to_owned();
     let rollout = stepped(&node, &id).await;
     assert_eq!((&rollout["state"], &rollout["gates"]), (&json!("holding"), &json!([])));
-    assert_eq!(rollout["reason"], "step 1 of 2 (10%) is held for 1h");
+    let reason = rollout["reason"].as_str().unwrap();
+    assert!(reason.starts_with("step 1 of 2 (10%) is held for 1h; it changed what "), "{reason}");
     let listed = node.get(ROLLOUTS).await.expect(200).body;
     assert_eq!(listed["items"][0]["id"], *id);
     let paused = node

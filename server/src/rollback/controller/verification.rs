@@ -155,7 +155,11 @@ pub(super) async fn verify(
     let is_step = stages::remaining(rollback) > 0;
     let committed = committed(deps, environment, rollback, observed).await;
     let is_shown = rollback.confirmation.is_some();
-    let mut look = if is_step || is_shown { limits.until } else { Instant::now() + FIRST_LOOK };
+    let mut look = if is_step || is_shown {
+        limits.until
+    } else {
+        limits.not_before.max(Instant::now() + FIRST_LOOK)
+    };
     loop {
         let until = limits.until.min(look);
         let confirmation = confirmations(deps, environment, rollback, VerificationWindow { until, ..limits }).await;
