@@ -31,7 +31,9 @@ async fn a_firing_waits_until_somebody_on_call_confirms_it(world: World) -> Outc
     let ran = ripcord(&world, &oncall, &["trigger", "firings"]).await?;
     ran.names(&[&format!("ripcord trigger confirm {id}")])?;
     let doctor: Value = serde_json::from_str(&ripcord(&world, &oncall, &["doctor", "--json"]).await?.out)?;
-    let finding = doctor["checks"].as_array().and_then(|checks| checks.iter().find(|check| check["check"] == "triggers"));
+    let finding = doctor["checks"]
+        .as_array()
+        .and_then(|checks| checks.iter().find(|check| check["check"] == "triggers"));
     ensure!(
         finding.is_some_and(|finding| finding["state"] == "warning" && finding["found"].as_str().unwrap_or_default().contains(id)),
         "{doctor}"
