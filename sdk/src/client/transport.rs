@@ -4,6 +4,7 @@ pub(crate) mod http;
 mod poll;
 mod sse;
 mod tls;
+mod tunnel;
 mod websocket;
 
 use futures_util::FutureExt as _;

@@ -8,8 +8,10 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::{Ack, Hello};
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
+use ripcord_proto::proxy::ProxySettings;
 
 use super::tls::Tls;
+use super::tunnel::ProxyRoute;
 use crate::client::protocol::{Freshness, StreamError};
 use crate::client::start_error::StartError;
 
@@ -28,6 +30,8 @@ pub(crate) struct Server {
     environment: Option<EnvironmentKey>,
     authorization: HeaderValue,
     tls: Tls,
+    /// The proxy on the way to it.
+    proxy: Option<ProxyRoute>,
 }
 
 impl std::fmt::Debug for Server {
@@ -69,9 +73,13 @@ impl Server {
         let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|error| StartError::Key(error.into()))?;
         authorization.set_sensitive(true);
         let tls = Tls::new(&base, root_certificates)?;
-        let client = reqwest::Client::builder()
+        let proxy = ProxyRoute::to(&base, &ProxySettings::from_env());
+        let mut builder = reqwest::Client::builder().no_proxy();
+        if let Some(proxy) = &proxy {
+            builder = builder.proxy(reqwest::Proxy::all(proxy.url().clone()).map_err(|error| StartError::Tls(error.into()))?);
+        }
+        let client = builder
             .tls_backend_preconfigured(tls.config())
-            .no_proxy()
             .connect_timeout(REQUEST_TIMEOUT)
             .tcp_nodelay(true)
             .user_agent(concat!("ripcord-rust/", env!("CARGO_PKG_VERSION")))
@@ -83,6 +91,7 @@ impl Server {
             environment,
             authorization,
             tls,
+            proxy,
         })
     }
 
@@ -93,6 +102,10 @@ impl Server {
 
     pub(super) fn authorization(&self) -> &HeaderValue {
         &self.authorization
+    }
+
+    pub(super) fn proxy(&self) -> Option<&ProxyRoute> {
+        self.proxy.as_ref()
     }
 
     pub(super) fn tls(&self) -> &Tls {

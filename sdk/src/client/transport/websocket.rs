@@ -6,7 +6,6 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use ripcord_proto::limits::SNAPSHOT_BYTES;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -14,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::http::{REQUEST_TIMEOUT, Server, describe, retry_after, status_error};
+use super::tunnel;
 use crate::client::protocol::StreamError;
 
 /// The largest message: a snapshot frame, and a margin.
@@ -83,8 +83,7 @@ async fn connect(server: &Server) -> Result<Box<dyn ByteStream>, StreamError> {
     let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = base.port_or_known_default().unwrap_or(80);
     let refused = |error: std::io::Error| StreamError::Broken(format!("{host}:{port}: {error}"));
-    let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(refused)?;
-    tcp.set_nodelay(true).map_err(refused)?;
+    let tcp = tunnel::connect(server.proxy(), &host, port).await?;
     if base.scheme() != "https" {
         return Ok(Box::new(tcp));
     }
