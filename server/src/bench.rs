@@ -1,4 +1,7 @@
-//! The parts of the server that the benches of this repository measure. Not an API: it changes with the rooms.
+//! The parts of the server that the benches of this repository measure, and what its fuzzers feed. Not an API: it changes with the rooms.
+
+#[allow(clippy::missing_panics_doc, reason = "a panic is what a fuzzer looks for")]
+pub mod untrusted;
 
 pub use crate::access::{EnvironmentAccess, Principal};
 pub use crate::clock::SystemClock;

@@ -9,6 +9,7 @@
 //!   idempotency     Idempotency-Key
 //! documented        headers and answers that many operations share, for the API's description
 //! response          JSON, with ETag and Ripcord-Stale
+//! heavy             what computes for long, away from the threads that take requests
 //! error             ApiError: a problem document and its headers
 //! ```
 
@@ -17,6 +18,7 @@ pub mod compress;
 pub mod credentials;
 pub mod documented;
 pub mod error;
+pub mod heavy;
 pub mod idempotency;
 pub mod precondition;
 pub mod public_url;
@@ -28,4 +30,5 @@ pub mod surrogates;
 
 pub use self::body::{Body, OptionalBody};
 pub use self::error::ApiError;
+pub use self::heavy::heavy;
 pub use self::response::ApiResponse;

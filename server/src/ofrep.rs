@@ -33,6 +33,7 @@ use futures_util::future::Either;
 use futures_util::{FutureExt as _, TryFutureExt as _};
 use tokio_util::sync::CancellationToken;
 
+pub use self::context_body::is_context;
 use self::route::{EvaluationMetrics, Route};
 use self::service::Service;
 use self::versions::Versions;

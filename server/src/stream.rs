@@ -43,9 +43,12 @@ use ripcord_proto::frame::Goodbye;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+pub use self::ack::is_acknowledgement;
 pub use self::authorise::Authorise;
 pub use self::client_socket::{ClientSocket, SocketControl};
+pub use self::codec::count_messages;
 use self::feed::Feeds;
+pub use self::hello::hello_of_query;
 use self::hub::Hub;
 use self::mailbox::{Goodbyes, HubMessage, Mailbox};
 pub use self::settings::StreamSettings;

@@ -20,7 +20,7 @@ use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
 use crate::commit::{CommitError, MissingItem};
 use crate::http::documented::{Problems, WriteHeaders};
 use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
-use crate::http::{ApiError, ApiResponse, OptionalBody};
+use crate::http::{ApiError, ApiResponse, OptionalBody, heavy};
 use crate::proposal::{DecidedProposal, ProposalDecision, Proposals, Rejection};
 
 /// Query of `GET proposals`.
@@ -77,8 +77,12 @@ pub(super) async fn get(
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
     let proposal = proposals.settled(environment.key(), &id, patience).await?;
-    let proposal = proposals.with_shares(environment.key(), proposal, guarded.permit().author()).await?;
-    Ok(ApiResponse::ok(&proposal)?.stale(environment.stale()))
+    heavy(async move {
+        let (environment, proposals) = &*guarded;
+        let proposal = proposals.with_shares(environment.key(), proposal, guarded.permit().author()).await?;
+        Ok(ApiResponse::ok(&proposal)?.stale(environment.stale()))
+    })
+    .await
 }
 
 /// Approves a proposal: it is applied in this commit exactly as shown, or refused as stale. The key must be a person's, different from

@@ -16,7 +16,7 @@ use crate::access::permit::Read;
 use crate::audit::{self, LogPage};
 use crate::http::documented::Problems;
 use crate::http::query::{PageQuery, Query};
-use crate::http::{ApiError, ApiResponse};
+use crate::http::{ApiError, ApiResponse, heavy};
 
 /// The commits that have a revision, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/revisions", tag = "history", operation_id = "listRevisions", params(crate::api::path::EnvironmentPath, PageQuery),
@@ -104,9 +104,12 @@ pub(super) async fn diff(environment: Guarded<Read, EnvironmentReader>, query: Q
     let current = served.snapshot.position;
     let from = position("from", &query.from, current)?;
     let to = query.to.as_deref().map_or(Ok(current), |text| position("to", text, current))?;
-    let old = environment.state_at(from).await?.ok_or_else(|| no_revision(from, &served.snapshot))?;
-    let new = environment.state_at(to).await?.ok_or_else(|| no_revision(to, &served.snapshot))?;
-    Ok(ApiResponse::ok(&between(&old, &new))?.stale(environment.stale()))
+    heavy(async move {
+        let old = environment.state_at(from).await?.ok_or_else(|| no_revision(from, &served.snapshot))?;
+        let new = environment.state_at(to).await?.ok_or_else(|| no_revision(to, &served.snapshot))?;
+        Ok(ApiResponse::ok(&between(&old, &new))?.stale(environment.stale()))
+    })
+    .await
 }
 
 fn between(old: &Snapshot, new: &Snapshot) -> RevisionDiff {

@@ -6,6 +6,7 @@ use std::fmt;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use ripcord_proto::role::Role;
 use ripcord_sdk::Context;
 use ripcord_sdk::engine::Attribute;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -44,6 +45,12 @@ pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload, 
         return Err(OfrepError::TooLarge(most));
     }
     Ok(surrogates::replaced(whole.freeze()))
+}
+
+/// Whether a body with a public key is a context.
+pub fn is_context(body: &[u8]) -> bool {
+    let body = surrogates::replaced(Bytes::copy_from_slice(body));
+    ContextBody::read(&HeaderMap::new(), &body, ContextLimits::of(Role::Client)).is_ok()
 }
 
 /// The attributes of a context, borrowed from the body if they need no unescaping.

@@ -221,7 +221,7 @@ impl Journal {
         let json = serde_json::to_string(record)?;
         if let Some(file) = &mut disk.file {
             let end = file.stream_position().map_err(io)?;
-            let line = format!("{} {json}\n", checksum(&json));
+            let line = line_of(&json);
             if let Err(error) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
                 // Half a line must not stand before the next one.
                 let _ = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
@@ -309,6 +309,20 @@ fn read(line: &[u8]) -> Option<JournalRecord> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (stated, json) = line.split_once(' ')?;
     if stated == checksum(json) { serde_json::from_str(json).ok() } else { None }
+}
+
+/// How many kills are pending after the lines of a journal, and how many bytes of it are whole.
+///
+/// # Errors
+/// A line before the last one is damaged.
+pub fn pending_after(bytes: &[u8]) -> Result<(usize, usize), JournalError> {
+    let (pending, whole) = replay(Path::new("journal"), bytes)?;
+    Ok((pending.kills.len(), whole))
+}
+
+/// A line with this JSON.
+pub fn line_of(json: &str) -> String {
+    format!("{} {json}\n", checksum(json))
 }
 
 fn checksum(json: &str) -> String {

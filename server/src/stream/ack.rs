@@ -27,6 +27,11 @@ struct Posted {
 /// Largest body, in bytes.
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
+/// Whether a body is an acknowledgement.
+pub fn is_acknowledgement(body: &[u8]) -> bool {
+    serde_json::from_slice::<Posted>(body).is_ok()
+}
+
 /// An event stream reader acknowledges the revision that it now evaluates at, with the key that opened its stream.
 #[utoipa::path(post, path = "/v1/stream/ack", tag = "streams", operation_id = "acknowledgeFrame",
     params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several")),

@@ -167,6 +167,15 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
     }))
 }
 
+/// How many messages `bytes` hold if they arrive `piece` bytes at a time; `None` if they break the protocol.
+pub fn count_messages(bytes: &[u8], piece: usize) -> Option<usize> {
+    let (mut decoder, mut count) = (Decoder::default(), 0);
+    for piece in bytes.chunks(piece.max(1)) {
+        decoder.feed(piece, |_| count += 1).ok()?;
+    }
+    Some(count)
+}
+
 /// A close frame with a status code.
 pub(super) fn close_frame(code: u16) -> [u8; 4] {
     let [high, low] = code.to_be_bytes();

@@ -18,6 +18,11 @@ pub(super) struct StreamQuery {
     members: Vec<(String, String)>,
 }
 
+/// The hello in the query of an event stream; `None` if it is refused.
+pub fn hello_of_query(query: &str) -> Option<Hello> {
+    StreamQuery::parse(query).hello(&HeaderMap::new()).ok()
+}
+
 impl StreamQuery {
     pub(super) fn parse(query: &str) -> Self {
         let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();

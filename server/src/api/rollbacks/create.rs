@@ -16,7 +16,7 @@ use crate::api::write::{REPLAYED, Write, WriteRequest};
 use crate::commit::{Applied, Operation, RenderedAnswer};
 use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::query::{Wait, WriteQuery};
-use crate::http::{ApiError, ApiResponse, Body};
+use crate::http::{ApiError, ApiResponse, Body, heavy};
 use crate::impact::SampleUsers;
 use crate::rollback::{self, CommittedRollback, RollbackSpec};
 
@@ -89,8 +89,12 @@ pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>) ->
     let population = population.and_then(|count| usize::try_from(count).ok()).map(SampleUsers::Synthetic);
     let users = sample.map(SampleUsers::Sample).or(population).unwrap_or_default();
     let rollbacks = write.part::<RollbackReader>();
-    let plan = rollbacks.plan(&write.permit.author(), &spec, users).await?;
-    Ok(ApiResponse::ok(&plan)?.stale(rollbacks.stale()))
+    let author = write.permit.author();
+    heavy(async move {
+        let plan = rollbacks.plan(&author, &spec, users).await?;
+        Ok(ApiResponse::ok(&plan)?.stale(rollbacks.stale()))
+    })
+    .await
 }
 
 fn spec(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiError> {
