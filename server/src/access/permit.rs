@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::{Action, Role};
+use ripcord_proto::similar::nearest;
 
 use super::error::AccessError;
 use super::principal::{EnvironmentAccess, Principal};
@@ -119,8 +120,15 @@ impl<A: Allows> Permit<A> {
                 .filter(|key| principal.environments.covers(key))
                 .map(EnvironmentKey::as_str)
                 .collect();
-            let detail = format!("Environment {environment} does not exist. This key is valid in {}.", names.join(", "));
-            return Err(Problem::new(Code::EnvironmentNotFound, detail).into());
+            let near = nearest(environment.as_str(), names.iter().copied());
+            let meant = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+            let detail = format!("Environment {environment} does not exist.{meant} This key is valid in {}.", names.join(", "));
+            let problem = Problem::new(Code::EnvironmentNotFound, detail);
+            return Err(match near {
+                Some(near) => problem.with("did_you_mean", near),
+                None => problem,
+            }
+            .into());
         }
         Ok(Self {
             environment: environment.clone(),

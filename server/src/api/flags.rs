@@ -6,7 +6,6 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use ripcord_proto::flag::Flag;
 use ripcord_proto::key::Tag;
-use ripcord_proto::problem::Code;
 use ripcord_proto::rest::flags::{FlagKill, FlagPatch, FlagView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
@@ -20,7 +19,7 @@ use super::services::confirmations::Confirmations;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Answered, Write, WriteRequest, reply, written};
 use crate::access::permit::{Edit, Read};
-use crate::commit::Operation;
+use crate::commit::{CommitError, MissingItem, Operation};
 use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::precondition::has_already;
 use crate::http::query::{Limit, PageQuery, Query, Wait};
@@ -125,13 +124,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: Path
 
 /// The problem of an unknown flag, with the most similar key.
 pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
-    let near = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
-    let hint = near.map(|name| (strsim::osa_distance(name, key.as_str()), name)).min();
-    let hint = hint
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
-        .map(|(_, name)| format!(" Did you mean {name}?"));
-    let detail = format!("No flag {key} in environment {}.{}", served.snapshot.environment, hint.unwrap_or_default());
-    ApiError::new(Code::FlagNotFound, detail)
+    CommitError::NotFound(MissingItem::flag(key, &served.snapshot.flags)).into()
 }
 
 /// Creates or replaces a flag.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::segments::SegmentView;
@@ -19,7 +18,7 @@ use super::services::confirmations::Confirmations;
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, reply, written};
 use crate::access::permit::{Edit, Read};
-use crate::commit::Operation;
+use crate::commit::{CommitError, MissingItem, Operation};
 use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::precondition::has_already;
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
@@ -74,7 +73,7 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<SegmentKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
     let entry = served.snapshot.segments.get(key.as_str());
-    let entry = entry.ok_or_else(|| ApiError::new(Code::NotFound, format!("No segment {key} in environment {}.", served.snapshot.environment)))?;
+    let entry = entry.ok_or_else(|| CommitError::NotFound(MissingItem::segment(&key, &served.snapshot.segments)))?;
     if has_already(&request, entry.changed()) {
         return Ok(ApiResponse::unchanged(entry.changed()));
     }

@@ -154,3 +154,26 @@ async fn peers_are_asked_for_their_secret_and_keys_are_worth_nothing_there() {
     assert!(matches!(got.status, 200 | 404), "{:#}", got.body);
     assert_ne!(got.body, Value::Null);
 }
+
+#[actix_web::test]
+async fn a_name_that_nothing_has_is_answered_with_the_one_that_may_be_meant() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    let env = "/v1/environments/production";
+    let segment = json!({"when": {"attribute": "plan", "equals": "beta"}});
+    node.put(&format!("{env}/segments/beta-users?reason=r"), &segment).await.expect(201);
+    node.post(&format!("{env}/releases?reason=r"), &json!({"name": "web-2026"})).await.expect(201);
+    node.post(&format!("{env}/checkpoints?reason=r"), &json!({"name": "before-web"})).await.expect(201);
+    for (path, meant) in [
+        (format!("{env}/flags/chekcout"), "checkout"),
+        (format!("{env}/segments/beta-user"), "beta-users"),
+        (format!("{env}/releases/web-2025"), "web-2026"),
+        (format!("{env}/checkpoints/before-wbe"), "before-web"),
+        ("/v1/environments/producton".to_owned(), "production"),
+    ] {
+        let got = node.get(&path).await.expect(404);
+        assert_eq!(got.body["did_you_mean"], meant, "{path}: {:#}", got.body);
+    }
+    let got = node.delete(&format!("{env}/flags/chekcout?reason=r")).await.expect(404);
+    assert_eq!(got.body["did_you_mean"], "checkout");
+}
