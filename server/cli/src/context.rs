@@ -100,8 +100,13 @@ impl Context {
 
     /// The same for another environment.
     pub(crate) fn place_of(&self, environment: &EnvironmentKey) -> String {
+        format!("{environment} on {}", self.server())
+    }
+
+    /// The server, for an output that names it.
+    pub(crate) fn server(&self) -> &str {
         self.named.store(true, Ordering::Relaxed);
-        format!("{environment} on {}", self.client.server())
+        self.client.server()
     }
 
     /// A path in the environment.

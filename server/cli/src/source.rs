@@ -109,7 +109,7 @@ pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Dige
     let mut request = source.request(write.reason.clone());
     request.allow_killed_edit = write.allow_killed_edit;
     let written = commit(call, &source, request, plan, &write).await?;
-    call.output.answer(&written, |written| describe(written, &source, call.client.server()));
+    call.output.answer(&written, |written| describe(written, &source, call.server()));
     wait_for_confirmations(call, &source.environment, &written.value, &write).await
 }
 

@@ -96,6 +96,7 @@ fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Err
         schemas.extend(protocols.schemas);
     }
     if let Some(Value::Object(paths)) = document.get_mut("paths") {
+        paths.values_mut().for_each(without_null_bodies);
         paths.extend(protocols.paths);
     }
     Ok(document)
@@ -120,6 +121,20 @@ fn without_unicode_patterns(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(without_unicode_patterns),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A body that may be left out is not one that may be null.
+fn without_null_bodies(operations: &mut Value) {
+    let operations = operations.as_object_mut().into_iter().flat_map(|operations| operations.values_mut());
+    for schema in operations.filter_map(|operation| operation.pointer_mut("/requestBody/content/application~1json/schema")) {
+        let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else {
+            continue;
+        };
+        choices.retain(|choice| choice["type"] != "null");
+        if let [one] = choices.as_mut_slice() {
+            *schema = one.take();
+        }
     }
 }
 

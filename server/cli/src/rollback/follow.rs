@@ -78,7 +78,7 @@ pub(crate) fn exit(rollback: &Rollback, patience: Duration) -> Exit {
 /// Everything known about the rollback, and the command that undoes it.
 pub(crate) fn describe(call: &Context, rollback: &Rollback) -> String {
     let undo = call.command(&format!("rollback undo {}", rollback.id));
-    let place = (call.environment().as_str(), call.client.server());
+    let place = (call.environment().as_str(), call.server());
     shown(rollback, place, &undo, call.output.paint())
 }
 
@@ -91,6 +91,10 @@ fn shown(rollback: &Rollback, place: (&str, &str), undo: &str, paint: Paint) -> 
     let _ = write!(text, " on {server}: {flags}, revision {}\nRollback id: {}", rollback.revision, rollback.id);
     if let Some(confirmation) = &rollback.confirmation {
         let _ = write!(text, "\n{}", confirm::describe(confirmation, Duration::ZERO, paint));
+        if confirmation.applied.connected == 0 {
+            let question = format!("Nobody has received it yet. Is {server} the right server?");
+            let _ = write!(text, "\n{}", paint.warn(&question));
+        }
     }
     let _ = write!(text, "\n\n{}", phases(&rollback.phases));
     if !rollback.checks.is_empty() {

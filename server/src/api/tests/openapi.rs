@@ -203,7 +203,8 @@ fn schema_names(text: &str) -> Vec<String> {
             let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
             is_declaration.then(|| rest[..end].to_owned())
         });
-        names.extend(name.or(declared));
+        // A macro's type is named where the macro is used.
+        names.extend(name.or(declared).filter(|name| !name.is_empty()));
     }
     names
 }
