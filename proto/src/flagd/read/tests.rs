@@ -128,7 +128,7 @@ fn evaluators_cannot_blow_a_flag_up() {
 
 #[test]
 fn what_flagd_passes_over_is_passed_over_with_a_warning() {
-    let text = json!({"version": 2, "flags": {"f": {"variants": {"x": 1}, "colour": "d"}}}).to_string();
+    let text = json!({"version": 2, "flags": {"f": {"variants": {"x": 1}, "defaultVariant": "x", "colour": "d"}}}).to_string();
     let places: Vec<_> = parse(&text, &SafeVariants::default())
         .unwrap()
         .warnings
