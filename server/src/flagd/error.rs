@@ -15,7 +15,8 @@ pub(super) fn flagd_error(code: ErrorCode, text: impl Into<String>) -> ConnectEr
     if code == ErrorCode::Unavailable {
         return error;
     }
-    error.with_trailers(HeaderMap::from_iter([PUSHBACK]))
+    // An error without an answer before it has its status in the headers too, and some clients look no further.
+    error.with_headers(HeaderMap::from_iter([PUSHBACK])).with_trailers(HeaderMap::from_iter([PUSHBACK]))
 }
 
 /// Why a caller is refused.
