@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The first run builds everything for release, which takes some minutes. `commit` and `rollback` start a Redis of their own and need
-//! `redis-server` on the PATH; without it they leave those rows out. `fanout`, `ofrep`, `outcomes`, `rollouts` and `triggers` start
+//! `redis-server` on the PATH; without it they leave those rows out. `fanout`, `flood`, `ofrep`, `outcomes`, `rollouts` and `triggers` start
 //! themselves again as child processes. Ratios are taken within one run: close what else the machine does, and compare figures of
 //! one machine only. The head of each bench says what it measures.
 //!

@@ -138,11 +138,7 @@ impl Worker {
         config
             .app_data(web::Data::new(HubHandle(Rc::clone(&self.0))))
             .service(web::resource(STREAM_PATH).route(web::get().to(sse::stream)))
-            .service(
-                web::resource("/v1/stream/ack")
-                    .app_data(web::PayloadConfig::new(ack::BODY_BYTES))
-                    .route(web::post().to(ack::acknowledge)),
-            )
+            .service(web::resource("/v1/stream/ack").route(web::post().to(ack::acknowledge)))
             .service(web::resource(poll::PATH).route(web::get().to(poll::snapshot)));
     }
 

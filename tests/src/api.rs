@@ -120,6 +120,12 @@ impl Api {
         }
     }
 
+    /// The same caller over connections of its own. A connection is driven by the runtime that opened it: who measures, or floods, shares none.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self { http: http(), ..self.clone() }
+    }
+
     /// The key.
     pub fn key(&self) -> &str {
         self.key.as_deref().unwrap_or_default()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,7 +14,8 @@ use tokio::runtime::Runtime;
 
 use crate::api::{Answer, Api, id_of, read};
 use crate::flags;
-use crate::stream::{Frame, Reader as _, WebSocket};
+use crate::replica::Replica;
+use crate::stream::{Reader as _, WebSocket};
 use crate::waiting::{SOON, breathe, pace};
 
 /// Flags of the environment that is flooded, beside those that are killed.
@@ -94,6 +95,7 @@ impl Flood {
     /// Floods the server of `admin`, whose environment [`prepare`] has filled.
     pub async fn start(admin: &Api) -> anyhow::Result<Self> {
         let done: Arc<[AtomicU64; Load::ALL.len()]> = Arc::default();
+        let admin = &admin.alone();
         let caller = Caller {
             client: admin.role("client").await?,
             sdk: admin.role("sdk").await?,
@@ -157,10 +159,15 @@ impl Caller {
         }
     }
 
-    /// Half of them name a path that has places kept for it.
+    /// Half of them name a path that has places kept for it, and half of them do not say how long the body is.
     async fn slow_body(&self, number: usize) -> anyhow::Result<()> {
         let path = self.admin.path(if number.is_multiple_of(2) { "kills" } else { "commits" });
-        let head = format!("POST {path} HTTP/1.1\r\nhost: flood\r\ncontent-type: application/json\r\ncontent-length: 4000\r\n\r\n{{");
+        let length = if number % 4 < 2 {
+            "content-length: 4000\r\n\r\n{"
+        } else {
+            "transfer-encoding: chunked\r\n\r\nfff\r\n{"
+        };
+        let head = format!("POST {path} HTTP/1.1\r\nhost: flood\r\ncontent-type: application/json\r\n{length}");
         let mut connection = self.connection().await?;
         connection.write_all(head.as_bytes()).await?;
         loop {
@@ -249,61 +256,61 @@ pub struct Effect {
     pub in_force: Duration,
 }
 
-/// Kills a flag over a new connection, as the command line does, and waits until `stream` has the kill. Returns the kill's id.
-pub async fn kill(api: &Api, stream: &mut WebSocket, flag: &str) -> anyhow::Result<(String, Effect)> {
-    let body = json!({"scope": {"flag": flag}, "reason": "a test"});
-    let request = api.request(Method::POST, &api.path("kills")).json(&body);
-    let (answer, effect) = effect(request, stream, |frame| kills_of(frame).any(|kill| kill["scope"]["flag"] == flag)).await?;
-    Ok((id_of(&answer.ok()?)?, effect))
+/// A reader that sees a kill take effect.
+#[derive(Debug)]
+pub struct Watcher {
+    stream: WebSocket,
+    replica: Replica,
 }
 
-/// Lifts a kill in the same way.
-pub async fn restore(api: &Api, stream: &mut WebSocket, id: &str) -> anyhow::Result<Effect> {
-    let request = api.request(Method::DELETE, &api.path(&format!("kills/{id}?reason=fixed")));
-    let (answer, effect) = effect(request, stream, |frame| lifts(frame, id)).await?;
-    answer.ok()?;
-    Ok(effect)
-}
+impl Watcher {
+    /// Connects, and has the environment.
+    pub async fn connect(sdk: &Api) -> anyhow::Result<Self> {
+        let mut stream = WebSocket::connect(sdk, "watcher").await?;
+        let mut replica = Replica::default();
+        replica.apply(&stream.expect("snapshot", SOON).await?)?;
+        Ok(Self { stream, replica })
+    }
 
-/// Sends a request over a new connection, and reads `stream` until a frame `has` its effect.
-async fn effect(request: reqwest::RequestBuilder, stream: &mut WebSocket, has: impl Fn(&Frame) -> bool) -> anyhow::Result<(Answer, Effect)> {
-    let started = Instant::now();
-    let answered = async {
-        let answer = read(request.header("connection", "close")).await?;
-        anyhow::Ok((answer, started.elapsed()))
-    };
-    let seen = async {
-        loop {
-            let frame = stream.frame(SOON).await?;
-            ensure!(frame.kind != "goodbye", "the reader was sent away: {}", frame.data);
-            if has(&frame) {
-                return anyhow::Ok(started.elapsed());
+    /// Whether a kill of this flag is in force, provisional or not.
+    fn is_killed(&self, flag: &str) -> bool {
+        let mut kills = self.replica.kills.values().chain(self.replica.overlay.values());
+        kills.any(|kill| kill["scope"]["flag"] == flag)
+    }
+
+    /// Kills a flag over a new connection, as the command line does, and waits until the kill is in force here. Returns its id.
+    pub async fn kill(&mut self, api: &Api, flag: &str) -> anyhow::Result<(String, Effect)> {
+        let body = json!({"scope": {"flag": flag}, "reason": "a test"});
+        let request = api.request(Method::POST, &api.path("kills")).json(&body);
+        let (answer, effect) = self.effect(request, |watcher| watcher.is_killed(flag)).await?;
+        Ok((id_of(&answer.ok()?)?, effect))
+    }
+
+    /// Lifts a kill in the same way.
+    pub async fn restore(&mut self, api: &Api, flag: &str, id: &str) -> anyhow::Result<Effect> {
+        let request = api.request(Method::DELETE, &api.path(&format!("kills/{id}?reason=fixed")));
+        let (answer, effect) = self.effect(request, |watcher| !watcher.is_killed(flag)).await?;
+        answer.ok()?;
+        Ok(effect)
+    }
+
+    /// Sends a request over a new connection, and reads the stream until it has its effect.
+    async fn effect(&mut self, request: reqwest::RequestBuilder, has: impl Fn(&Self) -> bool) -> anyhow::Result<(Answer, Effect)> {
+        let started = Instant::now();
+        let answered = async {
+            let answer = read(request.header("connection", "close")).await?;
+            ensure!((200..300).contains(&answer.status), "answered {} {}", answer.status, answer.body);
+            anyhow::Ok((answer, started.elapsed()))
+        };
+        let seen = async {
+            while !has(self) {
+                let frame = self.stream.frame(SOON).await?;
+                ensure!(frame.kind != "goodbye", "the reader was sent away: {}", frame.data);
+                self.replica.apply(&frame)?;
             }
-        }
-    };
-    let both = async { tokio::join!(answered, seen) };
-    let (answered, seen) = tokio::time::timeout(SOON, both).await.context("no answer, or no frame")?;
-    let (answer, answered) = answered.context("the answer")?;
-    if !(200..300).contains(&answer.status) {
-        bail!("answered {} {}", answer.status, answer.body);
+            anyhow::Ok(started.elapsed())
+        };
+        let ((answer, answered), in_force) = tokio::try_join!(answered, seen)?;
+        Ok((answer, Effect { answered, in_force }))
     }
-    Ok((answer, Effect { answered, in_force: seen? }))
-}
-
-fn kills_of(frame: &Frame) -> impl Iterator<Item = &Value> {
-    let kills = if frame.kind == "snapshot" {
-        &frame.data["kills"]
-    } else {
-        &frame.data["changed"]["kills"]
-    };
-    kills.as_object().into_iter().flat_map(Map::values)
-}
-
-fn lifts(frame: &Frame, id: &str) -> bool {
-    if frame.kind == "snapshot" {
-        return frame.data["kills"][id].is_null();
-    }
-    frame.data["removed"]["kills"]
-        .as_array()
-        .is_some_and(|removed| removed.iter().any(|removed| removed == id))
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use bytes::{Bytes, BytesMut};
@@ -19,8 +20,21 @@ use crate::remote::ContextLimits;
 /// Most contexts have fewer attributes.
 const ATTRIBUTES: usize = 8;
 
+/// How long a body may take to arrive: the key may be public, and a body that never ends would keep its connection.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
 /// Reads a body up to the limit.
-pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload, limits: ContextLimits) -> Result<Bytes, OfrepError> {
+pub(super) async fn read(headers: &HeaderMap, payload: actix_http::Payload, limits: ContextLimits) -> Result<Bytes, OfrepError> {
+    match tokio::time::timeout(BODY_TIME, collect(headers, payload, limits)).await {
+        Ok(collected) => collected,
+        Err(_) => {
+            let detail = format!("The body did not arrive within {} s, the limit of this path.", BODY_TIME.as_secs());
+            Err(OfrepError::request("PARSE_ERROR", detail))
+        }
+    }
+}
+
+async fn collect(headers: &HeaderMap, mut payload: actix_http::Payload, limits: ContextLimits) -> Result<Bytes, OfrepError> {
     let most = limits.bytes;
     let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if stated.is_some_and(|stated| stated > most) {

@@ -140,6 +140,8 @@ async fn accept(
     let Some(tls) = tls else {
         if place.reserved {
             stream = crowded::admitted(stream).await?;
+            let socket = ClientSocket::plain(stream).for_one_request();
+            return Ok((socket.holding(place), Protocol::Http1, peer));
         }
         return Ok((ClientSocket::plain(stream).holding(place), Protocol::Http1, peer));
     };

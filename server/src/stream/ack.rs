@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
 use ripcord_proto::frame::Ack;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Action;
@@ -14,6 +13,7 @@ use super::shared::StreamRequest;
 use super::sse::HubHandle;
 use crate::fleet::MemberIdentity;
 use crate::http::ApiError;
+use crate::http::body::collect;
 use crate::http::documented::Problems;
 
 /// The body: an acknowledgement and the instance that sends it.
@@ -25,7 +25,7 @@ struct Posted {
 }
 
 /// Largest body, in bytes.
-pub(super) const BODY_BYTES: usize = 64 * 1024;
+const BODY_BYTES: usize = 64 * 1024;
 
 /// Whether a body is an acknowledgement.
 pub fn is_acknowledgement(body: &[u8]) -> bool {
@@ -39,7 +39,7 @@ pub fn is_acknowledgement(body: &[u8]) -> bool {
     responses(
         (status = 204, description = "Counted"), (status = 404, description = "No open stream of this instance", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The content hash differs; reopen the stream without a revision", body = Problem, content_type = "application/problem+json"), Problems))]
-pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn acknowledge(request: HttpRequest, body: web::Payload, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     let shared = &hub.0.shared;
     let query = StreamQuery::parse(request.query_string());
     let asked = StreamRequest {
@@ -48,6 +48,7 @@ pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Dat
         environment: query.environment.as_deref(),
     };
     let granted = shared.authorised(asked, Action::Report)?;
+    let body = collect(&request, body, BODY_BYTES).await?;
     let feed = &granted.feed;
     let Posted { instance_id, ack } = serde_json::from_slice(&body).map_err(|error| {
         let detail = format!("Malformed acknowledgement: {error}. Send instance_id, epoch, revision, hash and, if there are any, kills.");

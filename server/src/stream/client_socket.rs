@@ -39,6 +39,7 @@ pub struct SocketControl {
     /// Since when the peer has accepted no bytes.
     blocked: Cell<Option<Instant>>,
     cut: Cell<bool>,
+    one_request: Cell<bool>,
     narrow: Cell<Narrow>,
     waker: RefCell<Option<Waker>>,
 }
@@ -68,6 +69,11 @@ impl SocketControl {
     /// Whether it is no stream and nothing waits to be written: a client that holds it open for its next request.
     pub fn is_between_requests(&self) -> bool {
         self.narrow.get() == Narrow::No && self.is_idle()
+    }
+
+    /// Whether it closes after its first answer.
+    pub fn is_for_one_request(&self) -> bool {
+        self.one_request.get()
     }
 
     /// Cuts the connection, whatever it is doing.
@@ -217,6 +223,12 @@ impl ClientSocket {
     /// Keeps `held` until the connection is closed: its place among the connections of the server.
     pub fn holding(mut self, held: impl std::fmt::Debug + 'static) -> Self {
         self._held = Some(Box::new(held));
+        self
+    }
+
+    /// Closes after its first answer.
+    pub fn for_one_request(self) -> Self {
+        self.control.one_request.set(true);
         self
     }
 

@@ -2,6 +2,7 @@
 //! 503 at once, so that it frees its place.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ripcord_proto::problem::{Code, Problem};
@@ -12,6 +13,14 @@ use crate::telemetry::names;
 
 /// How long such a connection may take to show what it wants.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The same if many of them have not shown it yet: a request comes right behind its connection, and those that say nothing must not
+/// take the places of those that do.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(100);
+/// So many are many.
+const MANY: usize = 32;
+
+/// Connections of this process that have not shown what they want.
+static UNDECIDED: AtomicUsize = AtomicUsize::new(0);
 
 /// A whole response, since no HTTP service sees this connection.
 fn refusal() -> String {
@@ -29,7 +38,13 @@ fn refusal() -> String {
 /// Waits for the request line without consuming it, and refuses the connection unless it asks for something that must not wait.
 pub(super) async fn admitted(stream: TcpStream) -> io::Result<TcpStream> {
     let mut head = [0; 512];
-    let read = tokio::time::timeout(PATIENCE, first_line(&stream, &mut head)).await;
+    let patience = if UNDECIDED.fetch_add(1, Ordering::Relaxed) < MANY {
+        PATIENCE
+    } else {
+        LITTLE_PATIENCE
+    };
+    let read = tokio::time::timeout(patience, first_line(&stream, &mut head)).await;
+    UNDECIDED.fetch_sub(1, Ordering::Relaxed);
     let line = head.get(..read.unwrap_or(Ok(0))?).unwrap_or_default();
     if must_not_wait(line) {
         return Ok(stream);

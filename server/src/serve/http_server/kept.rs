@@ -1,4 +1,9 @@
-//! Kept connections at shutdown. A client may hold a connection open between two requests; without a word it would delay the end of the
+//! Kept connections: which of them close after an answer, and all of them at shutdown.
+//!
+//! A connection on one of the places that are kept for kills closes after its answer. So does one whose request has a body without a stated
+//! length: the framework reads on until that body ends, however long it takes, even if the request was refused.
+//!
+//! At shutdown, a client may hold a connection open between two requests; without a word it would delay the end of the
 //! server, and be cut in the middle of its next request. So from the moment of the stop every answer says that the connection closes, and
 //! connections that are idle are closed soon after.
 
@@ -9,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_http::body::{BodySize, BoxBody, MessageBody};
-use actix_http::{ConnectionType, Request, Response};
+use actix_http::{ConnectionType, HttpMessage as _, Request, Response};
 use bytes::Bytes;
 use ripcord_proto::limits;
 use ripcord_proto::problem::Code;
@@ -19,7 +24,7 @@ use crate::http::ApiError;
 use crate::stream::SocketControl;
 use crate::telemetry::names;
 
-/// How long idle connections stay open after the stop, so that most clients learn of it by an answer.
+/// How long a connection that is to close stays open, so that most clients learn of it by an answer.
 const TOLD: Duration = Duration::from_secs(2);
 /// Interval between two looks for connections that have become idle.
 const LOOK: Duration = Duration::from_millis(50);
@@ -40,11 +45,15 @@ pub(super) struct KeptConnection {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(super) struct BusyConnection(Option<Rc<KeptConnection>>);
+pub(super) struct BusyConnection {
+    connection: Option<Rc<KeptConnection>>,
+    /// Its body has no stated length.
+    is_endless: bool,
+}
 
 impl Drop for BusyConnection {
     fn drop(&mut self) {
-        if let Some(connection) = &self.0 {
+        if let Some(connection) = &self.connection {
             connection.busy.set(connection.busy.get().saturating_sub(1));
         }
     }
@@ -53,7 +62,7 @@ impl Drop for BusyConnection {
 impl BusyConnection {
     /// The refusal of a request on a connection that has too many in progress: over HTTP/2 one connection can open as many as it likes.
     pub(super) fn refusal(&self) -> Option<Response<BoxBody>> {
-        let busy = self.0.as_ref()?.busy.get();
+        let busy = self.connection.as_ref()?.busy.get();
         if busy <= limits::CONNECTION_REQUESTS {
             return None;
         }
@@ -98,13 +107,23 @@ impl KeptConnections {
         if let Some(connection) = &connection {
             connection.busy.set(connection.busy.get() + 1);
         }
-        BusyConnection(connection)
+        BusyConnection {
+            connection,
+            is_endless: request.chunked().unwrap_or(true),
+        }
     }
 
     /// Its answer; `busy` ends with it.
     pub(super) fn answer(&self, mut response: Response<BoxBody>, busy: BusyConnection) -> Response<BoxBody> {
-        if self.stop.is_cancelled() {
+        let is_last = busy.connection.as_ref().is_some_and(|connection| connection.control.is_for_one_request());
+        if is_last || busy.is_endless || self.stop.is_cancelled() {
             response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        if busy.is_endless
+            && let Some(connection) = &busy.connection
+        {
+            let connection = Rc::downgrade(connection);
+            crate::tasks::on_this_worker(async move { cut_once_written(connection).await });
         }
         if response.body().size() == BodySize::Stream {
             return response.map_body(|_, body| BoxBody::new(BusyBody { body, _busy: busy }));
@@ -123,6 +142,17 @@ impl KeptConnections {
                 }
             }
             tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Cuts a connection whose last answer was given, soon after its client has taken it.
+async fn cut_once_written(connection: Weak<KeptConnection>) {
+    loop {
+        tokio::time::sleep(TOLD).await;
+        let Some(connection) = connection.upgrade() else { return };
+        if connection.busy.get() == 0 && connection.control.is_between_requests() {
+            return connection.control.cut();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Streams from end to end: a real server on a free port, real sockets.
 
+mod bodies;
 mod faults;
 mod harness;
 mod tls;
