@@ -34,7 +34,8 @@ async fn two_nodes_that_are_told_at_once_act_once() -> Outcome {
         ensure!(a.kills().await?.len() == 1, "one kill, whichever node was called: {one} {other}");
     }
     let rollbacks = a.get("rollbacks").await?.ok()?;
-    ensure!(rollbacks["items"].as_array().is_some_and(|items| items.len() == 5), "{rollbacks}");
+    // The first incident has taken everything back; those that follow find nothing to roll back.
+    ensure!(rollbacks["items"].as_array().is_some_and(|items| items.len() == 1), "{rollbacks}");
     let firings = firings(&a).await?;
     ensure!(firings.len() == 10, "one record for each incident: {firings:?}");
     Ok(())
