@@ -68,7 +68,7 @@ async fn a_percentage_changes_the_split_that_users_get_or_is_refused(world: Worl
     ripcord(&world, &["flags", "set", "checkout", "--percent", "10", "--reason", "a test"])
         .await?
         .expect(2)?
-        .names(&["first", "second", "--rule"])?;
+        .error_names(&["first", "second", "--rule"])?;
     let behind = ["flags", "set", "checkout", "--percent", "10", "--rule", "second", "--reason", "a test"];
     ripcord(&world, &behind).await?.expect(2)?;
     ensure!(admin.flag("checkout").await? == before, "a refused command changed it");
