@@ -102,7 +102,7 @@ impl Check {
         const MEMBERS: [&str; 9] = ["name", "url", "when", "expect", "pointer", "equals", "below", "above", "timeout_ms"];
         let map = reader.object(value)?;
         reader.members(map, "a check", &MEMBERS, &[]);
-        let name = reader.required(map, "name", "a short name", Reader::prose);
+        let name = reader.required(map, "name", "a short name", Reader::line);
         let url = reader.required(map, "url", "an address that starts with http:// or https://", url);
         let when = reader.optional(map, "when", when);
         let expect = reader.optional(map, "expect", |reader, value| reader.whole(value, "an HTTP status", 100, 599));

@@ -10,6 +10,7 @@ pub mod health;
 pub mod http_server;
 #[cfg(test)]
 mod limits_page;
+mod listener;
 mod metrics_listener;
 mod open_files;
 mod peers;
@@ -19,7 +20,7 @@ mod simulation;
 mod stores;
 pub mod tls;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ripcord_proto::rest::health::Readiness;
@@ -79,7 +80,7 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     let metrics = Metrics::of_process()?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let node = data_dir.node(config.node.as_deref())?;
-    let listener = listen(config.listen)?;
+    let listener = listener::bind(config.listen)?;
     let certificate = config.tls.as_ref().map(|(cert, key)| tls::Certificate::load(cert, key)).transpose()?;
     let tls = certificate.as_ref().map(tls::Certificate::config).transpose()?;
     let journal = Journal::open(&data_dir.journal())?;
@@ -226,16 +227,4 @@ fn metrics_access(config: &ServeConfig) -> api::MetricsAccess {
         None if config.listen.ip().is_loopback() => api::MetricsAccess::Open,
         None => api::MetricsAccess::WithKey,
     }
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let refuse = |source| ServeError::Listen { address, source };
-    let domain = socket2::Domain::for_address(address);
-    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).map_err(refuse)?;
-    // A restart must not wait until the kernel forgets the connections of the previous process.
-    socket.set_reuse_address(true).map_err(refuse)?;
-    socket.bind(&address.into()).map_err(refuse)?;
-    // Room for a storm of reconnecting clients.
-    socket.listen(16_384).map_err(refuse)?;
-    Ok(socket.into())
 }

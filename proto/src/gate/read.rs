@@ -42,7 +42,7 @@ impl Gate {
         };
         let known: Vec<&str> = SHARED.iter().chain(own).copied().collect();
         reader.members(map, "such a gate", &known, &[]);
-        let name = reader.required(map, "name", "a short name", Reader::prose);
+        let name = reader.required(map, "name", "a short name", Reader::line);
         let on_fail = reader.required(map, "on_fail", "\"hold\" or \"rollback\"", on_fail);
         let every = reader.optional(map, "every", |reader, value| {
             let every: HumanDuration = reader.parsed(value)?;

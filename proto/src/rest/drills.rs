@@ -45,9 +45,9 @@ impl Members for DrillRequest {
     const KNOWN: &'static [&'static str] = &["scenario", "store", "fork", "applications", "verdicts", "figures"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let scenario = reader.required(map, "scenario", "the name of the scenario", Reader::prose);
+        let scenario = reader.required(map, "scenario", "the name of the scenario", Reader::line);
         let store = reader.required(map, "store", "\"embedded\" or \"redis\"", Reader::parsed);
-        let fork = reader.required(map, "fork", "what was rehearsed on, in words", Reader::prose);
+        let fork = reader.required(map, "fork", "what was rehearsed on, in words", Reader::line);
         let applications = reader.required(map, "applications", "a number", |reader, value| match value.as_u64() {
             Some(number) => Ok(number),
             None => reader.refuse(format!("must be a whole number, not {value}")),
@@ -74,10 +74,10 @@ impl Members for DrillRequest {
 fn verdict(reader: &mut Reader, value: &Value) -> Read<DrillVerdict> {
     let map = reader.object(value)?;
     reader.members(map, "a verdict", &["check", "name", "passed", "detail"], &[]);
-    let name = reader.required(map, "name", "what must hold, as a sentence", Reader::prose);
+    let name = reader.required(map, "name", "what must hold, as a sentence", Reader::line);
     let passed = reader.required(map, "passed", "true or false", Reader::boolean);
-    let detail = reader.required(map, "detail", "what was seen", Reader::prose);
-    let check = reader.optional(map, "check", Reader::prose);
+    let detail = reader.required(map, "detail", "what was seen", Reader::line);
+    let check = reader.optional(map, "check", Reader::line);
     Ok(DrillVerdict {
         check: check.unwrap_or_default(),
         name: name?,

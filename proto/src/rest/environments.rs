@@ -108,7 +108,7 @@ impl Members for EnvironmentRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let key = reader.required(map, "key", "the environment's name", Reader::parsed);
-        let description = reader.optional(map, "description", Reader::prose);
+        let description = reader.optional(map, "description", Reader::line);
         let copy_of = reader.optional(map, "copy_of", Reader::parsed);
         let reason = super::reason(reader, map);
         Ok(Self {

@@ -42,7 +42,7 @@ impl Members for ReplayRequest {
     const KNOWN: &'static [&'static str] = &["gate", "worse_by", "confidence", "min_samples", "below", "above", "share"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let gate = reader.required(map, "gate", "the name of a gate of the rollout", Reader::prose);
+        let gate = reader.required(map, "gate", "the name of a gate of the rollout", Reader::line);
         Ok(Self {
             worse_by: reader.optional(map, "worse_by", Threshold::read),
             confidence: reader.optional(map, "confidence", Percent::read),

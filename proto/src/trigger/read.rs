@@ -33,7 +33,7 @@ fn gate(reader: &mut Reader, value: &Value) -> Read<GateFilter> {
     let map = reader.object(value)?;
     reader.members(map, "a gate", &["name", "flag"], &[]);
     Ok(GateFilter {
-        name: reader.optional(map, "name", Reader::prose),
+        name: reader.optional(map, "name", Reader::line),
         flag: reader.optional(map, "flag", Reader::parsed),
     })
 }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use connectrpc::{ConnectError, ErrorCode};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::role::{Action, Role};
+use ripcord_proto::visible::is_hidden;
 use tokio::sync::watch;
 use tonic::codegen::http::HeaderMap;
 
@@ -93,7 +94,7 @@ impl FlagdCaller {
     /// The caller as a reader of a stream, which cannot acknowledge.
     pub(super) fn member(&self, headers: &HeaderMap, provider_id: &str, transport: Transport) -> NewMember {
         let agent = header(headers, "user-agent").unwrap_or("flagd");
-        let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(NAME).collect::<String>();
+        let shown = |text: &str| text.chars().filter(|c| !is_hidden(*c)).take(NAME).collect::<String>();
         let provider = shown(provider_id);
         NewMember {
             name: if provider.is_empty() { shown(agent) } else { provider },

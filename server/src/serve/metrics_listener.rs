@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use actix_web::HttpServer;
 
 use super::error::ServeError;
-use super::listen;
+use super::listener;
 use crate::api::Api;
 use crate::tasks::TaskSet;
 
@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 64;
 /// The address cannot be listened on.
 pub(super) fn start(address: Option<SocketAddr>, api: &Api, tasks: &TaskSet) -> Result<(), ServeError> {
     let Some(address) = address else { return Ok(()) };
-    let (listener, api) = (listen(address)?, api.clone());
+    let (listener, api) = (listener::bind(address)?, api.clone());
     let server = HttpServer::new(move || api.metrics_app())
         .workers(1)
         .max_connections(CONNECTIONS)

@@ -236,7 +236,8 @@ impl Cost {
                     let size = argument.measure(names, meter)?;
                     read = read.saturating_add(size.bytes);
                     sum = match makes {
-                        Makes::Scalar | Makes::Text | Makes::List => sum.holding(size),
+                        Makes::Scalar | Makes::List => sum.holding(size),
+                        Makes::Text => sum.holding(written(size)),
                         Makes::OneOf => sum.or(size),
                         Makes::Joined => sum.and(size),
                     };
@@ -244,16 +245,8 @@ impl Cost {
                 let (size, made) = match makes {
                     Makes::Scalar => (Size::SCALAR, 0),
                     Makes::OneOf => (sum, 0),
-                    // Lists are written with what JSON needs around each item.
-                    Makes::Text => (
-                        Size {
-                            bytes: sum.bytes.saturating_mul(2),
-                            items: 0,
-                        },
-                        sum.bytes.saturating_mul(2),
-                    ),
-                    Makes::List => (sum, sum.items.saturating_mul(ITEM)),
-                    Makes::Joined => (sum, sum.items.saturating_mul(ITEM)),
+                    Makes::Text => (sum, sum.bytes),
+                    Makes::List | Makes::Joined => (sum, sum.items.saturating_mul(ITEM)),
                 };
                 meter.spend(1 + read / BYTES_A_STEP, made)?;
                 Ok(size)
@@ -284,6 +277,12 @@ impl Cost {
             }
         }
     }
+}
+
+/// A value as a text: a list is written as JSON, which can take six bytes for one.
+const fn written(size: Size) -> Size {
+    let bytes = if size.items == 0 { size.bytes } else { size.bytes.saturating_mul(6) };
+    Size { bytes, items: 0 }
 }
 
 /// The cost of a body for every item, and the size of all its results. What a body costs grows at least as fast as its item, so that one item

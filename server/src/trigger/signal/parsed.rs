@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::trigger::{SignalConditions, TrafficFilter};
+use ripcord_proto::visible::one_line;
 use ripcord_proto::{FlagKey, limits};
 
 /// A signal that matches its trigger's conditions.
@@ -67,7 +68,7 @@ pub(super) fn summary(head: &str, labels: &BTreeMap<String, String>) -> String {
 
 /// A text on one line, cut to the length that a firing keeps.
 pub(super) fn shortened(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = one_line(text);
     if line.chars().count() <= limits::SIGNAL_CHARACTERS {
         return line;
     }
