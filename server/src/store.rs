@@ -84,6 +84,23 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// What a start would load of it.
+    fn loaded(&self) -> Loaded {
+        let state = self.state.clone().filter(|state| self.has(state.head));
+        let from = state.as_ref().map_or(Sequence(0), |state| state.head.sequence);
+        let tail = self.entries.iter().filter(|entry| entry.commit.sequence > from);
+        Loaded {
+            tail: tail.cloned().collect(),
+            head: self.head(),
+            state,
+        }
+    }
+
+    fn has(&self, head: Head) -> bool {
+        let place = head.sequence.0.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.entries.get(place)).is_some_and(|entry| entry.digest == head.chain)
+    }
+
     /// Where the log ends.
     pub fn head(&self) -> Head {
         self.entries.iter().fold(Head::START, |head, entry| head.after(entry))

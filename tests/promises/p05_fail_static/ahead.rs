@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket, hello};
-use ripcord_tests::{App, Outcome, SOON, Server, Setup, flags};
+use ripcord_tests::{App, Outcome, SOON, Server, Setup, eventually, flags};
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)?;
@@ -37,7 +37,11 @@ async fn a_client_that_is_ahead_of_every_node_takes_a_snapshot() -> Outcome {
     server.restart().await?;
     ensure!(admin.revision().await? == 2);
     app.serves("checkout", false).await?;
-    ensure!(app.revision() == 2, "{}", app.status());
+    eventually(SOON, "the client is where its server is", || async {
+        ensure!(app.revision() == 2, "{}", app.status());
+        Ok(())
+    })
+    .await?;
     admin.put_flag("other", &flags::boolean("on")).await?.ok()?;
     app.reaches(3).await?;
     let mut known = hello("raw");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ripcord_proto::change::EpochCause;
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::{FlagKey, KillId};
 
 use super::node::{Sabotage, SimulatedNode, held, production};
@@ -122,7 +123,13 @@ impl World {
         for _ in 0..HEALING {
             self.moment()?;
         }
-        rules::all_agree(self)
+        let agreed = rules::all_agree(self);
+        if agreed.is_err() {
+            let nodes = self.nodes.iter().map(|node| (node.state.head.position(), node.store, node.is_behind));
+            let nodes: Vec<_> = nodes.collect();
+            self.say(format!("Redis is at {}; nodes at {nodes:?}", self.redis.head()));
+        }
+        agreed
     }
 
     fn moment(&mut self) -> Result<(), String> {
@@ -228,13 +235,14 @@ impl World {
         };
         if self.redis.claim(node, &claim, seen, self.now) {
             let mut entries = self.nodes[node].mirror.clone();
+            self.keep_orphans(node, &self.redis.entries.clone(), &entries);
             entries.push(self.epoch_entry(node, head_of(&entries)));
             self.say(format!("{} fills Redis with {} entries", self.nodes[node].name, entries.len()));
             self.redis.switch(entries);
         }
     }
 
-    fn epoch_entry(&self, node: usize, head: crate::store::Head) -> ripcord_proto::commit::Sealed {
+    fn epoch_entry(&self, node: usize, head: crate::store::Head) -> Sealed {
         let beginning = EpochStart {
             at: jiff::Timestamp::UNIX_EPOCH,
             node: &self.nodes[node].name,
@@ -244,15 +252,24 @@ impl World {
         epoch::begin(head, head.epoch.next(), beginning).unwrap()
     }
 
+    /// Journals what `lost` has and `kept` lacks; returns how many entries they share.
+    fn keep_orphans(&self, node: usize, lost: &[Sealed], kept: &[Sealed]) -> usize {
+        let this = &self.nodes[node];
+        let common = lost.iter().zip(kept).take_while(|(lost, kept)| lost.digest == kept.digest).count();
+        for record in orphans::to_journal(&LogName::Environment(production()), &lost[common..], kept, &this.name) {
+            let _ = this.journal.append(&record);
+        }
+        common
+    }
+
     fn adopt(&mut self, node: usize) -> bool {
         let entries = self.redis.entries.clone();
         let this = &mut self.nodes[node];
         this.store = StoreState::Reseeding;
         this.mirror_all();
-        let common = entries.iter().zip(&this.mirror).take_while(|(new, old)| new.digest == old.digest).count();
-        for record in orphans::to_journal(&LogName::Environment(production()), &this.mirror[common..], &entries, &this.name) {
-            let _ = this.journal.append(&record);
-        }
+        let known = this.mirror.clone();
+        let common = self.keep_orphans(node, &known, &entries);
+        let this = &mut self.nodes[node];
         if this.is_disk_full {
             return false;
         }

@@ -96,6 +96,7 @@ async fn watch(node: &Arc<RedisNode>, live: &RedisConnection, first: Comparison)
                 }
                 let refused = probed.as_ref().and_then(|(_, fault)| fault.clone()).or_else(|| node.connector.refusal());
                 damage = mend_damaged(node, live, damage, &comparison).await;
+                refill_broken(node, live, &comparison).await;
                 settle_differences(node, live, comparison.statuses, refused).await;
             }
             Ok(Err(error)) => return fault(&error).why,
@@ -166,6 +167,16 @@ async fn mend_damaged(node: &RedisNode, live: &RedisConnection, before: BTreeMap
         seen.insert(log.clone(), end.clone());
     }
     seen
+}
+
+/// Fetches anew what the mirror holds of logs in which it does not follow, although this node does.
+async fn refill_broken(node: &RedisNode, live: &RedisConnection, comparison: &Comparison) {
+    for log in node.mirror.take_broken() {
+        let is_same = matches!(comparison.statuses.get(&log), Some(LogStatus::InSync | LogStatus::Longer(_)));
+        if is_same && let Err(error) = reseed::refill_mirror(node, live, &log).await {
+            tracing::warn!(%log, %error, "cannot fetch a log into the mirror again; trying again");
+        }
+    }
 }
 
 /// Settles every log that differs, the system log first; if that one differs, it alone, because it names the environments.

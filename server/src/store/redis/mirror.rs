@@ -50,6 +50,8 @@ pub(super) struct Mirror {
     heads: Mutex<BTreeMap<LogName, Head>>,
     /// Logs with entries that did not fit into the queue, or did not follow the mirror's.
     behind: Mutex<BTreeSet<LogName>>,
+    /// Logs that Redis has other entries of than the mirror.
+    broken: Mutex<BTreeSet<LogName>>,
     /// Entries that are queued, or written and not flushed.
     waiting: AtomicU64,
     advanced: Notify,
@@ -67,6 +69,7 @@ impl Mirror {
             queue,
             heads: Mutex::new(heads),
             behind: Mutex::default(),
+            broken: Mutex::default(),
             waiting: AtomicU64::new(0),
             advanced: Notify::new(),
             wanted: Notify::new(),
@@ -228,6 +231,9 @@ impl Mirror {
         for log in behind {
             if let Err(error) = self.catch_up(&log, connector).await {
                 tracing::debug!(%log, %error, "the mirror is still behind");
+                if matches!(error, StoreError::Chain { .. }) {
+                    self.broken.lock().insert(log.clone());
+                }
                 self.behind().insert(log);
             }
         }
@@ -270,6 +276,11 @@ impl Mirror {
         let heads = self.store.heads().await?;
         self.heads().clone_from(&heads);
         Ok(heads)
+    }
+
+    /// The logs whose entries did not follow the mirror's since the last call.
+    pub(super) fn take_broken(&self) -> BTreeSet<LogName> {
+        std::mem::take(&mut *self.broken.lock())
     }
 
     /// Reads again what it holds, and fetches what it lacks: a failed write may have taken with it what was not flushed yet.

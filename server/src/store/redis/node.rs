@@ -1,6 +1,7 @@
 //! The state that the tasks of a Redis store share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
@@ -16,6 +17,9 @@ use super::{keys, query};
 use crate::clock::Clock;
 use crate::store::journal::Journal;
 use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
+
+/// How long to pause before a mirror that could not be read is read again.
+const READ_AGAIN: Duration = Duration::from_millis(200);
 
 /// The scripts that this store runs.
 #[derive(Debug)]
@@ -129,7 +133,7 @@ impl RedisNode {
         }
         let begins_epoch = |entry: &Sealed| entry.commit.changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
         if ingested.foreign.iter().any(begins_epoch) {
-            self.tell_replaced(log, Vec::new()).await;
+            self.tell_replaced(log).await;
         } else {
             self.tell_entries(log, ingested.foreign).await;
         }
@@ -157,19 +161,28 @@ impl RedisNode {
         }
     }
 
-    /// Passes on that a log continues in a new epoch.
-    pub(super) async fn tell_replaced(&self, log: &LogName, orphaned: Vec<Sealed>) {
-        match self.load(log).await {
-            Ok(loaded) => {
-                let event = FeedEvent::Replaced {
-                    log: log.clone(),
-                    loaded: Box::new(loaded),
-                    orphaned,
-                };
-                self.tell(event).await;
+    /// Passes on that a log continues in a new epoch. The mirror has it by then, or has it as soon as its disk can be read again.
+    async fn tell_replaced(&self, log: &LogName) {
+        loop {
+            match self.load(log).await {
+                Ok(loaded) => return self.tell_replaced_by(log, loaded, Vec::new()).await,
+                Err(error) => tracing::error!(%log, %error, "cannot read a replaced log from the mirror; trying again"),
             }
-            Err(error) => tracing::error!(%log, %error, "cannot read a replaced log from the mirror"),
+            tokio::select! {
+                () = tokio::time::sleep(READ_AGAIN) => {}
+                () = self.closing.cancelled() => return,
+            }
         }
+    }
+
+    /// Passes on that a log is another one now.
+    pub(super) async fn tell_replaced_by(&self, log: &LogName, loaded: Loaded, orphaned: Vec<Sealed>) {
+        let event = FeedEvent::Replaced {
+            log: log.clone(),
+            loaded: Box::new(loaded),
+            orphaned,
+        };
+        self.tell(event).await;
     }
 
     async fn tell(&self, event: FeedEvent) {

@@ -17,6 +17,7 @@ use super::log_status::{LogStatus, ReseedStep, rank};
 use super::node::RedisNode;
 use super::query;
 use crate::store::epoch::{self, EpochStart};
+use crate::store::journal::JournalRecord;
 use crate::store::orphans;
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
@@ -104,6 +105,7 @@ async fn fill(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result
             return Ok(());
         }
     }
+    keep_kills_of_stream(node, live, log).await?;
     let entry = epoch_entry(node, head)?;
     backfill.add(std::slice::from_ref(&entry)).await?;
     let state = state_at(log, state, &tail, &entry);
@@ -175,16 +177,63 @@ async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Resul
         now.into_iter().map(LogName::Environment).for_each(|log| node.log_heads.track(&log));
     }
     // Before the mirror forgets them: a node that dies in between finds them in its journal.
-    for record in orphans::to_journal(log, &orphaned, &contents.entries, &node.name) {
-        let journal = node.journal.clone();
-        let written = tasks::blocking(move || journal.append(&record)).await;
-        if let Ok(Err(error)) = written {
-            tracing::error!(%log, %error, "a kill or a revocation that the new log lacks cannot be journaled yet");
-        }
-    }
+    journal(node, orphans::to_journal(log, &orphaned, &contents.entries, &node.name)).await;
+    let loaded = contents.loaded();
     let head = node.mirror.replace(contents).await?;
     node.log_heads.set(log, head);
-    node.tell_replaced(log, orphaned).await;
+    // Not from the mirror: its disk may fail at this moment, and the writer must hear of it.
+    node.tell_replaced_by(log, loaded, orphaned).await;
+    Ok(())
+}
+
+/// Journals what the log in Redis has and the one that takes its place lacks: the node that wrote it may be gone.
+async fn keep_kills_of_stream(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
+    let own = node.mirror.store.read(log, Sequence(0), usize::MAX).await?;
+    let (mut stored, mut chain) = (Vec::new(), Head::START.chain);
+    loop {
+        let after = Sequence(stored.len() as u64);
+        let raw = query::entries(live, log, after, BATCH).await?;
+        let count = raw.len();
+        for raw in raw {
+            // What does not follow was damaged, and proves nothing.
+            let Ok(entry) = Sealed::open(raw.sequence, &raw.body, raw.digest, &chain) else {
+                break;
+            };
+            chain = entry.digest;
+            stored.push(entry);
+        }
+        if count < BATCH || stored.len() as u64 != after.0 + count as u64 {
+            break;
+        }
+    }
+    let common = stored.iter().zip(&own).take_while(|(stored, own)| stored.digest == own.digest).count();
+    let lost = stored.get(common..).unwrap_or_default();
+    journal(node, orphans::to_journal(log, lost, &own, &node.name)).await;
+    Ok(())
+}
+
+async fn journal(node: &RedisNode, records: Vec<JournalRecord>) {
+    for record in records {
+        let journal = node.journal.clone();
+        if let Ok(Err(error)) = tasks::blocking(move || journal.append(&record)).await {
+            tracing::error!(%error, "a kill or a revocation that the new log lacks cannot be journaled yet");
+        }
+    }
+}
+
+/// Fetches a log into a mirror that lost what it had not flushed when its disk failed, and that no longer follows.
+pub(super) async fn refill_mirror(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
+    let contents = Contents {
+        log: log.clone(),
+        entries: fetch(live, log).await?,
+        state: None,
+    };
+    // Only the log that this node knows; another one is settled first.
+    let known = node.log_heads.head(log);
+    let place = usize::try_from(known.sequence.0.saturating_sub(1)).unwrap_or(usize::MAX);
+    if contents.entries.get(place).is_some_and(|entry| entry.digest == known.chain) {
+        node.mirror.replace(contents).await?;
+    }
     Ok(())
 }
 
