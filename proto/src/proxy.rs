@@ -23,12 +23,7 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    /// From the environment variables of this process.
-    pub fn from_env() -> Self {
-        Self::from_vars(|name| std::env::var(name).ok())
-    }
-
-    /// From variables that `value` knows. An empty one counts as unset.
+    /// From the environment variables that `value` knows. An empty one counts as unset.
     pub fn from_vars(value: impl Fn(&str) -> Option<String>) -> Self {
         let one = |name: &str| {
             let lower = value(&name.to_ascii_lowercase()).filter(|value| !value.is_empty());

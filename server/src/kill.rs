@@ -21,7 +21,6 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::order::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome, Withdrawal};
-pub use self::peers::PeersTold;
+pub use self::order::{KillDurability, KillInForce, KillOrder, KillOutcome, PeersTold, RestoreOutcome, Withdrawal};
 pub use self::provisional::overlay_from;
 pub use self::service::Kills;

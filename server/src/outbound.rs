@@ -26,9 +26,9 @@ pub fn builder(name: &str) -> reqwest::Result<ClientBuilder> {
     let builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
-        .dns_resolver(Arc::new(Guarded))
+        .dns_resolver(Arc::new(GuardedResolver))
         .user_agent(format!("{name}/{}", env!("CARGO_PKG_VERSION")));
-    through_proxies(builder, &ProxySettings::from_env())
+    through_proxies(builder, &ProxySettings::from_vars(|name| std::env::var(name).ok()))
 }
 
 fn through_proxies(mut builder: ClientBuilder, settings: &ProxySettings) -> reqwest::Result<ClientBuilder> {
@@ -61,9 +61,9 @@ fn is_link_local(address: IpAddr) -> bool {
 
 /// The system's resolver, without the addresses that are off limits.
 #[derive(Debug)]
-struct Guarded;
+struct GuardedResolver;
 
-impl Resolve for Guarded {
+impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;

@@ -66,7 +66,7 @@ impl Client {
         if let Some(path) = &target.ca_cert {
             builder = builder.tls_certs_merge(certificates(path)?);
         }
-        let proxies = ProxySettings::from_env();
+        let proxies = ProxySettings::from_vars(|name| std::env::var(name).ok());
         let http = proxies::set(builder, &proxies)?
             .build()
             .map_err(|error| ClientError::Usage(format!("cannot set up a connection: {}", root(&error))))?;

@@ -27,7 +27,7 @@ pub(crate) struct Announced {
 
 /// The servers on this machine that a caller may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct LocalServers {
     /// The one that has run longest; if none runs, the last one that ran.
     pub(crate) server: Announced,
     /// Others of its kind that run, the older ones first.
@@ -136,11 +136,11 @@ impl Drop for Announcement {
 }
 
 /// The servers on this machine: those that run, or the last one that ran.
-pub(crate) fn find() -> Result<Option<Found>, DiscoveryError> {
+pub(crate) fn find() -> Result<Option<LocalServers>, DiscoveryError> {
     directory().map_or(Ok(None), |directory| find_in(&directory))
 }
 
-fn find_in(directory: &Path) -> Result<Option<Found>, DiscoveryError> {
+fn find_in(directory: &Path) -> Result<Option<LocalServers>, DiscoveryError> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Ok(None) };
     let files = entries
         .flatten()
@@ -152,7 +152,7 @@ fn find_in(directory: &Path) -> Result<Option<Found>, DiscoveryError> {
     let (running, ended): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, path)| runs(path));
     if running.is_empty() {
         let last = ended.last().map_or(Ok(None), |(_, path)| read(path))?;
-        return Ok(last.map(|server| Found { server, rivals: Vec::new() }));
+        return Ok(last.map(|server| LocalServers { server, rivals: Vec::new() }));
     }
     let mut servers = Vec::new();
     for (_, path) in running {
@@ -162,7 +162,7 @@ fn find_in(directory: &Path) -> Result<Option<Found>, DiscoveryError> {
         servers.retain(|server| !server.demo);
     }
     let mut servers = servers.into_iter();
-    Ok(servers.next().map(|server| Found {
+    Ok(servers.next().map(|server| LocalServers {
         server,
         rivals: servers.collect(),
     }))

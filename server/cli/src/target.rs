@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::caller::{self, Caller};
 use super::config::{self, Profile};
-use super::discovery::{self, Announced, Found};
+use super::discovery::{self, Announced, LocalServers};
 use super::exit::Failure;
 use super::global::Global;
 
@@ -67,7 +67,7 @@ impl Target {
     }
 
     /// A key of the local server is only for the local server, and one of the profile only for the profile's servers.
-    fn choose(given: Given, local: Option<Found>, actor: Option<String>) -> Result<Self, Failure> {
+    fn choose(given: Given, local: Option<LocalServers>, actor: Option<String>) -> Result<Self, Failure> {
         let (servers, server_from): (Vec<String>, From) = match (given.server, &local) {
             (Some(given), _) => given,
             (None, Some(found)) => (vec![normal(&found.server.address)], From::Local),
@@ -177,8 +177,8 @@ fn actor() -> Option<String> {
 mod tests {
     use super::*;
 
-    fn announced(address: &str) -> Found {
-        Found {
+    fn announced(address: &str) -> LocalServers {
+        LocalServers {
             server: Announced {
                 address: address.to_owned(),
                 key: Some("rc_admin_local".to_owned()),
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    fn chosen(server: Option<&str>, key: Option<&str>, local: Option<Found>) -> Target {
+    fn chosen(server: Option<&str>, key: Option<&str>, local: Option<LocalServers>) -> Target {
         let given = |value: &str| (value.to_owned(), From::CommandLine);
         let given = Given {
             server: server.map(|value| (vec![normal(value)], From::CommandLine)),

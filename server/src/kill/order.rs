@@ -5,7 +5,6 @@ use std::sync::Arc;
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 
-use super::peers::PeersTold;
 use crate::commit::{Author, Draft, IdempotentCall, KillStatus, Operation, Outcome, Renderer};
 
 /// A kill that is asked for.
@@ -114,4 +113,13 @@ impl KillInForce {
             flags: applied.flags.clone(),
         })
     }
+}
+
+/// Which peers were told of something.
+#[derive(Debug, Clone, Default)]
+pub struct PeersTold {
+    /// The names of those that were.
+    pub told: Vec<String>,
+    /// The addresses of those that could not be reached.
+    pub not_reached: Vec<String>,
 }

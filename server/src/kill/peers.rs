@@ -10,6 +10,7 @@ use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use tokio_util::sync::CancellationToken;
 
 use super::exchange::{PeerNews, TakeCommitted};
+use super::order::PeersTold;
 use super::service::Kills;
 use crate::peer::{PeerLog, PeerSync, StoreStanding};
 use crate::store::LogName;
@@ -17,15 +18,6 @@ use crate::store::journal::{JournalRecord, PendingKill};
 
 /// How often peers are called if nothing happens.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// Which peers were told of something.
-#[derive(Debug, Clone, Default)]
-pub struct PeersTold {
-    /// The names of those that were.
-    pub told: Vec<String>,
-    /// The addresses of those that could not be reached.
-    pub not_reached: Vec<String>,
-}
 
 impl Kills {
     /// Exchanges messages with the peers, if there are any, for as long as the server runs.

@@ -73,7 +73,7 @@ impl Server {
         let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|error| StartError::Key(error.into()))?;
         authorization.set_sensitive(true);
         let tls = Tls::new(&base, root_certificates)?;
-        let proxy = ProxyRoute::to(&base, &ProxySettings::from_env());
+        let proxy = ProxyRoute::to(&base, &ProxySettings::from_vars(|name| std::env::var(name).ok()));
         let mut builder = reqwest::Client::builder().no_proxy();
         if let Some(proxy) = &proxy {
             builder = builder.proxy(reqwest::Proxy::all(proxy.url().clone()).map_err(|error| StartError::Tls(error.into()))?);
