@@ -67,6 +67,13 @@ impl Output {
         }
     }
 
+    /// Draws on a terminal: text and the control sequences that place it. What others wrote in it went through [`shown`].
+    pub(crate) fn draw(self, text: &str) {
+        if self.format == Format::Text {
+            print_data(text);
+        }
+    }
+
     /// Prints text for people; nothing with `--json`.
     pub(crate) fn text(self, text: &str) {
         if self.format == Format::Text {
@@ -114,7 +121,7 @@ pub fn note(text: &str) {
 
 /// The text as it may go to a terminal: texts of other people may name flags and reasons, but not move the cursor, erase lines or turn the
 /// direction of writing. The colours of [`Paint`] stay.
-fn shown(text: &str) -> Cow<'_, str> {
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains('\x1b') {
         return visible(text);
     }

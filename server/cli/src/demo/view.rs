@@ -15,7 +15,7 @@ use crate::client::{Call, Client};
 use crate::confirm::milliseconds;
 use crate::context::path;
 use crate::log_entry::{LogDetail, changes};
-use crate::output::{Output, Paint, count, moment, short_moment};
+use crate::output::{Output, Paint, count, moment, short_moment, shown};
 use crate::{table, terminal};
 
 /// Characters of a bar.
@@ -72,7 +72,7 @@ impl View {
             before: Vec::new(),
         };
         if view.redraws {
-            view.output.text(ENTER);
+            view.output.draw(ENTER);
         } else {
             view.output.text(&format!("{}\n\n{}", view.head, suggestions(Paint::Plain, &view.hint)));
         }
@@ -84,7 +84,7 @@ impl View {
         if self.redraws {
             let text = self.screen(exposure, newest, terminal::width().unwrap_or(WIDTH), terminal::height());
             // From the upper left corner; what is left of the screen before is cleared line by line, so that nothing flickers.
-            self.output.text(&format!("\x1b[H{}\x1b[K\x1b[J", text.replace('\n', "\x1b[K\n")));
+            self.output.draw(&format!("\x1b[H{}\x1b[K\x1b[J", shown(&text).replace('\n', "\x1b[K\n")));
         } else {
             for line in steps(&self.before, exposure) {
                 self.output.text(&format!("{}  {line}", moment(Timestamp::now())));
@@ -115,7 +115,7 @@ impl View {
 impl Drop for View {
     fn drop(&mut self) {
         if self.redraws {
-            self.output.text(LEAVE);
+            self.output.draw(LEAVE);
         }
     }
 }
