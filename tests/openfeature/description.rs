@@ -15,8 +15,7 @@ use crate::trial;
 
 /// How long a generator may take, with the client that it makes.
 const LONG: Duration = Duration::from_mins(3);
-/// Roles whose callers are tried; an admin would revoke keys and delete environments under the others.
-const ROLES: [&str; 5] = ["viewer", "sdk", "oncall", "editor", "pipeline"];
+const ROLES: [&str; 7] = ["viewer", "sdk", "client", "oncall", "editor", "pipeline", "admin"];
 
 pub fn trials() -> Vec<Trial> {
     let ignored = |has_tools: bool| is_skipped(has_tools);
