@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
     rows.extend(calm.rows("without a flood"));
     rows.extend(flooded.rows("in a flood"));
     for load in Load::ALL {
-        rows.push(Row::new(format!("{load:?}, finished in the flood"), answered[load as usize].to_string()));
+        rows.push(Row::new(format!("{load:?}, sent in the flood"), answered[load as usize].to_string()));
     }
     let place = std::env::temp_dir();
     print(
@@ -51,7 +51,7 @@ async fn measure(admin: &Api) -> anyhow::Result<(Times, Times, [u64; Load::ALL.l
     let calm = kills(&oncall, &mut watcher).await?;
     let flood = Flood::start(admin).await?;
     let flooded = kills(&oncall, &mut watcher).await?;
-    let answered = Load::ALL.map(|load| flood.done(load));
+    let answered = Load::ALL.map(|load| flood.sent(load));
     Ok((calm, flooded, answered))
 }
 

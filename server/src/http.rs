@@ -30,5 +30,5 @@ pub mod surrogates;
 
 pub use self::body::{Body, OptionalBody};
 pub use self::error::ApiError;
-pub use self::heavy::heavy;
+pub use self::heavy::{away, heavy};
 pub use self::response::ApiResponse;

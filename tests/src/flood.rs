@@ -79,7 +79,7 @@ impl Load {
 #[derive(Debug)]
 pub struct Flood {
     runtime: Option<Runtime>,
-    done: Arc<[AtomicU64; Load::ALL.len()]>,
+    sent: Arc<[AtomicU64; Load::ALL.len()]>,
 }
 
 /// The callers of a flood and what they send.
@@ -88,19 +88,19 @@ struct Caller {
     admin: Api,
     client: Api,
     sdk: Api,
-    done: Arc<[AtomicU64; Load::ALL.len()]>,
+    sent: Arc<[AtomicU64; Load::ALL.len()]>,
 }
 
 impl Flood {
     /// Floods the server of `admin`, whose environment [`prepare`] has filled.
     pub async fn start(admin: &Api) -> anyhow::Result<Self> {
-        let done: Arc<[AtomicU64; Load::ALL.len()]> = Arc::default();
+        let sent: Arc<[AtomicU64; Load::ALL.len()]> = Arc::default();
         let admin = &admin.alone();
         let caller = Caller {
             client: admin.role("client").await?,
             sdk: admin.role("sdk").await?,
             admin: admin.clone(),
-            done: Arc::clone(&done),
+            sent: Arc::clone(&sent),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         for load in Load::ALL {
@@ -108,12 +108,12 @@ impl Flood {
                 runtime.spawn(caller.clone().call(load, number));
             }
         }
-        Ok(Self { runtime: Some(runtime), done })
+        Ok(Self { runtime: Some(runtime), sent })
     }
 
-    /// How often this load was answered, refused or cut off so far.
-    pub fn done(&self, load: Load) -> u64 {
-        self.done.get(load as usize).map_or(0, |done| done.load(Ordering::Relaxed))
+    /// How often this load was sent so far.
+    pub fn sent(&self, load: Load) -> u64 {
+        self.sent.get(load as usize).map_or(0, |sent| sent.load(Ordering::Relaxed))
     }
 }
 
@@ -128,29 +128,29 @@ impl Drop for Flood {
 impl Caller {
     async fn call(self, load: Load, number: usize) {
         loop {
+            if let Some(sent) = self.sent.get(load as usize) {
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
             // Whatever comes of it: a flood does not mind being refused.
             let _ = self.once(load, number).await;
-            if let Some(done) = self.done.get(load as usize) {
-                done.fetch_add(1, Ordering::Relaxed);
-            }
             breathe().await;
         }
     }
 
     async fn once(&self, load: Load, number: usize) -> anyhow::Result<()> {
         match load {
-            Load::Evaluations => sent(&self.client, Method::POST, "/ofrep/v1/evaluate/flags", &context(number)).await,
+            Load::Evaluations => send(&self.client, Method::POST, "/ofrep/v1/evaluate/flags", &context(number)).await,
             Load::SlowBodies => self.slow_body(number).await,
             Load::Silence => self.silence().await,
-            Load::Scrapes => sent(&self.admin, Method::GET, "/metrics", &Value::Null).await,
+            Load::Scrapes => send(&self.admin, Method::GET, "/metrics", &Value::Null).await,
             Load::Streams => self.stream(number).await,
             Load::LongMethods => self.long_method().await,
-            Load::CommitPlans => sent(&self.admin, Method::POST, &self.admin.path("commits/plan"), &disabling_all()).await,
+            Load::CommitPlans => send(&self.admin, Method::POST, &self.admin.path("commits/plan"), &disabling_all()).await,
             Load::RollbackPlans => {
-                let plan = json!({"to": 1, "population": 10_000});
-                sent(&self.admin, Method::POST, &self.admin.path("rollbacks/plan"), &plan).await
+                let plan = json!({"to": 1, "population": 1_000});
+                send(&self.admin, Method::POST, &self.admin.path("rollbacks/plan"), &plan).await
             }
-            Load::Backups => sent(&self.admin, Method::GET, "/v1/backup", &Value::Null).await,
+            Load::Backups => send(&self.admin, Method::GET, "/v1/backup", &Value::Null).await,
             Load::Edits => {
                 let flag = flags::rollout(u32::from(rand::random::<u8>() % 100));
                 self.admin.put_flag(&format!("edited-{number}"), &flag).await?.ok()?;
@@ -202,7 +202,7 @@ impl Caller {
     }
 }
 
-async fn sent(api: &Api, method: Method, path: &str, body: &Value) -> anyhow::Result<()> {
+async fn send(api: &Api, method: Method, path: &str, body: &Value) -> anyhow::Result<()> {
     let request = api.request(method, path);
     let request = if body.is_null() { request } else { request.json(body) };
     request.send().await?.bytes().await?;

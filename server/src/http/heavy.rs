@@ -25,15 +25,27 @@ pub async fn heavy<T: Send + 'static>(work: impl Future<Output = Result<T, ApiEr
         let detail = "This node computes as many plans, differences and backups as it can. Try again in a moment.";
         return Err(ApiError::new(Code::NotReady, detail).retry_after(1));
     };
-    let internal = |error: String| ApiError::new(Code::Internal, format!("The request could not be computed: {error}."));
-    let turn = TURNS.acquire().await.map_err(|error| internal(error.to_string()))?;
-    let (runtime, span) = (Handle::current(), tracing::Span::current());
+    let turn = TURNS.acquire().await.map_err(|error| uncomputed(&error))?;
     // The turn goes with the work: a caller that hangs up does not end it.
-    let done = tasks::blocking(move || {
+    away(async move {
         let _turn = turn;
-        runtime.block_on(work.instrument(span))
-    });
-    done.await.map_err(|error| internal(error.to_string()))?
+        work.await
+    })
+    .await
+}
+
+/// Runs `work` in the same place at once: a rollback waits for nobody's turn, and no kill waits behind it.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn away<T: Send + 'static>(work: impl Future<Output = Result<T, ApiError>> + Send + 'static) -> Result<T, ApiError> {
+    let (runtime, span) = (Handle::current(), tracing::Span::current());
+    let done = tasks::blocking(move || runtime.block_on(work.instrument(span)));
+    done.await.map_err(|error| uncomputed(&error))?
+}
+
+fn uncomputed(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::new(Code::Internal, format!("The request could not be computed: {error}."))
 }
 
 #[cfg(test)]

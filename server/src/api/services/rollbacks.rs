@@ -12,7 +12,7 @@ use super::AppState;
 use crate::check::Checks;
 use crate::commit::{Author, CommitError, Draft, IdempotentCall, MissingItem, Outcome, StoreFailure};
 use crate::environment::Environments;
-use crate::http::ApiError;
+use crate::http::{ApiError, away};
 use crate::impact::SampleUsers;
 use crate::rollback::{self, CommittedRollback, PreparedRollback, RollbackError, RollbackSpec, WrongRollbackState, actions, undo, wait};
 
@@ -65,7 +65,8 @@ impl Rollbacks {
             let away = StoreFailure::Unavailable("it does not answer".to_owned());
             return Err(RollbackError::store_away(away.into(), &order.scope, None).into());
         }
-        Ok(rollback::prepare(self.reader.environments(), &self.reader.key, author, order).await?)
+        let (reader, author, order) = (self.reader.clone(), author.clone(), order.clone());
+        away(async move { Ok(rollback::prepare(reader.environments(), &reader.key, &author, &order).await?) }).await
     }
 
     /// The rollback that a call made before.
