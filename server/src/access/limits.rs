@@ -34,7 +34,7 @@ impl Default for Config {
         Self {
             reads: NonZeroU32::MIN.saturating_add(4_999),
             writes: NonZeroU32::MIN.saturating_add(499),
-            evaluations: NonZeroU32::MIN.saturating_add(19_999),
+            evaluations: NonZeroU32::MIN.saturating_add(49_999),
             wrong_keys: NonZeroU32::MIN.saturating_add(19),
         }
     }
