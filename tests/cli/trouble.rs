@@ -98,7 +98,10 @@ async fn of_two_servers_on_one_machine_a_kill_takes_the_older_and_everything_els
     };
     let set = ["flags", "set", "checkout", "--boolean", "--reason", "x"];
     found(&set).await?.expect(0)?.names(&[&older.url()])?;
-    found(&["keys", "create", "other", "--role", "viewer"]).await?.expect(0)?.error_names(&[&older.url()])?;
+    found(&["keys", "create", "other", "--role", "viewer"])
+        .await?
+        .expect(0)?
+        .error_names(&[&older.url()])?;
     let home = older.scratch().to_string_lossy().into_owned();
     let newer = Server::start(own().variable("HOME", &home)).await?;
     for arguments in [set.as_slice(), &["flags", "list"], &["restore", "checkout", "--reason", "x"]] {

@@ -126,7 +126,7 @@ fn without_unicode_patterns(schema: &mut Value) {
 
 /// A body that may be left out is not one that may be null.
 fn without_null_bodies(operations: &mut Value) {
-    let operations = operations.as_object_mut().into_iter().flat_map(|operations| operations.values_mut());
+    let operations = operations.as_object_mut().into_iter().flat_map(Map::values_mut);
     for schema in operations.filter_map(|operation| operation.pointer_mut("/requestBody/content/application~1json/schema")) {
         let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else {
             continue;

@@ -113,7 +113,8 @@ async fn a_key_that_sends_too_much_is_held_back_and_can_still_kill() {
         reads: one,
         writes: one,
         ..limits::Config::default()
-    }).await;
+    })
+    .await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let mut held_back = None;
     for _ in 0..12 {
@@ -163,7 +164,9 @@ async fn a_name_that_nothing_has_is_answered_with_the_one_that_may_be_meant() {
     let segment = json!({"when": {"attribute": "plan", "equals": "beta"}});
     node.put(&format!("{env}/segments/beta-users?reason=r"), &segment).await.expect(201);
     node.post(&format!("{env}/releases?reason=r"), &json!({"name": "web-2026"})).await.expect(201);
-    node.post(&format!("{env}/checkpoints?reason=r"), &json!({"name": "before-web"})).await.expect(201);
+    node.post(&format!("{env}/checkpoints?reason=r"), &json!({"name": "before-web"}))
+        .await
+        .expect(201);
     for (path, meant) in [
         (format!("{env}/flags/chekcout"), "checkout"),
         (format!("{env}/segments/beta-user"), "beta-users"),

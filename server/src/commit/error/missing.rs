@@ -102,10 +102,10 @@ impl MissingItem {
     /// The name that may be meant.
     fn near(&self) -> Option<&str> {
         match self {
-            Self::Environment(UnknownName { near, .. }) => near.as_deref(),
-            Self::Flag(UnknownName { near, .. }) => near.as_deref(),
-            Self::Segment(UnknownName { near, .. }) => near.as_deref(),
-            Self::Release(UnknownName { near, .. }) => near.as_deref(),
+            Self::Environment(UnknownName { near, .. })
+            | Self::Flag(UnknownName { near, .. })
+            | Self::Segment(UnknownName { near, .. })
+            | Self::Release(UnknownName { near, .. }) => near.as_deref(),
             Self::Tag { near, .. } => near.as_ref().map(|(tag, _)| tag.as_str()),
             Self::Checkpoint { nearest, .. } => nearest.first().map(CheckpointName::as_str),
             Self::Kill(_) | Self::Record(_) | Self::Key(_) | Self::NotACheckpoint(_) => None,
