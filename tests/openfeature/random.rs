@@ -128,7 +128,8 @@ fn test(dice: &mut StdRng) -> Value {
     let text = one_of(dice, &["a", "be", "1", "", "é", "x-"]);
     let number = number(dice);
     let version = one_of(dice, &["1.2.3", "2.0.0", "2.0.0-rc.1", "0.1.0"]);
-    match dice.random_range(0..15) {
+    let range = one_of(dice, &["^1.2", ">=1.2, <2", "~2.0.0-rc.1", "*", "=1.2", ">1", "<=2.0.0", "1.*"]);
+    match dice.random_range(0..16) {
         0 => json!({"equals": scalars[0]}),
         1 => json!({ "one_of": scalars }),
         2 => json!({"contains": scalars[0]}),
@@ -143,6 +144,7 @@ fn test(dice: &mut StdRng) -> Value {
         11 => json!({ "semver_lte": version }),
         12 => json!({ "semver_gt": version }),
         13 => json!({ "semver_gte": version }),
+        14 => json!({ "semver_in": range }),
         _ => json!({"exists": dice.random_bool(0.5)}),
     }
 }
