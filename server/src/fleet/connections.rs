@@ -4,7 +4,7 @@ use ripcord_proto::Position;
 use ripcord_proto::confirmation::Instance;
 
 /// How an application is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// A WebSocket.
@@ -33,7 +33,7 @@ impl Transport {
 }
 
 /// How an application confirms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfirmationLevel {
     /// It acknowledges the revision that it evaluates.
@@ -50,7 +50,7 @@ impl ConfirmationLevel {
 }
 
 /// One connected application.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Connected {
     /// The application.
     #[serde(flatten)]
@@ -60,10 +60,8 @@ pub struct Connected {
     /// The confirmation level.
     pub level: ConfirmationLevel,
     /// The position that it last confirmed, as `epoch:revision`.
-    #[schema(value_type = Option<String>)]
     pub confirmed: Option<Position>,
     /// Since when it is connected.
-    #[schema(value_type = String, format = DateTime)]
     pub since: jiff::Timestamp,
     /// Whether its connection is lost; a lost application is shown for 15 minutes.
     pub lost: bool,
