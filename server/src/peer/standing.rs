@@ -61,6 +61,8 @@ struct Ahead {
     head: Head,
     node: String,
     since: Instant,
+    /// The node that said so has less by now: it died before it had written everything down.
+    is_denied: bool,
 }
 
 /// A log that goes on elsewhere.
@@ -125,14 +127,20 @@ impl Standing {
 
     fn heard_of(&mut self, log: LogName, head: Head, node: &str, own: &NodeHeads, now: Instant) {
         let known = own.head(&log);
-        let since = match self.ahead.get(&log) {
-            Some(ahead) if is_beyond(ahead.head, known) && !is_beyond(head, ahead.head) => return,
+        let since = match self.ahead.get_mut(&log) {
+            Some(ahead) if is_beyond(ahead.head, known) && !is_beyond(head, ahead.head) => {
+                if ahead.node == node {
+                    ahead.is_denied = is_beyond(ahead.head, head);
+                }
+                return;
+            }
             Some(ahead) if is_beyond(ahead.head, known) => ahead.since,
             Some(_) | None => now,
         };
         if is_beyond(head, known) {
             let node = node.to_owned();
-            self.ahead.insert(log, Ahead { head, node, since });
+            let is_denied = false;
+            self.ahead.insert(log, Ahead { head, node, since, is_denied });
         } else {
             self.ahead.remove(&log);
         }
@@ -156,6 +164,10 @@ impl Standing {
     pub fn judge(&self, store: StoreStanding, own: &NodeHeads, now: Instant) -> Verdict {
         let is_current = store == StoreStanding::Current;
         let behind = self.ahead.iter().find_map(|(log, ahead)| {
+            // The store does not have it either: it is lost.
+            if is_current && ahead.is_denied {
+                return None;
+            }
             let is_late = !is_current || now.saturating_duration_since(ahead.since) > FEED_DELAY;
             let own = own.head(log);
             (is_late && is_beyond(ahead.head, own)).then(|| Behind {

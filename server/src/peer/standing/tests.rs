@@ -25,13 +25,13 @@ fn head(epoch: u64, sequence: u64) -> Head {
     }
 }
 
-fn history(name: &str) -> Option<Digest> {
-    Some(Digest::of([name.as_bytes()]))
+fn history(name: &str) -> Digest {
+    Digest::of([name.as_bytes()])
 }
 
 fn own(epoch: u64, sequence: u64) -> NodeHeads {
     NodeHeads {
-        history: history("ours"),
+        history: Some(history("ours")),
         heads: [(LogName::Environment(production()), head(epoch, sequence))].into(),
     }
 }
@@ -39,7 +39,7 @@ fn own(epoch: u64, sequence: u64) -> NodeHeads {
 fn message(epoch: u64, sequence: u64) -> PeerSync {
     PeerSync {
         node: "b".to_owned(),
-        history: history("ours"),
+        history: Some(history("ours")),
         store_current: true,
         anchored: true,
         system: Head::START,
@@ -140,7 +140,7 @@ fn with_its_store_a_node_is_behind_only_if_its_feed_is_late() {
 fn nodes_with_logs_of_their_own_are_not_compared() {
     let mut case = Case::new();
     let stranger = PeerSync {
-        history: history("theirs"),
+        history: Some(history("theirs")),
         ..message(1, 99)
     };
     case.answers(stranger);
@@ -168,4 +168,20 @@ fn nodes_that_have_not_met_their_store_since_they_started_cannot_vouch_for_each_
     case.standing = Standing::new(&[URL.to_owned()]);
     case.answers(message(1, 6));
     assert!(!case.verdict(StoreStanding::Away).fresh, "so may this node");
+}
+
+#[test]
+fn what_neither_the_store_nor_the_node_that_had_it_has_any_more_is_not_waited_for() {
+    let mut case = Case::new();
+    case.answers(message(1, 8));
+    case.pass(1_100);
+    assert!(!case.verdict(StoreStanding::Current).fresh);
+    case.answers(message(1, 6));
+    assert!(
+        case.verdict(StoreStanding::Current).fresh,
+        "it died before it had written it down, and the store lost it"
+    );
+    assert!(case.verdict(StoreStanding::Away).behind.is_some(), "the store may have it");
+    case.answers(message(1, 8));
+    assert!(!case.verdict(StoreStanding::Current).fresh);
 }
