@@ -53,12 +53,12 @@ impl Default for LogConfig {
 /// Writes the log as long as it lives; dropping it writes what is still queued.
 #[derive(Debug)]
 #[must_use = "the log ends when this is dropped"]
-pub struct LogWriter(#[expect(dead_code, reason = "held for its end")] WorkerGuard);
+pub struct LogGuard(#[expect(dead_code, reason = "held for its end")] WorkerGuard);
 
 /// Writes log lines to standard error, and spans to `exporter` if there is one. Can be called once per process.
 ///
 /// A thread of its own writes them: if nobody reads standard error, lines are dropped, and requests do not wait.
-pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<LogWriter, TelemetryError> {
+pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<LogGuard, TelemetryError> {
     let filter = EnvFilter::from_str(&config.filter).map_err(|source| TelemetryError::Filter {
         filter: config.filter.clone(),
         source,
@@ -73,7 +73,7 @@ pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<Log
         None => Registry::default().with(lines).with(filter).try_init()?,
         Some(exporter) => Registry::default().with(lines.with_filter(filter)).with(exporter.layer()).try_init()?,
     }
-    Ok(LogWriter(guard))
+    Ok(LogGuard(guard))
 }
 
 /// The metrics of this process.
