@@ -19,8 +19,8 @@ mod write;
 
 pub(crate) use cautions::{of_flag as cautions_of, unknown as unknown_operator_caution};
 pub use engines::EngineGeneration;
-pub use operators::unknown_operator;
 pub(crate) use operators::unknown as unknown_operators;
+pub use operators::unknown_operator;
 pub use read::{FlagdImport, ImportedFile, parse, parse_either};
 pub use safe::{SafeChoice, SafeVariants};
 pub use sets::{FLAG_SET, belongs_to};

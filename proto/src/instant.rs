@@ -23,7 +23,12 @@ mod tests {
 
     #[test]
     fn the_end_of_the_year_9999_is_an_instant_and_later_than_all_others() {
-        for text in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59-08:00", "9999-12-30T23:00:00+00:00"] {
+        for text in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999999999Z",
+            "9999-12-31T23:59:59-08:00",
+            "9999-12-30T23:00:00+00:00",
+        ] {
             assert_eq!(parse(text), Some(Timestamp::MAX), "{text}");
         }
         assert!(parse("9999-12-29T00:00:00Z").unwrap() < Timestamp::MAX);

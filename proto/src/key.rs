@@ -51,7 +51,10 @@ fn check_free(what: &str, text: &str) -> Result<(), ValidationErrors> {
         return Err(ValidationErrors::one("", format!("{what} {text:?} must neither start nor end with a space")));
     }
     if matches!(text, "." | "..") {
-        return Err(ValidationErrors::one("", format!("{what} cannot be {text:?}, which means something else in a URL")));
+        return Err(ValidationErrors::one(
+            "",
+            format!("{what} cannot be {text:?}, which means something else in a URL"),
+        ));
     }
     Ok(())
 }

@@ -49,15 +49,12 @@ impl ProxySettings {
             if entry == "*" {
                 return true;
             }
-            match address {
-                Some(address) => {
-                    let network = entry.parse::<IpNet>().is_ok_and(|network| network.contains(&address));
-                    network || entry.parse() == Ok(address)
-                }
-                None => {
-                    let entry = entry.trim_start_matches('.').to_ascii_lowercase();
-                    host == entry || host.strip_suffix(&entry).is_some_and(|rest| rest.ends_with('.'))
-                }
+            if let Some(address) = address {
+                let network = entry.parse::<IpNet>().is_ok_and(|network| network.contains(&address));
+                network || entry.parse() == Ok(address)
+            } else {
+                let entry = entry.trim_start_matches('.').to_ascii_lowercase();
+                host == entry || host.strip_suffix(&entry).is_some_and(|rest| rest.ends_with('.'))
             }
         })
     }

@@ -33,10 +33,7 @@ impl ValidationError {
             (false, false) if self.path.starts_with('[') => format!("{prefix}{}", self.path),
             (false, false) => format!("{prefix}.{}", self.path),
         };
-        Self {
-            path,
-            problem: self.problem,
-        }
+        Self { path, problem: self.problem }
     }
 }
 

@@ -21,9 +21,10 @@ pub(crate) fn flag(flag: &Flag) -> String {
         return format!("switched off: {CALLER}");
     }
     let required = flag.requires.iter();
-    let mut text: String = required
+    let mut text = required
         .map(|required| format!("where {} serves {}: ", required.flag, required.variant))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     for rule in flag.rules.iter().take(RULES) {
         let serve = serve(&rule.serve);
         let Some(when) = &rule.when else { return text + &serve };

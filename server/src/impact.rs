@@ -146,7 +146,9 @@ impl ImpactComparison {
     fn mentions(&self, flags: &[FlagKey]) -> AttributeMentions {
         let mut mentions = AttributeMentions::default();
         for snapshot in [&self.before, &self.after] {
-            flags.iter().for_each(|key| mentions.add_with_requirements(key, snapshot));
+            for key in flags {
+                mentions.add_with_requirements(key, snapshot);
+            }
         }
         mentions
     }

@@ -115,11 +115,7 @@ impl LeaderLease {
         };
         match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),
-            Err(
-                CommitError::Conflict(StateConflict::RecordMoved(_))
-                | CommitError::Conflict(StateConflict::Exists { .. })
-                | CommitError::NotFound(MissingItem::Record(_)),
-            ) => None,
+            Err(CommitError::Conflict(StateConflict::RecordMoved(_) | StateConflict::Exists { .. }) | CommitError::NotFound(MissingItem::Record(_))) => None,
             Err(error) => {
                 tracing::debug!(env = %environment, %error, "this node could not become the leader");
                 None

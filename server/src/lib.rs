@@ -58,8 +58,8 @@ pub mod bench;
 pub use ripcord_proto::rest::health::{HealthCode, PartHealth, Readiness, ReadyState};
 
 pub use self::flagd::FlagdConfig;
-pub use self::secret::Secret;
 pub use self::http::public_url::PublicUrl;
+pub use self::secret::Secret;
 pub use self::serve::config::{ServeConfig, ServeSettings, StoreChoice};
 pub use self::serve::tls::Reload;
 pub use self::serve::{ServeError, Started, run};

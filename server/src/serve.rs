@@ -75,6 +75,7 @@ pub struct Started {
 ///
 /// # Errors
 /// If a room cannot be opened, in which case nothing was served; or if the server failed while it ran.
+#[expect(clippy::too_many_lines, reason = "the order of a start, from top to bottom")]
 pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: CancellationToken) -> Result<(), ServeError> {
     // First, because a counter that is looked up before this counts nothing.
     let metrics = Metrics::of_process()?;

@@ -79,7 +79,10 @@ async fn a_change_is_applied_seen_killed_confirmed_and_restored(world: World) ->
     again.names(&[&format!("ripcord restore {id}")])?;
     // A list shows as much of an id as tells it from the others.
     let shown = id.get(..14).context("an id is longer")?;
-    ripcord(&world, &["kill", "list"]).await?.expect(0)?.names(&[shown, "checkout-v2", "5xx spike"])?;
+    ripcord(&world, &["kill", "list"])
+        .await?
+        .expect(0)?
+        .names(&[shown, "checkout-v2", "5xx spike"])?;
     let restored = ripcord(&world, &["restore", id, "--reason", "fixed", "--json"]).await?.expect(0)?.json()?;
     ensure!(restored["revision"] == 3, "{restored}");
     for app in &apps {

@@ -173,7 +173,7 @@ async fn the_demo_does_not_tear_on_80_columns_and_24_lines() -> Outcome {
         .env_remove("COLUMNS")
         .env_remove("LINES");
     terminal.stdin(std::process::Stdio::null());
-    let ran = tokio::time::timeout(Duration::from_secs(60), CommandOutput::of(terminal)).await??.expect(0)?;
+    let ran = tokio::time::timeout(Duration::from_mins(1), CommandOutput::of(terminal)).await??.expect(0)?;
     let frames: Vec<&str> = ran.out.split("\u{1b}[H").skip(1).collect();
     ensure!(frames.len() > 2, "{} frames: {}", frames.len(), ran.out);
     for frame in &frames {

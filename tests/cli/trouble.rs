@@ -38,10 +38,10 @@ async fn an_output_that_is_lost_is_a_failure_unless_nobody_reads_it() -> Outcome
         let mut full = command(&server, arguments);
         full.stdout(File::options().write(true).open("/dev/full")?);
         CommandOutput::of(full).await?.expect(1)?;
-        let (reader, writer) = std::io::pipe()?;
-        drop(reader);
+        let (read_end, output) = std::io::pipe()?;
+        drop(read_end);
         let mut closed = command(&server, arguments);
-        closed.stdout(writer);
+        closed.stdout(output);
         CommandOutput::of(closed).await?.expect(0)?;
     }
     Ok(())

@@ -104,7 +104,10 @@ impl Client {
     fn program(self) -> Option<PathBuf> {
         match self.language {
             Language::Python => Some(tools().join("python-v3/bin/python")).filter(|python| python.is_file()),
-            Language::JavaScript => tools().join("node/node_modules/@openfeature/flagd-web-provider").is_dir().then(|| "node".into()),
+            Language::JavaScript => tools()
+                .join("node/node_modules/@openfeature/flagd-web-provider")
+                .is_dir()
+                .then(|| "node".into()),
         }
     }
 

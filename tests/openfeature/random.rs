@@ -45,6 +45,7 @@ pub fn snapshot(dice: &mut StdRng, bucketing: Bucketing) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn told(faults: ripcord_proto::ValidationErrors) -> anyhow::Error {
     anyhow::anyhow!("{faults}")
 }

@@ -100,7 +100,10 @@ async fn a_backup_brings_everything_back_in_a_new_epoch(mut world: World) -> Out
     world.stop()?;
     world.restart().await?;
     let again = admin.snapshot().await?;
-    ensure!(again["epoch"] == after["epoch"] && again["flags"]["since"].is_object(), "it was restored again: {again}");
+    ensure!(
+        again["epoch"] == after["epoch"] && again["flags"]["since"].is_object(),
+        "it was restored again: {again}"
+    );
     Ok(())
 }
 

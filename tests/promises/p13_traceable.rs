@@ -25,7 +25,10 @@ async fn every_commit_names_who_when_why_and_from_where(world: World) -> Outcome
         put["origin"]["request"].as_str().map(str::to_owned) == request,
         "the answer's request id is {request:?}, the log has {put}"
     );
-    ensure!(put["changes"][0] == json!({"change": "put_flag", "subject": "checkout", "key": "checkout"}), "{put}");
+    ensure!(
+        put["changes"][0] == json!({"change": "put_flag", "subject": "checkout", "key": "checkout"}),
+        "{put}"
+    );
     let kill = log.iter().find(|entry| entry["revision"] == 2).cloned().unwrap_or_default();
     ensure!(kill["urgent"] == true, "{kill}");
     Ok(())

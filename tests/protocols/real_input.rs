@@ -12,7 +12,7 @@ const NAMES: [&str; 9] = ["10%", "new checkout", "a+b", "a/b?c=d&e#f", "@x", "_b
 
 /// A name as one segment of a path.
 fn segment(name: &str) -> String {
-    name.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    name.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 fn named(variant: &str) -> Value {
@@ -45,8 +45,8 @@ async fn keys_and_variants_may_be_called_whatever_flagd_lets_them_be_called() ->
         let shown = admin.flag(&key).await?;
         ensure!(shown["key"] == name && shown["flag"]["default"] == name, "{shown}");
         let path = format!("/ofrep/v1/evaluate/flags/{key}?environment=production");
-        let served = admin.send(Method::POST, &path, Some(&json!({})), &[]).await?.ok()?;
-        ensure!(served["key"] == name && served["variant"] == name && served["value"] == true, "{served}");
+        let answer = admin.send(Method::POST, &path, Some(&json!({})), &[]).await?.ok()?;
+        ensure!(answer["key"] == name && answer["variant"] == name && answer["value"] == true, "{answer}");
         let killed = ripcord(&server, &["kill", "--reason", "a test", "--", name]).await?;
         ensure!(killed.code == 0, "{name}: {} {}", killed.out, killed.err);
         ensure!(admin.explain(name, "user-1").await?["variant"] == "=", "{name} is not killed");

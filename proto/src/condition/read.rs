@@ -159,8 +159,7 @@ fn version(reader: &mut Reader, value: &Value) -> Read<semver::Version> {
 
 fn version_range(reader: &mut Reader, value: &Value) -> Read<semver::VersionReq> {
     let text = reader.text(value)?;
-    version_range::parse(text)
-        .or_else(|error| reader.refuse(format!("{text:?} is not a version range ({error}); write it like \">=1.2, <2\"")))
+    version_range::parse(text).or_else(|error| reader.refuse(format!("{text:?} is not a version range ({error}); write it like \">=1.2, <2\"")))
 }
 
 /// One network, or a list of them. An address without a prefix length is a network of one address.

@@ -27,9 +27,8 @@ fn bounds(comparator: &Comparator) -> VersionBounds {
         Op::LessEq => (Bound::Unbounded, Bound::Excluded(following(comparator, lowest()))),
         Op::Tilde => (Bound::Included(low), Bound::Excluded(following(&without_patch(comparator), lowest()))),
         Op::Caret => (Bound::Included(low), Bound::Excluded(breaking(comparator))),
-        // `=` and the wildcard.
-        _ if comparator.patch.is_some() => (Bound::Included(low.clone()), Bound::Included(low)),
-        _ => (Bound::Included(low), Bound::Excluded(following(comparator, lowest()))),
+        Op::Exact | Op::Wildcard | _ if comparator.patch.is_some() => (Bound::Included(low.clone()), Bound::Included(low)),
+        Op::Exact | Op::Wildcard | _ => (Bound::Included(low), Bound::Excluded(following(comparator, lowest()))),
     }
 }
 

@@ -69,7 +69,7 @@ impl SafeVariants {
     }
 
     /// The flags that are named but not present, probably misspelled. `has_flag` tells of a key, `has_variant` of the name of a variant.
-    pub(super) fn strangers<'s>(&'s self, has_flag: impl Fn(&str) -> bool, has_variant: impl Fn(&str) -> bool) -> Vec<&'s str> {
+    pub(super) fn strangers(&self, has_flag: impl Fn(&str) -> bool, has_variant: impl Fn(&str) -> bool) -> Vec<&str> {
         let is_known = |text: &str| has_variant(text) || text.match_indices('=').any(|(at, _)| text.get(..at).is_some_and(&has_flag));
         let unknown = self
             .0

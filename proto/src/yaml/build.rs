@@ -110,7 +110,7 @@ impl Builder {
                 self.anchors.clear();
                 self.above.clear();
             }
-            _ => {}
+            Event::StreamStart | Event::StreamEnd | Event::DocumentStart(..) | Event::Anchor(..) | _ => {}
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ impl Builder {
                     known.push_str(text);
                 }
             }
-            _ => {}
+            Placement::Free | Placement::Last | _ => {}
         }
     }
 
@@ -293,7 +293,7 @@ const MERGE: &str = "\u{0}<<";
 fn merge(merged: &mut Map<String, Value>, value: Value) -> Result<(), String> {
     let objects = match value {
         Value::Array(items) => items,
-        other => vec![other],
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![other],
     };
     for object in objects {
         let Value::Object(members) = object else {
@@ -323,7 +323,7 @@ fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, Str
     let Some(tag) = tag else {
         return match style {
             ScalarStyle::Plain => scalar::plain(text),
-            _ => Ok(Value::String(text.to_owned())),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Literal | ScalarStyle::Folded => Ok(Value::String(text.to_owned())),
         };
     };
     // The tag `!` alone means: a text.

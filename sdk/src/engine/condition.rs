@@ -138,7 +138,9 @@ impl OneOf {
         }
         if numbers.len() > FEW {
             let (whole, others): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|number| matches!(number, Ordered::Integer(_)));
-            let whole = whole.into_iter().filter_map(|number| if let Ordered::Integer(whole) = number { Some(whole) } else { None });
+            let whole = whole
+                .into_iter()
+                .filter_map(|number| if let Ordered::Integer(whole) = number { Some(whole) } else { None });
             one_of.many_whole = whole.collect();
             numbers = others;
         }

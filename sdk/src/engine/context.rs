@@ -55,6 +55,7 @@ pub struct Context<'a> {
     /// Each name once.
     spilled: Vec<(&'a str, Attribute<'a>)>,
     /// Where each spilled name is, if there are many.
+    #[expect(clippy::box_collection, reason = "most contexts have no index, and every context is moved about")]
     index: Option<Box<HashMap<&'a str, usize>>>,
 }
 

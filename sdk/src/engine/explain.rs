@@ -281,56 +281,29 @@ fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
     };
     let kind = |name: &str| serde_json::Value::from(name);
     let whole = || serde_json::to_value(condition).unwrap_or_default();
+    let traced = |condition, within| ConditionTrace {
+        condition,
+        holds,
+        attribute: None,
+        types_differ: None,
+        problem: None,
+        within,
+    };
     match condition {
-        source::Condition::All(items) => ConditionTrace {
-            condition: kind("all"),
-            holds,
-            attribute: None,
-            types_differ: None,
-            problem: None,
-            within: items.iter().map(|item| trace(item, scope)).collect(),
-        },
-        source::Condition::Any(items) => ConditionTrace {
-            condition: kind("any"),
-            holds,
-            attribute: None,
-            types_differ: None,
-            problem: None,
-            within: items.iter().map(|item| trace(item, scope)).collect(),
-        },
-        source::Condition::Not(inner) => ConditionTrace {
-            condition: kind("not"),
-            holds,
-            attribute: None,
-            types_differ: None,
-            problem: None,
-            within: vec![trace(inner, scope)],
-        },
-        source::Condition::Segment(key) => ConditionTrace {
-            condition: whole(),
-            holds,
-            attribute: None,
-            types_differ: None,
-            problem: None,
-            within: scope.visit_segment(key, trace).into_iter().collect(),
-        },
+        source::Condition::All(items) => traced(kind("all"), items.iter().map(|item| trace(item, scope)).collect()),
+        source::Condition::Any(items) => traced(kind("any"), items.iter().map(|item| trace(item, scope)).collect()),
+        source::Condition::Not(inner) => traced(kind("not"), vec![trace(inner, scope)]),
+        source::Condition::Segment(key) => traced(whole(), scope.visit_segment(key, trace).into_iter().collect()),
         source::Condition::JsonLogic(_) => ConditionTrace {
-            condition: whole(),
-            holds,
-            attribute: None,
-            types_differ: None,
             problem,
-            within: Vec::new(),
+            ..traced(whole(), Vec::new())
         },
         source::Condition::Attribute { attribute: path, test } => {
             let attribute = Path::new(path).find(scope.context);
             ConditionTrace {
-                condition: whole(),
-                holds,
                 attribute: Some(json_of(attribute)),
                 types_differ: DifferentTypes::of(test, attribute).filter(|_| holds == Some(false)),
-                problem: None,
-                within: Vec::new(),
+                ..traced(whole(), Vec::new())
             }
         }
     }

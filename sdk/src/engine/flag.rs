@@ -79,13 +79,14 @@ impl CompiledRule {
         let when = rule.when.as_ref().map(|when| Condition::new(when, interpreter)).transpose()?;
         let serve = match &rule.serve {
             Serve::Variant(name) => CompiledServe::Variant(index_of(flag, Some(name))),
-            Serve::Split(split) => match split.fractional() {
-                Some(rule) => CompiledServe::JsonLogic(interpreter.compile(&rule)?),
-                None => {
+            Serve::Split(split) => {
+                if let Some(rule) = split.fractional() {
+                    CompiledServe::JsonLogic(interpreter.compile(&rule)?)
+                } else {
                     let split = CompiledSplit::new(split, key, interpreter.bucketing(), |name| index_of(flag, Some(name)));
                     CompiledServe::Split(Arc::new(split))
                 }
-            },
+            }
             Serve::JsonLogic(rule) => CompiledServe::JsonLogic(interpreter.compile(rule)?),
         };
         Ok(Self {

@@ -50,14 +50,18 @@ async fn flags_of_every_type_are_resolved_with_variant_and_reason() {
 async fn a_flags_own_metadata_is_told() {
     let (test, provider) = test();
     let metadata = json!({"team": "shop", "since": 7, "share": 0.5, "beta": true, "list": [1], "nothing": null});
-    test.put("b", &json!({"variants": {"on": true}, "default": "on", "safe": "on", "metadata": metadata})).unwrap();
+    test.put("b", &json!({"variants": {"on": true}, "default": "on", "safe": "on", "metadata": metadata}))
+        .unwrap();
     let got = provider.resolve_bool_value("b", &EvaluationContext::default()).await.unwrap();
     let told = got.flag_metadata.unwrap().values;
     assert_eq!(told["team"], "shop".into());
     assert_eq!(told["since"], 7_i64.into());
     assert_eq!(told["share"], 0.5.into());
     assert_eq!(told["beta"], true.into());
-    assert!(told.contains_key(REVISION) && !told.contains_key("list") && !told.contains_key("nothing"), "{told:?}");
+    assert!(
+        told.contains_key(REVISION) && !told.contains_key("list") && !told.contains_key("nothing"),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]

@@ -17,10 +17,10 @@ use ripcord_proto::rest::triggers::TriggerView;
 
 use super::answer::{Answer, ClientError};
 use super::context::Context;
-use super::rivals::Purpose;
 use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::{Format, Output, print_data};
+use super::rivals::Purpose;
 
 /// How long the server may take; a slow shell is worse than one without candidates.
 const PATIENCE: Duration = Duration::from_millis(700);

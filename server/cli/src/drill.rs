@@ -116,7 +116,7 @@ struct Run {
 
 pub(crate) async fn run(call: &Context, command: DrillCommand) -> Result<Exit, Failure> {
     match command.action {
-        Action::Run(command) => rehearse(call, &command).await,
+        Action::Run(command) => Box::pin(rehearse(call, &command)).await,
         Action::List(arguments) => list(call, arguments).await,
         Action::Show { id } => show(call, &id.resolved(call).await?).await,
         Action::Builtins { name } => builtins(call, name.as_deref()),

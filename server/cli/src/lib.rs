@@ -288,9 +288,10 @@ fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, 
 
 /// Whether it kills.
 fn purpose(command: &Remote) -> Purpose {
-    match command {
-        Remote::Kill(command) if command.kills() => Purpose::Kill,
-        _ => Purpose::Other,
+    if matches!(command, Remote::Kill(command) if command.kills()) {
+        Purpose::Kill
+    } else {
+        Purpose::Other
     }
 }
 
@@ -328,7 +329,7 @@ async fn answer(call: &Context, command: Remote) -> Result<Exit, Failure> {
         Remote::Env(command) => env::run(call, command).await,
         Remote::Keys(command) => keys::run(call, command).await,
         Remote::Backup(command) => backup::run(call, command).await,
-        Remote::Drill(command) => drill::run(call, command).await,
+        Remote::Drill(command) => Box::pin(drill::run(call, command)).await,
     }
 }
 

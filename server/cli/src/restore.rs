@@ -30,6 +30,7 @@ const SEARCHED: usize = 1_000;
 /// The flags that it covered answer by their rules again, unless another kill covers them.
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "ripcord restore [OPTIONS] --reason <TEXT> [KILL_ID]",
     group = ArgGroup::new("which").required(true).multiple(true),
     after_help = "\
 Examples:

@@ -8,10 +8,14 @@ const LISTED: usize = 50;
 
 /// Of the flags and segments that a commit has put.
 pub(super) fn written(changes: &[Change]) -> Vec<String> {
-    let of = |change: &Change| match change {
-        Change::PutFlag(entry) => entry.value().map(|flag| of_flag(entry.key(), flag)).unwrap_or_default(),
-        Change::PutSegment(entry) => entry.value().map(|segment| of_segment(entry.key(), segment)).unwrap_or_default(),
-        _ => Vec::new(),
+    let of = |change: &Change| {
+        if let Change::PutFlag(entry) = change {
+            entry.value().map(|flag| of_flag(entry.key(), flag)).unwrap_or_default()
+        } else if let Change::PutSegment(entry) = change {
+            entry.value().map(|segment| of_segment(entry.key(), segment)).unwrap_or_default()
+        } else {
+            Vec::new()
+        }
     };
     changes.iter().flat_map(of).take(LISTED).collect()
 }

@@ -61,7 +61,11 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
     responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was already killed", body = KillResponse), Problems))]
 pub(super) async fn kill(request: LenientKill, body: Body<KillRequest>) -> Result<ApiResponse, ApiError> {
-    let LenientKill { write, reason, ignored: mut warnings } = request;
+    let LenientKill {
+        write,
+        reason,
+        ignored: mut warnings,
+    } = request;
     warnings.extend(body.value.ignored);
     let (environment, wait, confirmations) = (write.permit.environment().clone(), write.wait(), write.confirmations());
     warnings.extend(confirmations.too_large_for_flagd());

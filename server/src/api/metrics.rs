@@ -43,6 +43,9 @@ fn only_of(seen: &EnvironmentAccess, text: String) -> String {
     kept
 }
 
+/// One scrape at a time.
+static SCRAPES: Semaphore = Semaphore::const_new(1);
+
 /// The metrics of this node. Without a listener of their own (`--metrics-listen`) they need a key that may read, unless the server listens
 /// on loopback alone; such a key sees its own environments.
 #[utoipa::path(get, path = "/metrics", tag = "operation", operation_id = "getMetrics", security(()),
@@ -59,8 +62,7 @@ pub(super) async fn scrape(request: HttpRequest, Unguarded(metrics): Unguarded<M
             return Err(ApiError::new(Code::NotFound, detail));
         }
     };
-    // Off the workers, and one scrape at a time: a kill must not wait for a text of megabytes.
-    static SCRAPES: Semaphore = Semaphore::const_new(1);
+    // Off the workers: a kill must not wait for a text of megabytes.
     let _alone = SCRAPES.acquire().await;
     let text = tasks::blocking(move || only_of(&seen, metrics.render()))
         .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
@@ -44,16 +44,17 @@ fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 
 /// The middleware around the paths of peers: verifies the secret before a byte of the body is read. Bodies are read as they are:
 /// peers do not compress them, and a stranger's must not be unpacked.
-pub(super) async fn only_peers(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+pub(super) async fn only_peers(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let app = request.app_data::<web::Data<AppState>>().map(|app| PeerExchange::open(app));
     let Some(exchange) = app.filter(|exchange| exchange.peers.is_configured()) else {
-        return Err(error::unknown_path(request.path()).into());
+        let unknown = error::unknown_path(request.path());
+        return Ok(request.error_response(unknown));
     };
     let presented = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret = presented.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if !exchange.peers.is_peer(secret) {
         let refusal = ApiError::new(Code::Unauthenticated, "This path is for peers. Both nodes need the same RIPCORD_PEER_SECRET.");
-        return Err(refusal.with_header(header::CONNECTION, HeaderValue::from_static("close")).into());
+        return Ok(request.error_response(refusal.with_header(header::CONNECTION, HeaderValue::from_static("close"))));
     }
-    next.call(request).await
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }

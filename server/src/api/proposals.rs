@@ -77,11 +77,11 @@ pub(super) async fn get(
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
     let proposal = proposals.settled(environment.key(), &id, patience).await?;
-    heavy(async move {
+    Box::pin(heavy(async move {
         let (environment, proposals) = &*guarded;
         let proposal = proposals.with_shares(environment.key(), proposal, guarded.permit().author()).await?;
         Ok(ApiResponse::ok(&proposal)?.stale(environment.stale()))
-    })
+    }))
     .await
 }
 

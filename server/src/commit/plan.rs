@@ -105,8 +105,11 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
     Err(CommitError::Conflict(StateConflict::PlanStale { moved, now: plan.hash }))
 }
 
+/// A definition, if there is one.
+type Definition = Option<Box<RawValue>>;
+
 /// Its definition now and afterwards, if they differ.
-fn step<M: Entity>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<(Option<Box<RawValue>>, Option<Box<RawValue>>)> {
+fn step<M: Entity>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<(Definition, Definition)> {
     let text: &str = std::borrow::Borrow::borrow(key);
     let (from, to) = (was.get(text), is.get(text));
     if from.map(|entry| entry.digest()) == to.map(|entry| entry.digest()) {

@@ -16,7 +16,9 @@ pub(super) fn flagd_error(code: ErrorCode, text: impl Into<String>) -> ConnectEr
         return error;
     }
     // An error without an answer before it has its status in the headers too, and some clients look no further.
-    error.with_headers(HeaderMap::from_iter([PUSHBACK])).with_trailers(HeaderMap::from_iter([PUSHBACK]))
+    error
+        .with_headers(HeaderMap::from_iter([PUSHBACK]))
+        .with_trailers(HeaderMap::from_iter([PUSHBACK]))
 }
 
 /// Why a caller is refused.

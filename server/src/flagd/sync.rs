@@ -57,7 +57,9 @@ pub(super) async fn fetch(state: &FlagdState, headers: &HeaderMap, request: &[u8
 /// send none would not start otherwise, and the stream has it too.
 pub(super) fn metadata(state: &FlagdState, headers: &HeaderMap, format: CodecFormat) -> Result<Bytes, ConnectError> {
     state.authenticated(headers)?;
-    let metadata = state.caller(headers, "").map(|caller| context::write_object(&caller.state.served().snapshot.settings.context));
+    let metadata = state
+        .caller(headers, "")
+        .map(|caller| context::write_object(&caller.state.served().snapshot.settings.context));
     let response = GetMetadataResponse {
         metadata: Some(metadata.unwrap_or_default()),
     };

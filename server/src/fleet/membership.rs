@@ -171,17 +171,14 @@ impl Members {
         self.catch_ups.clear();
         let (first, slots) = (self.first, 0..self.slots.len());
         for slot in slots {
-            match self.slots.get_mut(slot) {
-                Some(Some(member)) => match &mut member.state {
-                    MemberState::Lost(..) if member.level != ConfirmationLevel::Applied => self.forget(slot),
-                    state => {
-                        if let MemberState::Lost(_, last) = state {
-                            *last = first.saturating_sub(1);
-                        }
-                        member.counts_from = first;
-                    }
-                },
-                Some(None) | None => {}
+            let Some(Some(member)) = self.slots.get_mut(slot) else { continue };
+            match &mut member.state {
+                MemberState::Lost(..) if member.level != ConfirmationLevel::Applied => self.forget(slot),
+                MemberState::Lost(_, last) => {
+                    *last = first.saturating_sub(1);
+                    member.counts_from = first;
+                }
+                MemberState::Connected | MemberState::Polling(_) => member.counts_from = first,
             }
         }
     }
@@ -231,8 +228,8 @@ impl Members {
         let identity = Arc::new(member.identity());
         let before = self.by_identity.get(&identity).copied();
         let predecessor = before.is_none().then(|| self.replace_lost(&member, level, recent)).flatten();
-        let counts_from = match before.and_then(|slot| self.slots.get(slot)?.as_ref()) {
-            Some(known) => match self.counts_until(known) {
+        let counts_from = if let Some(known) = before.and_then(|slot| self.slots.get(slot)?.as_ref()) {
+            match self.counts_until(known) {
                 // It counts for commits that were made while it was away, if they are recent.
                 Some(last) if last + 1 < recent => {
                     let (level, from, confirmed) = (known.level, known.counts_from, known.confirmed);
@@ -240,15 +237,14 @@ impl Members {
                     recent
                 }
                 Some(_) | None => known.counts_from,
-            },
-            None => {
-                let own = match (member.position, position) {
-                    (Some(_), Some(position)) => recent.max(position.revision.0 + 1),
-                    (Some(_), None) => recent,
-                    (None, _) => self.head() + 1,
-                };
-                predecessor.and_then(|lost| lost.unconfirmed_from).map_or(own, |from| from.min(own))
             }
+        } else {
+            let own = match (member.position, position) {
+                (Some(_), Some(position)) => recent.max(position.revision.0 + 1),
+                (Some(_), None) => recent,
+                (None, _) => self.head() + 1,
+            };
+            predecessor.and_then(|lost| lost.unconfirmed_from).map_or(own, |from| from.min(own))
         };
         let confirmed = before.and_then(|slot| self.slots.get(slot)?.as_ref()).and_then(|known| known.confirmed);
         let member = FleetMember {
@@ -286,12 +282,11 @@ impl Members {
         self.by_identity.insert(Arc::clone(&member.identity), slot);
         self.lost.remove(&slot);
         self.fetching += usize::from(member.level == ConfirmationLevel::Fetched);
-        let replaced = match self.slots.get_mut(slot) {
-            Some(seat) => seat.replace(member),
-            None => {
-                self.slots.push(Some(member));
-                None
-            }
+        let replaced = if let Some(seat) = self.slots.get_mut(slot) {
+            seat.replace(member)
+        } else {
+            self.slots.push(Some(member));
+            None
         };
         self.fetching -= usize::from(replaced.is_some_and(|replaced| replaced.level == ConfirmationLevel::Fetched));
         slot

@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn a_path_comes_before_every_path() {
         let url: PublicUrl = "https://flags.example.com/ripcord/".parse().unwrap();
-        assert_eq!((url.origin(), url.path("/ofrep/v1").as_str()), (Some("https://flags.example.com"), "/ripcord/ofrep/v1"));
+        assert_eq!(
+            (url.origin(), url.path("/ofrep/v1").as_str()),
+            (Some("https://flags.example.com"), "/ripcord/ofrep/v1")
+        );
         let url: PublicUrl = "http://10.0.0.1:8016".parse().unwrap();
         assert_eq!((url.to_string().as_str(), url.path("/x").as_str()), ("http://10.0.0.1:8016", "/x"));
         assert_eq!((PublicUrl::default().origin(), PublicUrl::default().path("/x").as_str()), (None, "/x"));

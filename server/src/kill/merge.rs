@@ -66,7 +66,9 @@ impl Kills {
         }
         let journal = self.inner.journal.clone();
         let written = crate::tasks::blocking(move || {
-            unknown.iter().for_each(|pending| journal.hold(pending));
+            for pending in &unknown {
+                journal.hold(pending);
+            }
             journal.write_rest()
         });
         match written.await {

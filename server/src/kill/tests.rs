@@ -407,10 +407,10 @@ async fn a_kill_that_is_committed_elsewhere_takes_effect_on_a_node_that_is_cut_o
     let node = Node::start().await;
     node.put("checkout", "").await;
     let theirs = KillId::from_parts(1, 7);
-    node.hear(Position::new(1, 9), Overlay::default(), &[theirs.clone()]);
+    node.hear(Position::new(1, 9), Overlay::default(), std::slice::from_ref(&theirs));
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "while the store is there, the feed brings it");
     node.store.set(Fault::Away);
-    node.hear(Position::new(1, 9), Overlay::default(), &[theirs.clone()]);
+    node.hear(Position::new(1, 9), Overlay::default(), std::slice::from_ref(&theirs));
     assert_eq!(node.variant("checkout").as_deref(), Some("off"));
     let own = id_of(&node.kill(KillScope::All(AllFlags)).await);
     node.kills.restore(own.clone(), restore(&own)).await.unwrap();

@@ -55,19 +55,18 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
     let client_id = client::id(head, &request, &context);
     confirm(head, service, &request, &served, &client_id);
     let answered = answers(&request.selection, &served, &context, Deadline::on_worker());
-    let written = match answered {
-        Ok(written) => written,
-        Err(TooLong) => {
-            let long = LongEvaluation {
-                limits,
-                selection: request.selection.clone(),
-                served: Arc::clone(&served),
-                from_headers: request::attributes_of_headers(&served, head),
-                now,
-                body: body.clone(),
-            };
-            long.answers().await?
-        }
+    let written = if let Ok(written) = answered {
+        written
+    } else {
+        let long = LongEvaluation {
+            limits,
+            selection: request.selection.clone(),
+            served: Arc::clone(&served),
+            from_headers: request::attributes_of_headers(&served, head),
+            now,
+            body: body.clone(),
+        };
+        long.answers().await?
     };
     let list = written.map_err(|error| error.to_string());
     let etag = etag(service, &request, list.as_deref().unwrap_or_default());

@@ -25,13 +25,11 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Reads a body up to the limit.
 pub(super) async fn read(headers: &HeaderMap, payload: actix_http::Payload, limits: ContextLimits) -> Result<Bytes, OfrepError> {
-    match tokio::time::timeout(BODY_TIME, collect(headers, payload, limits)).await {
-        Ok(collected) => collected,
-        Err(_) => {
-            let detail = format!("The body did not arrive within {} s, the limit of this path.", BODY_TIME.as_secs());
-            Err(OfrepError::request("PARSE_ERROR", detail))
-        }
-    }
+    let collected = tokio::time::timeout(BODY_TIME, collect(headers, payload, limits)).await;
+    collected.unwrap_or_else(|_| {
+        let detail = format!("The body did not arrive within {} s, the limit of this path.", BODY_TIME.as_secs());
+        Err(OfrepError::request("PARSE_ERROR", detail))
+    })
 }
 
 async fn collect(headers: &HeaderMap, mut payload: actix_http::Payload, limits: ContextLimits) -> Result<Bytes, OfrepError> {

@@ -77,10 +77,7 @@ async fn what_a_release_touched_is_told_with_what_it_left_and_whose_hands_were_i
     let unknown = touched(&node.environments, &production(), &name("web-2")).await.unwrap_err();
     assert!(unknown.to_string().contains("web-2"));
     let refused = node.submit_to(Some("web-2"), "ci", vec![percent("a", 2)]).await;
-    assert!(
-        matches!(refused, Err(CommitError::NotFound(MissingItem::Release(_)))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(CommitError::NotFound(MissingItem::Release(_)))), "{refused:?}");
 }
 
 fn by(sequence: u64, release: Option<&str>) -> Arc<ChangedBy> {

@@ -48,7 +48,11 @@ impl World {
     pub(super) async fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let store = FaultyStore::new(MemoryStore::new());
-        let environments = EnvironmentsBuilder::new().clock(Arc::clone(&clock)).store(Arc::clone(&store) as _).start().await;
+        let environments = EnvironmentsBuilder::new()
+            .clock(Arc::clone(&clock))
+            .store(Arc::clone(&store) as _)
+            .start()
+            .await;
         let world = Self {
             fleet: Fleet::new(environments.board(), FleetSettings::new("a"), Arc::new(NoPeers)),
             environments,

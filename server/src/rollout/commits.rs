@@ -114,7 +114,7 @@ pub(super) fn roll_back(members: Vec<(ObservedRollout, String)>, by: Actor, now:
             match reversion_of(state, member, reason, now) {
                 // If people have edited the flag of another member since, it stays as they left it.
                 Err(CommitError::Conflict(StateConflict::WrongState { .. })) if place > 0 => {
-                    skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone()))
+                    skipped.extend(member.entry.value().ok().map(|rollout| rollout.plan.flag.clone()));
                 }
                 reversion => reversions.push(reversion?),
             }

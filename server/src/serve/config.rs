@@ -173,6 +173,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl ServeSettings {
     /// Checks everything and reports every error at once.
+    #[expect(clippy::too_many_lines, reason = "one setting after the other")]
     pub fn check(self) -> Result<ServeConfig, ValidationErrors> {
         let mut found = Vec::new();
         let flagd = self.flagd(&mut found);

@@ -52,6 +52,7 @@ macro_rules! rows {
 const KILL_TEXT: At = At::Said("refused (422 `INVALID`); the reason of a kill is cut instead");
 const EVALUATION: At = At::Said("the flag answers `GENERAL` and the caller's default; `explain` says why");
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<LimitRow> {
     rows! {
         KEY_CHARACTERS At::Refused, "";

@@ -33,7 +33,7 @@ impl ConnectionBudget {
     /// Raises the soft limit of open files to the hard one, and shares it out.
     pub fn of_process() -> Self {
         let limit = raised();
-        metrics::gauge!(names::OPEN_FILES_LIMIT).set(limit as f64);
+        metrics::gauge!(names::OPEN_FILES_LIMIT).set(f64::from(u32::try_from(limit).unwrap_or(u32::MAX)));
         if limit < 4_096 {
             tracing::warn!(
                 limit,

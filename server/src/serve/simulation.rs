@@ -24,7 +24,7 @@ use self::world::World;
 /// Schedules of an ordinary run.
 const SCHEDULES: u64 = 2_000;
 
-/// Random numbers that a seed repeats (SplitMix64).
+/// Random numbers that a seed repeats (`SplitMix64`).
 #[derive(Debug, Clone)]
 struct Dice(u64);
 
@@ -56,7 +56,7 @@ fn no_fault_lifts_an_answered_kill_or_hides_it_behind_a_fresh_heartbeat() {
     if let Some(seed) = setting("RIPCORD_SIMULATION_SEED") {
         let mut world = World::new(seed);
         let outcome = world.run();
-        println!("{}", world.trace.join("\n"));
+        eprintln!("{}", world.trace.join("\n"));
         outcome.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
         return;
     }
@@ -90,7 +90,7 @@ fn no_fault_lifts_an_answered_kill_or_hides_it_behind_a_fresh_heartbeat() {
         panic!("{trace}\nseed {seed}: {rule}");
     }
     let (kills, lost, faults) = totals.into_inner().unwrap();
-    println!(
+    eprintln!(
         "{schedules} schedules with {kills} kills and {faults} faults in {:.1} s; {lost} kills were known to nobody any more",
         begun.elapsed().as_secs_f64()
     );
@@ -108,6 +108,6 @@ fn the_rules_notice_a_decision_that_is_wrong() {
     ] {
         let broken = (0..SCHEDULES).find_map(|seed| World::sabotaged(seed, sabotage).run().err().map(|rule| (seed, rule)));
         let (seed, rule) = broken.unwrap_or_else(|| panic!("{sabotage:?} breaks no rule in {SCHEDULES} schedules"));
-        println!("{sabotage:?}: seed {seed}: {rule}");
+        eprintln!("{sabotage:?}: seed {seed}: {rule}");
     }
 }

@@ -56,7 +56,13 @@ pub(super) async fn open(config: &ServeConfig, data_dir: &DataDir, node: &str, j
 async fn restore(file: &Path, over: Option<&str>, store: &dyn Store, node: &str) -> Result<(), StoreError> {
     let said = |error| match error {
         BackupError::Store(error) => error,
-        error => StoreError::Corrupt(format!("{}: {error}", file.display())),
+        error @ (BackupError::File(_)
+        | BackupError::NoBackup
+        | BackupError::Version(_)
+        | BackupError::Cut(_)
+        | BackupError::Damaged { .. }
+        | BackupError::Chain { .. }
+        | BackupError::Encode(_)) => StoreError::Corrupt(format!("{}: {error}", file.display())),
     };
     let open = |source| StoreError::File { path: file.to_owned(), source };
     let backup = Backup::read(File::open(file).map_err(open)?).map_err(said)?;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use ripcord_proto::Kill;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::references::TouchedKeys;
-use ripcord_proto::Kill;
 use ripcord_sdk::engine::Compiled;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

@@ -161,7 +161,7 @@ pub async fn state_token(store: &dyn Store) -> Result<String, BackupError> {
     for log in logs {
         let head = store.load(&log).await?.head;
         // Writing to a String cannot fail.
-        let _ = write!(text, "{log} {} {} {}\n", head.position(), head.sequence, head.chain);
+        let _ = writeln!(text, "{log} {} {} {}", head.position(), head.sequence, head.chain);
     }
     let mut token = Digest::of([text.as_bytes()]).to_string();
     token.truncate(TOKEN);

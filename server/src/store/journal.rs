@@ -127,7 +127,8 @@ impl Journal {
         file.seek(SeekFrom::End(0)).map_err(io)?;
         let disk = Disk {
             file: Some(file),
-            ..Disk::default()
+            #[cfg(test)]
+            is_full: false,
         };
         Ok(Self::over(path.to_owned(), disk, pending))
     }

@@ -26,10 +26,7 @@ fn orphaned_kills(orphaned: &[Sealed], is_settled: impl Fn(&Kill) -> bool) -> Ve
 /// The keys that `orphaned` entries revoke.
 fn orphaned_revocations(orphaned: &[Sealed]) -> BTreeSet<String> {
     let changes = orphaned.iter().flat_map(|entry| &entry.commit.changes);
-    let revoked = changes.filter_map(|change| match change {
-        Change::RevokeKey(id) => Some(id.clone()),
-        _ => None,
-    });
+    let revoked = changes.filter_map(|change| if let Change::RevokeKey(id) = change { Some(id.clone()) } else { None });
     revoked.collect()
 }
 

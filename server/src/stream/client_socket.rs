@@ -20,7 +20,7 @@ const SEND_BUFFER: usize = 16 * 1024;
 pub struct ClientSocket {
     control: Rc<SocketControl>,
     /// What the connection holds as long as it is open.
-    _held: Option<Box<dyn std::fmt::Debug>>,
+    held: Option<Box<dyn std::fmt::Debug>>,
 }
 
 #[derive(Debug)]
@@ -216,13 +216,13 @@ impl ClientSocket {
         };
         Self {
             control: Rc::new(control),
-            _held: None,
+            held: None,
         }
     }
 
     /// Keeps `held` until the connection is closed: its place among the connections of the server.
     pub fn holding(mut self, held: impl std::fmt::Debug + 'static) -> Self {
-        self._held = Some(Box::new(held));
+        self.held = Some(Box::new(held));
         self
     }
 

@@ -48,10 +48,7 @@ async fn any_state_is_enough_for_an_asterisk_but_there_must_be_one(world: World)
     let condition = json!({"attribute": "plan", "equals": "beta"});
     let segment = admin.path("segments/beta?reason=a+test");
     let any = &[("if-match", "*")];
-    admin
-        .send(Method::PUT, &segment, Some(&condition), any)
-        .await?
-        .problem(409, "STALE_REVISION")?;
+    admin.send(Method::PUT, &segment, Some(&condition), any).await?.problem(409, "STALE_REVISION")?;
     let body = json!({"reason": "a test", "changes": [flags::put("other", &flags::boolean("on"))]});
     admin.send(Method::POST, &admin.path("commits"), Some(&body), any).await?.ok()?;
     admin.send(Method::PUT, &admin.path("policy"), Some(&json!({})), any).await?.ok()?;

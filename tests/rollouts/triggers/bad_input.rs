@@ -46,8 +46,8 @@ async fn what_is_forged_or_too_old_does_nothing(world: World) -> Outcome {
     let metrics = admin.get_root("/metrics").await?.body;
     for why in ["forged", "outside_the_window"] {
         let counter = format!("ripcord_trigger_refusals_total{{why=\"{why}\"}}");
-        let counted = metrics.as_str().unwrap_or_default().lines().any(|line| line.starts_with(&counter));
-        ensure!(counted, "{counter} is not there");
+        let is_there = metrics.as_str().unwrap_or_default().lines().any(|line| line.starts_with(&counter));
+        ensure!(is_there, "{counter} is not there");
     }
     Ok(())
 }

@@ -121,7 +121,7 @@ fn variable(value: &Value) -> Option<&str> {
     match operation(value, "var")? {
         Value::String(path) => Some(path),
         Value::Array(items) if items.len() == 1 => items.first()?.as_str(),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

@@ -157,7 +157,7 @@ impl Cost {
     fn operation(name: &str, arguments: &Value, loops: usize) -> Result<Self, String> {
         let list = match arguments {
             Value::Array(items) => items.as_slice(),
-            one => std::slice::from_ref(one),
+            one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => std::slice::from_ref(one),
         };
         let loop_makes = match name {
             "map" => Some(LoopMakes::Results),

@@ -89,8 +89,9 @@ fn of_two_that_run_the_older_one_comes_first_and_a_demo_is_never_meant_beside_a_
     let state = tempfile::tempdir().unwrap();
     let announce = |address: &str, data: &str, keep| announce_in(state.path(), address, Path::new(data), Some("rc_admin_1"), keep).unwrap();
     let aged = |running: &Announcement, seconds| {
-        let past = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
-        File::options().write(true).open(&running.path).unwrap().set_modified(past).unwrap();
+        let file = File::options().write(true).open(&running.path).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(written - std::time::Duration::from_secs(seconds)).unwrap();
     };
     let demo = announce("http://127.0.0.1:7000", "/tmp/demo", Keep::WhileRunning);
     assert!(find_in(state.path()).unwrap().unwrap().server.demo, "alone, a demo is found");

@@ -40,7 +40,10 @@ pub(super) async fn all(call: &Context) -> Vec<Finding> {
     match clock(call).await {
         Ok(clock) => {
             let proxy = call.client.proxy().map(|proxy| format!(", through the proxy {proxy}")).unwrap_or_default();
-            findings.push(Finding::well("address", format!("{} (from {}){proxy}", call.client.server(), target.server_from)));
+            findings.push(Finding::well(
+                "address",
+                format!("{} (from {}){proxy}", call.client.server(), target.server_from),
+            ));
             findings.push(clock);
         }
         Err(error) => {

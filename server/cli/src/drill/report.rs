@@ -77,7 +77,7 @@ impl Report<'_> {
         }
         let figures = self.compare(earlier, paint);
         if !figures.is_empty() {
-            let _ = writeln!(text, "\n{}", figures);
+            let _ = writeln!(text, "\n{figures}");
         }
         let failed = self.verdicts.iter().filter(|verdict| !verdict.passed).count();
         let name = format!("{} on {}, on {}", self.scenario, self.store, self.fork);

@@ -96,7 +96,7 @@ fn describe(explanation: &Explanation, paint: Paint) -> String {
         explanation.revision
     );
     let steps = indented_table(["step", "", "seen"], explanation.steps.iter().map(step));
-    format!("{head}\n\n{}", steps)
+    format!("{head}\n\n{steps}")
 }
 
 /// A step of the engine's explanation: its name, how it ended, what it saw.

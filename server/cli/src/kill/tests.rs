@@ -60,7 +60,7 @@ fn a_flag_without_a_safe_variant_serves_the_callers_default() {
     ");
 }
 
-fn view(id: &str, scope: KillScope, reason: Option<&str>) -> KillView {
+fn view(id: &str, scope: &KillScope, reason: Option<&str>) -> KillView {
     let value = serde_json::json!({
         "id": id, "scope": scope, "reason": reason, "actor": {"name": "ada (via oncall key)", "role": "oncall"}, "at": "2026-11-29T14:39:46Z",
         "epoch": 1, "revision": 41, "serves": [], "serves_total": 3
@@ -71,7 +71,7 @@ fn view(id: &str, scope: KillScope, reason: Option<&str>) -> KillView {
 #[test]
 fn a_kill_that_exists_says_who_made_it() {
     let killed = answer(flag("checkout-v2"), &[("checkout-v2", Some("off"))]);
-    let before = view(ID, flag("checkout-v2"), None);
+    let before = view(ID, &flag("checkout-v2"), None);
     let text = describe(&killed, Some(&before), "production", Paint::Plain);
     let text = text.replace(&moment(before.kill.at), "MOMENT");
     insta::assert_snapshot!(text, @r"
@@ -84,8 +84,8 @@ fn a_kill_that_exists_says_who_made_it() {
 #[test]
 fn the_list_of_kills_fits_on_a_terminal() {
     let kills = [
-        view(ID, tag("payments"), Some("the provider answers 5xx since the failover")),
-        view("k_01jd3x7q8v9w1y2z4a6b8c0d2e", flag("checkout-v2"), None),
+        view(ID, &tag("payments"), Some("the provider answers 5xx since the failover")),
+        view("k_01jd3x7q8v9w1y2z4a6b8c0d2e", &flag("checkout-v2"), None),
     ];
     let now = "2026-11-29T23:00:00Z".parse().unwrap();
     let short = short_moment(kills[0].kill.at, now);

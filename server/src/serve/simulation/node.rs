@@ -27,8 +27,8 @@ pub(super) fn production() -> EnvironmentKey {
 }
 
 /// The first entry of the system log, which all nodes share.
-pub(super) fn history() -> Option<Digest> {
-    Some(Digest::of([b"system".as_slice()]))
+pub(super) fn history() -> Digest {
+    Digest::of([b"system".as_slice()])
 }
 
 /// A decision that is replaced by a wrong one, to show that the rules notice.
@@ -69,7 +69,9 @@ pub(super) struct SimulatedNode {
 
 /// The state after these entries.
 pub(super) fn state_of(entries: &[Sealed]) -> EnvironmentState {
-    entries.iter().fold(EnvironmentState::empty(production()), |state, entry| state.after(entry))
+    entries
+        .iter()
+        .fold(EnvironmentState::empty(production()), crate::commit::traits::LogState::after)
 }
 
 impl SimulatedNode {
@@ -100,7 +102,7 @@ impl SimulatedNode {
 
     pub(super) fn heads(&self) -> NodeHeads {
         NodeHeads {
-            history: history(),
+            history: Some(history()),
             heads: [(LogName::Environment(production()), self.state.head)].into(),
         }
     }
@@ -171,7 +173,7 @@ impl SimulatedNode {
         self.standing.note_store(self.store_standing());
         PeerSync {
             node: self.name.clone(),
-            history: history(),
+            history: Some(history()),
             store_current: self.store_standing() == StoreStanding::Current,
             anchored: self.standing.is_anchored(),
             system: Head::START,

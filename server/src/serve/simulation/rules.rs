@@ -53,7 +53,8 @@ pub(super) fn note(world: &mut World) {
 pub(super) fn note_losses(world: &mut World) {
     let in_redis = kills_in(&world.redis.entries);
     let mirrors: Vec<_> = world.nodes.iter().map(|node| kills_in(&node.mirror)).collect();
-    for (id, answered) in &mut world.answered {
+    // A kill that was restored is nowhere in force, and is not lost.
+    for (id, answered) in world.answered.iter_mut().filter(|(_, answered)| !answered.may_have_ended) {
         let in_mirror = mirrors.iter().any(|kills| kills.contains(id));
         let in_memory = world.nodes.iter().any(|node| node.is_alive && node.has_in_force(id));
         let in_journal = world.nodes.iter().any(|node| node.journal.taker(id).is_some());

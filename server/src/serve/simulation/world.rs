@@ -143,6 +143,7 @@ impl World {
         self.begun + Duration::from_millis(self.now)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers format the text for it")]
     pub(super) fn say(&mut self, what: String) {
         self.trace.push(format!("{:>7} {what}", self.now));
     }

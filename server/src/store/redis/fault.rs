@@ -77,7 +77,13 @@ fn help(code: HealthCode) -> &'static str {
         HealthCode::StoreLoading => "Redis is loading its data",
         HealthCode::StoreTooFewReplicas => "Redis has fewer replicas than min-replicas-to-write demands",
         HealthCode::StoreRefusesWrites => "Redis refuses to write",
-        _ => "",
+        HealthCode::StoreUnreachable
+        | HealthCode::StoreReseeding
+        | HealthCode::MirrorUnwritable
+        | HealthCode::Behind
+        | HealthCode::PeerUnreachable
+        | HealthCode::NotHydrated
+        | HealthCode::ShuttingDown => "",
     }
 }
 

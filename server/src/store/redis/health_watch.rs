@@ -135,12 +135,11 @@ async fn compare(node: &RedisNode, live: &RedisConnection) -> Result<Comparison,
     let ends = query::ends(live, known.keys()).await?;
     let mut statuses = BTreeMap::new();
     for ((log, known), end) in known.iter().zip(&ends) {
-        let status = match LogStatus::of(*known, &end.head, None) {
-            Some(status) => status,
-            None => {
-                let continues = continues(live, log, *known).await?;
-                LogStatus::of(*known, &end.head, Some(continues)).unwrap_or(LogStatus::InSync)
-            }
+        let status = if let Some(status) = LogStatus::of(*known, &end.head, None) {
+            status
+        } else {
+            let continues = continues(live, log, *known).await?;
+            LogStatus::of(*known, &end.head, Some(continues)).unwrap_or(LogStatus::InSync)
         };
         statuses.insert(log.clone(), status);
     }

@@ -167,13 +167,14 @@ impl Triggers {
 fn stopped(error: &RollbackError) -> RollbackStopped {
     let is_store_away = match error {
         RollbackError::StoreAway { .. } => true,
-        RollbackError::Commit(error) | RollbackError::NothingToRollBack { error, .. } | RollbackError::Prepare(PrepareError::Commit(error)) => error.is_store_away(),
+        RollbackError::Commit(error)
+        | RollbackError::NothingToRollBack { error, .. }
+        | RollbackError::Prepare(
+            PrepareError::Commit(error) | PrepareError::Resolve(ResolveError::Commit(error)) | PrepareError::Changes(ReleaseChangesError::Commit(error)),
+        ) => error.is_store_away(),
         RollbackError::Prepare(PrepareError::Store(error)) => matches!(error, StoreError::Unavailable(_)),
         RollbackError::Prepare(PrepareError::Resolve(ResolveError::Store(error)) | PrepareError::Changes(ReleaseChangesError::Store(error))) => {
             matches!(error, StoreError::Unavailable(_))
-        }
-        RollbackError::Prepare(PrepareError::Resolve(ResolveError::Commit(error)) | PrepareError::Changes(ReleaseChangesError::Commit(error))) => {
-            error.is_store_away()
         }
         RollbackError::Prepare(PrepareError::Resolve(_)) | RollbackError::WrongState(_) | RollbackError::ChecksFailed(_) | RollbackError::PlanStale { .. } => {
             false
@@ -182,7 +183,12 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
     if is_store_away {
         return RollbackStopped::StoreAway(error.to_string());
     }
-    let guarded = if let RollbackError::Commit(CommitError::Guard(refusal)) | RollbackError::NothingToRollBack { error: CommitError::Guard(refusal), .. } = error {
+    let guarded = if let RollbackError::Commit(CommitError::Guard(refusal))
+    | RollbackError::NothingToRollBack {
+        error: CommitError::Guard(refusal),
+        ..
+    } = error
+    {
         messages::guarded(refusal)
     } else {
         None
