@@ -135,7 +135,14 @@ async fn a_key_that_sends_too_much_is_held_back_and_can_still_kill() {
 #[actix_web::test]
 async fn peers_are_asked_for_their_secret_and_keys_are_worth_nothing_there() {
     let node = Node::start().await;
-    let sync = json!({"node": "b", "overlays": []});
+    let sync = json!(crate::peer::PeerSync {
+        node: "b".to_owned(),
+        history: None,
+        store_current: false,
+        anchored: false,
+        system: crate::store::Head::START,
+        environments: Vec::new(),
+    });
     node.post("/v1/peer/sync", &sync).await.expect(401);
     let got = node
         .call(Method::POST, "/v1/peer/sync")
