@@ -1,7 +1,7 @@
 //! Where the environment lets nothing act by itself: a person is asked, and answers.
 
 use anyhow::ensure;
-use ripcord_tests::{Api, CommandOutput, Outcome, Server, World, on_both_stores};
+use ripcord_tests::{Api, CommandOutput, Outcome, SOON, Server, World, eventually, on_both_stores};
 use serde_json::{Value, json};
 
 use super::{alert, firing, firings, make, mode, released, sent};
@@ -134,6 +134,12 @@ async fn what_was_agreed_on_needs_no_second_person_and_its_maker_is_not_one(worl
         firing(&admin, &came["firing"]).await?["state"] == "acted" && admin.value("checkout").await? == false,
         "{came}"
     );
+    eventually(SOON, "the rollback ends", || async {
+        let rollbacks = admin.get("rollbacks").await?.ok()?;
+        ensure!(rollbacks["items"][0]["state"] != "committed", "{rollbacks}");
+        Ok(())
+    })
+    .await?;
     admin.put("policy", &json!({"triggers": "ask", "second_person": ["rollback"]})).await?.ok()?;
     admin
         .put("flags/checkout?reason=again&release=web-12", &ripcord_tests::flags::boolean("on"))

@@ -142,6 +142,10 @@ pub(crate) fn limits(rollback: &Rollback) -> String {
 /// Its state, and what it says. The message of some states begins with the state.
 pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
     let name = match rollback.state {
+        // It ends so even if nobody was there to confirm it.
+        RollbackState::Confirmed if rollback.confirmation.as_ref().is_some_and(|confirmation| !confirmation.complete) => {
+            paint.warn("Done, but confirmed by nobody.")
+        }
         RollbackState::Confirmed => paint.good("Confirmed."),
         RollbackState::Failed => paint.bad("Failed."),
         RollbackState::Partial => paint.warn("Partial."),
