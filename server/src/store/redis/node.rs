@@ -9,14 +9,14 @@ use ripcord_proto::rest::health::HealthCode;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{RedisConnector, Script};
+use super::connection::{CallError, RedisConnector, Script};
 use super::fault::StoreFault;
 use super::log_heads::{EndedLog, FeedMismatch, LogHeads, RawEntry};
 use super::mirror::Mirror;
 use super::{keys, query};
 use crate::clock::Clock;
 use crate::store::journal::Journal;
-use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
+use crate::store::{Contents, FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
 
 /// How long to pause before a mirror that could not be read is read again.
 const READ_AGAIN: Duration = Duration::from_millis(200);
@@ -161,12 +161,17 @@ impl RedisNode {
         }
     }
 
-    /// Passes on that a log continues in a new epoch. The mirror has it by then, or has it as soon as its disk can be read again.
+    /// Passes on that a log continues in a new epoch. A mirror whose disk takes no writes lacks it: it is read from Redis then.
     async fn tell_replaced(&self, log: &LogName) {
         loop {
-            match self.load(log).await {
+            let known = self.log_heads.head(log).sequence;
+            let loaded = match self.load(log).await {
+                Ok(loaded) if loaded.head.sequence >= known => Ok(loaded),
+                Ok(_) | Err(_) => self.load_from_redis(log).await,
+            };
+            match loaded {
                 Ok(loaded) => return self.tell_replaced_by(log, loaded, Vec::new()).await,
-                Err(error) => tracing::error!(%log, %error, "cannot read a replaced log from the mirror; trying again"),
+                Err(error) => tracing::error!(%log, %error, "cannot read a replaced log; trying again"),
             }
             tokio::select! {
                 () = tokio::time::sleep(READ_AGAIN) => {}
@@ -191,6 +196,20 @@ impl RedisNode {
             _ = self.feed.send(event) => {}
             () = self.closing.cancelled() => {}
         }
+    }
+
+    async fn load_from_redis(&self, log: &LogName) -> Result<Loaded, StoreError> {
+        let away = |error: CallError| StoreError::Unavailable(error.to_string());
+        let live = self.connector.connection().map_err(away)?;
+        let contents = Contents {
+            log: log.clone(),
+            entries: query::whole_log(&live, log).await?,
+            state: match log {
+                LogName::Environment(environment) => query::state(&live, environment).await.map_err(away)?,
+                LogName::System => None,
+            },
+        };
+        Ok(contents.loaded())
     }
 
     /// A log from the mirror, as soon as the mirror has all known entries.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Position, Sequence, Snapshot};
 use serde_json::value::RawValue;
@@ -12,7 +13,7 @@ use super::connection::{CallError, RedisConnection, RedisConnector, Script};
 use super::keys::{self, StoredHead};
 use super::log_heads::RawEntry;
 use crate::store::state::StoredState;
-use crate::store::{Append, AppendError, LogName};
+use crate::store::{Append, AppendError, Head, LogName, StoreError};
 
 /// Entries of a stream as Redis returns them: the id, then name and value of each field.
 pub(super) type Rows = Vec<(String, Vec<String>)>;
@@ -193,4 +194,24 @@ pub(super) async fn remove(live: &RedisConnection, script: &Script, log: &LogNam
     let mut command = script.over(&[&state, &stream, &claims]);
     command.arg(head);
     live.run(script, &command).await
+}
+
+/// Entries of a whole log read at once.
+const BATCH: usize = 1000;
+
+/// All entries of a log, verified to follow one another.
+pub(super) async fn whole_log(live: &RedisConnection, log: &LogName) -> Result<Vec<Sealed>, StoreError> {
+    let (mut found, mut head) = (Vec::new(), Head::START);
+    loop {
+        let raw = entries(live, log, head.sequence, BATCH).await;
+        let raw = raw.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        if raw.is_empty() {
+            return Ok(found);
+        }
+        for raw in raw {
+            let entry = Sealed::open(raw.sequence, &raw.body, raw.digest, &head.chain).map_err(|source| StoreError::Chain { log: log.clone(), source })?;
+            head = head.after(&entry);
+            found.push(entry);
+        }
+    }
 }

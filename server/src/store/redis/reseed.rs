@@ -152,7 +152,7 @@ async fn begin_epoch(node: &RedisNode, log: &LogName) -> Result<(), ReseedError>
 
 /// Replaces this node's copy by the log in Redis.
 async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
-    let entries = fetch(live, log).await?;
+    let entries = query::whole_log(live, log).await?;
     node.mirror.reach(log, node.log_heads.head(log).sequence).await;
     let known = node.mirror.store.read(log, Sequence(0), usize::MAX).await?;
     let common = entries.iter().zip(&known).take_while(|(new, old)| new.digest == old.digest).count();
@@ -225,7 +225,7 @@ async fn journal(node: &RedisNode, records: Vec<JournalRecord>) {
 pub(super) async fn refill_mirror(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let contents = Contents {
         log: log.clone(),
-        entries: fetch(live, log).await?,
+        entries: query::whole_log(live, log).await?,
         state: None,
     };
     // Only the log that this node knows; another one is settled first.
@@ -235,22 +235,6 @@ pub(super) async fn refill_mirror(node: &RedisNode, live: &RedisConnection, log:
         node.mirror.replace(contents).await?;
     }
     Ok(())
-}
-
-/// The whole log, verified.
-async fn fetch(live: &RedisConnection, log: &LogName) -> Result<Vec<Sealed>, ReseedError> {
-    let (mut entries, mut head) = (Vec::new(), Head::START);
-    loop {
-        let raw = query::entries(live, log, head.sequence, BATCH).await?;
-        if raw.is_empty() {
-            return Ok(entries);
-        }
-        for raw in raw {
-            let entry = Sealed::open(raw.sequence, &raw.body, raw.digest, &head.chain).map_err(|source| StoreError::Chain { log: log.clone(), source })?;
-            head = head.after(&entry);
-            entries.push(entry);
-        }
-    }
 }
 
 /// The environments that exist after a system log.
