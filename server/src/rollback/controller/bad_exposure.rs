@@ -98,19 +98,21 @@ pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rol
 /// The variants that fewer users get at the newest commit of the rollback than before its first.
 async fn falling(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Result<Vec<FallingVariant>, CommitError> {
     let unreadable = |error: StoreError| CommitError::Internal(error.to_string());
-    let (Some(before), Some(after)) = (
-        deps.environments.state_at(environment, rollback.before).await.map_err(unreadable)?,
-        deps.environments.state_at(environment, rollback.position()).await.map_err(unreadable)?,
-    ) else {
-        return Err(CommitError::Internal(
-            "the log no longer holds the states before and after the rollback".to_owned(),
-        ));
+    let gone = || CommitError::Internal("the log no longer holds the states before and after the rollback".to_owned());
+    let read_back = async |position| deps.environments.state_at(environment, position).await.map_err(unreadable)?.ok_or_else(gone);
+    let before = read_back(rollback.before).await?;
+    // Mostly nothing was changed since, and the log need not be read for it.
+    let now = deps.environments.state(environment)?;
+    let after = if now.head.position() == rollback.position() {
+        now.snapshot.clone()
+    } else {
+        read_back(rollback.position()).await?.snapshot
     };
     let touched = TouchedKeys {
         flags: rollback.flags.clone(),
         segments: rollback.segments.clone(),
     };
-    impact::falling(before.snapshot, after.snapshot, touched).await
+    impact::falling(before.snapshot, after, touched).await
 }
 
 /// What the counts do not include, in words.
