@@ -2,7 +2,7 @@
 //!
 //! Each owned entry has a claim of its own, so that it has at most one owner, and a commit that changes one flag
 //! of a large set writes one claim. The definition in the file is kept: if the file has not changed but the flag differs,
-//! somebody changed the flag by hand, and applying the file keeps that change.
+//! someone changed the flag by hand, and applying the file keeps that change.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -174,7 +174,7 @@ impl Proposal {
         self
     }
 
-    /// Whether `other` is a second person to its author: the holder of another key and, where both say who they are, somebody
+    /// Whether `other` is a second person to its author: the holder of another key and, where both say who they are, someone
     /// else.
     pub fn is_second(&self, other: &Actor) -> bool {
         let named = |actor: &Actor| actor.given_name().map(str::to_lowercase);

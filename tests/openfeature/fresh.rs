@@ -64,7 +64,7 @@ async fn events() -> Result<()> {
     let greeting = tokio::time::timeout(SOON, chunks.next()).await?.context("a greeting")??;
     ensure!(greeting.starts_with(b":"), "{greeting:?}");
     bulk(&browser, first.header("etag")).await?;
-    // Neither of these is told.
+    // Neither of these makes an event.
     node.api.put_flag("hidden", &flags::boolean("on")).await?.ok()?;
     let unseen = node.api.kill(&json!({"flag": "hidden"})).await?.revision()?;
     ripcord_tests::eventually(SOON, "the browser holds the answers of that revision", || async {

@@ -8,7 +8,7 @@ use ripcord_tests::flood::{self, Effect, Flood, Load, Watcher};
 use ripcord_tests::{Api, Outcome, SOON, Server, Setup, eventually, flags};
 use serde_json::json;
 
-/// How long the flood goes on.
+/// How long the flood lasts.
 const FLOODED: Duration = Duration::from_secs(12);
 /// Within this a kill is answered, and in force.
 const AT_ONCE: Duration = Duration::from_secs(1);

@@ -75,7 +75,7 @@ impl Load {
     }
 }
 
-/// A flood that goes on until it is dropped, on threads of its own.
+/// A flood that continues until it is dropped, on threads of its own.
 #[derive(Debug)]
 pub struct Flood {
     runtime: Option<Runtime>,

@@ -1,5 +1,5 @@
 //! Readers whose engine splits users differently from the environment: flagd's clients of another generation. A percentage means other
-//! users there, so they are named wherever somebody relies on one.
+//! users there, so they are named wherever someone relies on one.
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::flag::Flag;
@@ -37,7 +37,7 @@ pub(crate) fn told(connections: &[ConnectionView]) -> Option<String> {
     ))
 }
 
-/// Names them before somebody relies on a percentage. If they cannot be asked for, nothing is said.
+/// Names them before someone relies on a percentage. If they cannot be asked for, nothing is said.
 pub(crate) async fn warn(call: &Context, environment: &EnvironmentKey) {
     if call.output.format() != Format::Text {
         return;

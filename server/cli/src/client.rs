@@ -38,7 +38,7 @@ pub(crate) struct Client {
     /// Which of the target's servers is called: 0 is the first, the others are its alternatives.
     current: Arc<AtomicUsize>,
     proxies: ProxySettings,
-    /// How long any call may take, for somebody who looks for what is wrong.
+    /// How long any call may take, for someone who looks for what is wrong.
     limit: Option<Duration>,
     /// Whether a call has changed something.
     written: Arc<AtomicBool>,

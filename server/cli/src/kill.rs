@@ -135,7 +135,7 @@ async fn kill(call: &Context, scope: KillScope, command: &KillCommand) -> Result
         .json(&request)?;
     let mut answer: Answer<KillResponse> = call.client.call(post).await?;
     let existed = answer.status == StatusCode::OK;
-    // Only a new kill is lifted again: that of somebody else may be meant to wait for a flag.
+    // Only a new kill is lifted again: that of someone else may be meant to wait for a flag.
     if answer.value.flags_total == 0 && !command.future && !existed {
         return nothing_killed(call, &answer).await;
     }

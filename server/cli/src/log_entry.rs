@@ -5,7 +5,7 @@ use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
 /// Records that a server keeps for itself.
 const INTERNAL: &[&str] = &["claim", "driver", "firing", "ping"];
 
-/// How much of an entry is told.
+/// How much of an entry is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogDetail {
     /// What people changed.
@@ -22,7 +22,7 @@ pub(crate) fn who(entry: &LogEntry) -> String {
     }
 }
 
-/// Whether an entry tells more than what the server records about itself: flags, segments, kills and settings changed, or somebody
+/// Whether an entry tells more than what the server records about itself: flags, segments, kills and settings changed, or someone
 /// asked for a checkpoint, a release, a rollout.
 pub(crate) fn is_of_people(entry: &LogEntry) -> bool {
     let has_caller = entry.origin.address.is_some() || entry.origin.request.is_some();

@@ -41,7 +41,7 @@ impl Api {
         Self { metrics, ..self }
     }
 
-    /// The application of the metrics' own listener: nothing but `/metrics`, for everybody who reaches it.
+    /// The application of the metrics' own listener: nothing but `/metrics`, for everyone who reaches it.
     pub fn metrics_app(
         &self,
     ) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + use<>> {

@@ -165,7 +165,7 @@ impl TestNode {
         }
     }
 
-    /// Commits, as somebody.
+    /// Commits, as someone.
     pub(crate) async fn submit(&self, operations: Vec<Operation>) -> Result<Applied, CommitError> {
         self.submit_to(None, "ana", operations).await
     }

@@ -74,7 +74,7 @@ pub(super) struct FlagdHealth {
 }
 
 impl FlagdHealth {
-    /// Whoever asks is told that this node is about to go.
+    /// Callers learn that this node is about to go.
     pub(super) async fn stopping(&self) {
         for service in self.port.services().iter().chain([&""]) {
             self.reporter.set_service_status(*service, ServingStatus::NotServing).await;

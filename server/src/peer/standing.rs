@@ -1,6 +1,6 @@
 //! How current a node is, as far as it knows: a function of its store, of what its peers said, and of the time. Without I/O.
 //!
-//! A node may have missed a kill if it reaches neither its store nor every peer, or if it knows of a log that goes on beyond its
+//! A node may have missed a kill if it reaches neither its store nor every peer, or if it knows of a log that continues beyond its
 //! own. Then its heartbeats renew no lease. Peers vouch for each other only if all of them have met the store since they started.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +65,7 @@ struct Ahead {
     is_denied: bool,
 }
 
-/// A log that goes on elsewhere.
+/// A log that continues elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behind {
     pub log: LogName,

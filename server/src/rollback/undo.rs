@@ -14,7 +14,7 @@ use crate::environment::Environments;
 /// How often the decision is repeated if the record changes at the same time.
 const ATTEMPTS: usize = 8;
 
-/// Commits what `spec`, made by [`RollbackSpec::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
+/// Commits what `spec`, made by [`RollbackSpec::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everyone
 /// is served by it. A dropped future takes nothing back.
 pub async fn commit(
     environments: &Environments,

@@ -89,7 +89,7 @@ impl Certificate {
         Ok(Arc::new(config))
     }
 
-    /// Reads the files again whenever they change or somebody asks. If they cannot be used, the certificate stays.
+    /// Reads the files again whenever they change or someone asks. If they cannot be used, the certificate stays.
     pub(super) async fn follow(self, reload: Reload, stop: CancellationToken) {
         let mut seen = self.0.loaded;
         loop {
@@ -180,7 +180,7 @@ mod tests {
         // By itself, when the files change.
         let second = write(folder.path());
         until(&|| presented(&certificate) == second).await;
-        // At once, when somebody asks.
+        // At once, when someone asks.
         std::fs::write(folder.path().join("key.pem"), "nothing").unwrap();
         reload.now();
         tokio::time::sleep(LOOK * 2).await;

@@ -80,7 +80,7 @@ impl Triggers {
         waits.await.map_err(|_| CommitError::Internal("the server is shutting down".to_owned()))
     }
 
-    /// The trigger of a hook, if it exists and takes deliveries. While its environment is loading, whoever sends has to try again:
+    /// The trigger of a hook, if it exists and takes deliveries. While its environment is loading, the sender has to try again:
     /// to be told that the hook does not exist would lose the alert.
     fn find(&self, hook: &str) -> Result<Option<(HookName, Arc<Trigger>)>, CommitError> {
         let Ok(hook) = hook.parse::<HookName>() else { return Ok(None) };

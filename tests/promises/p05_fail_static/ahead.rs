@@ -1,4 +1,4 @@
-//! A client that is ahead of every node: somebody put an older copy of the data in place by hand.
+//! A client that is ahead of every node: someone put an older copy of the data in place by hand.
 
 use std::path::Path;
 

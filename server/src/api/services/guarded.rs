@@ -304,7 +304,7 @@ fn reader_of_rollbacks(app: &AppState, environment: &EnvironmentKey) -> Rollback
     }
 }
 
-/// Whoever writes is told who has confirmed it.
+/// The writer learns who has confirmed it.
 impl<A> OpenedBy<A> for Confirmations {
     fn open(app: &AppState, permit: &Permit<A>) -> Self {
         Self {

@@ -86,7 +86,7 @@ impl ExposureChange<'_> {
         }
     }
 
-    /// Whether everybody who is served an exposed variant now was served the same before: the rules are tried in the same order
+    /// Whether everyone who is served an exposed variant now was served the same before: the rules are tried in the same order
     /// on the same conditions, and none of them serves more.
     fn is_within(self, before: &Flag, after: &Flag) -> bool {
         let exposes_default = self.exposes_default(after);

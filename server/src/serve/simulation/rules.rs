@@ -1,6 +1,6 @@
 //! The rules of a simulation.
 //!
-//! 1. A kill in force on a node stays in force there until somebody restores it.
+//! 1. A kill in force on a node stays in force there until someone restores it.
 //! 2. A node that calls itself fresh serves no flag live that is covered by an answered kill, once the kill is older than [`GRACE`]:
 //!    by its store, if the kill is in the log; by its peers, whatever they know.
 //! 3. What a node knows, the peers that it reaches know.

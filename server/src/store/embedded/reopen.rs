@@ -1,5 +1,5 @@
 //! Opening the file again after a write failed: the disk was full, or was away for a moment. redb takes no writes after an error, so
-//! the database is closed and opened anew, with every check of a start.
+//! the database is closed and opened again, with every check of a start.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -168,7 +168,7 @@ async fn mend_damaged(node: &RedisNode, live: &RedisConnection, before: BTreeMap
     seen
 }
 
-/// Fetches anew what the mirror holds of logs in which it does not follow, although this node does.
+/// Fetches again what the mirror holds of logs in which it does not follow, although this node does.
 async fn refill_broken(node: &RedisNode, live: &RedisConnection, comparison: &Comparison) {
     for log in node.mirror.take_broken() {
         let is_same = matches!(comparison.statuses.get(&log), Some(LogStatus::InSync | LogStatus::Longer(_)));

@@ -8,7 +8,7 @@ use crate::store::Head;
 pub(crate) enum LogStatus {
     /// The same.
     InSync,
-    /// It goes on beyond what this node knows; the feed brings the rest.
+    /// It continues beyond what this node knows; the feed brings the rest.
     Longer(Head),
     /// It ends before what this node knows: Redis came back empty or older.
     Behind(Head),
