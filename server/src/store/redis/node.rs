@@ -161,16 +161,14 @@ impl RedisNode {
         }
     }
 
-    /// Passes on that a log continues in a new epoch. A mirror whose disk takes no writes lacks it: it is read from Redis then.
+    /// Passes on that a log continues in a new epoch. A mirror whose disk takes no writes lacks it; what it has then is never
+    /// passed on.
     async fn tell_replaced(&self, log: &LogName) {
         loop {
             let known = self.log_heads.head(log).sequence;
-            let loaded = match self.load(log).await {
-                Ok(loaded) if loaded.head.sequence >= known => Ok(loaded),
-                Ok(_) | Err(_) => self.load_from_redis(log).await,
-            };
-            match loaded {
-                Ok(loaded) => return self.tell_replaced_by(log, loaded, Vec::new()).await,
+            match self.load(log).await {
+                Ok(loaded) if loaded.head.sequence >= known => return self.tell_replaced_by(log, loaded, Vec::new()).await,
+                Ok(_) => tracing::warn!(%log, "neither Redis nor the mirror has a replaced log yet; trying again"),
                 Err(error) => tracing::error!(%log, %error, "cannot read a replaced log; trying again"),
             }
             tokio::select! {
@@ -212,9 +210,14 @@ impl RedisNode {
         Ok(contents.loaded())
     }
 
-    /// A log from the mirror, as soon as the mirror has all known entries.
+    /// A log from the mirror, as soon as the mirror has all known entries; from Redis if it does not get them in time. An older one only
+    /// if Redis cannot be asked.
     pub(super) async fn load(&self, log: &LogName) -> Result<Loaded, StoreError> {
-        self.mirror.reach(log, self.log_heads.head(log).sequence).await;
-        self.mirror.store.load(log).await
+        let known = self.log_heads.head(log).sequence;
+        self.mirror.reach(log, known).await;
+        match self.mirror.store.load(log).await {
+            Ok(loaded) if loaded.head.sequence >= known => Ok(loaded),
+            older => self.load_from_redis(log).await.or(older),
+        }
     }
 }
