@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::condition::{Condition, WantedTypes};
 use crate::key::SegmentKey;
 use crate::reader::{self, Read, Reader};
-use crate::table::Entity;
+use crate::table::{Entity, Table};
 use crate::validation::{ValidationError, ValidationErrors};
 use crate::{flagd, json, limits};
 
@@ -35,6 +35,12 @@ impl Segment {
         let unknown = self.when.unknown_operators().into_iter().map(flagd::unknown_operator_caution);
         let mut found: Vec<_> = unknown.map(|problem| ValidationError::new("when", problem)).collect();
         WantedTypes::default().visit(&self.when, "when", &mut found);
+        let always = match self.when.constant(&Table::default()) {
+            Some(true) => Some("everyone is in it, so no rule behind one that names it is ever reached"),
+            Some(false) => Some("no user is in it"),
+            None => None,
+        };
+        found.extend(always.map(|problem| ValidationError::new("when", problem)));
         found
     }
 
@@ -47,6 +53,35 @@ impl Segment {
         let description = reader.optional(map, "description", Reader::prose);
         let when = reader.required(map, "when", "a condition", Condition::read)?;
         Ok(Self { description, when })
+    }
+}
+
+impl Condition {
+    /// The value of a condition that is the same for every user; `None` if it depends on the user, or on a segment that is not among
+    /// `segments`.
+    pub fn constant(&self, segments: &Table<Segment>) -> Option<bool> {
+        self.constant_within(segments, limits::SEGMENT_DEPTH)
+    }
+
+    fn constant_within(&self, segments: &Table<Segment>, depth: usize) -> Option<bool> {
+        let constant = |item: &Self| item.constant_within(segments, depth);
+        match self {
+            Self::All(items) => {
+                if items.iter().any(|item| constant(item) == Some(false)) {
+                    return Some(false);
+                }
+                items.iter().all(|item| constant(item) == Some(true)).then_some(true)
+            }
+            Self::Any(items) => {
+                if items.iter().any(|item| constant(item) == Some(true)) {
+                    return Some(true);
+                }
+                items.iter().all(|item| constant(item) == Some(false)).then_some(false)
+            }
+            Self::Not(inner) => constant(inner).map(|value| !value),
+            Self::Segment(key) => segments.value(key.as_str())?.when.constant_within(segments, depth.checked_sub(1)?),
+            Self::JsonLogic(_) | Self::Attribute { .. } => None,
+        }
     }
 }
 

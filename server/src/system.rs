@@ -5,11 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
+use ripcord_proto::table::Table;
+use ripcord_proto::{EnvironmentKey, Sequence, ValidationErrors, limits};
 
 use crate::commit::traits::{AdmittedDraft, LogDraft, LogState};
 use crate::commit::{Applied, Author, CommitError, IdempotentCall, MissingItem, Renderer, StateConflict, UnknownName};
 use crate::store::{Head, Loaded};
+
+/// Most revocations that one node tells another at a time, and most that a node keeps of keys that it does not know.
+pub const REVOCATIONS: usize = limits::KEYS;
+/// Longest id of a key that is taken from another node, in bytes.
+const ID_BYTES: usize = 64;
 
 /// Environments and keys. Copying it copies them; there are few.
 #[derive(Debug, Clone)]
@@ -22,9 +28,10 @@ pub struct SystemState {
     pub keys: BTreeMap<String, KeyRecord>,
     /// The digest of the first entry, by which nodes know that they share their logs.
     pub history: Option<Digest>,
-    /// Ids of keys that were revoked.
-    revoked: BTreeSet<String>,
-    /// Ids of keys that the log still has, but that were revoked by entries that it lost. They are not valid.
+    /// Ids of keys that were revoked, and the entries that say so.
+    revoked: BTreeMap<String, Sequence>,
+    /// Ids of keys that were revoked although this log does not say so: by entries that it lost, or that another node has. They are not
+    /// valid.
     withheld: BTreeSet<String>,
     by_hash: HashMap<Digest, String>,
 }
@@ -36,7 +43,7 @@ impl Default for SystemState {
             environments: BTreeMap::new(),
             keys: BTreeMap::new(),
             history: None,
-            revoked: BTreeSet::new(),
+            revoked: BTreeMap::new(),
             withheld: BTreeSet::new(),
             by_hash: HashMap::new(),
         }
@@ -70,7 +77,7 @@ impl SystemState {
     #[must_use]
     pub fn withholding(mut self, keys: impl IntoIterator<Item = String>) -> Self {
         for id in keys {
-            if self.revoked.contains(&id) {
+            if self.revoked.contains_key(&id) {
                 continue;
             }
             if let Some(record) = self.keys.remove(&id) {
@@ -79,6 +86,36 @@ impl SystemState {
             self.withheld.insert(id);
         }
         self
+    }
+
+    /// Ids of revoked keys that a node whose log ends at `theirs` may hold valid: those revoked since then, the newest first, and those
+    /// that no log says yet.
+    pub fn revoked_since(&self, theirs: Head) -> Vec<String> {
+        // Entries of another epoch may be others.
+        let known = if theirs.epoch == self.head.epoch { theirs.sequence } else { Sequence(0) };
+        let mut since: Vec<(Sequence, &String)> = self.revoked.iter().map(|(id, at)| (*at, id)).filter(|(at, _)| *at > known).collect();
+        since.sort_unstable_by(|a, b| b.cmp(a));
+        let ids = self.withheld.iter().chain(since.into_iter().map(|(_, id)| id));
+        ids.take(REVOCATIONS).cloned().collect()
+    }
+
+    /// Those of `keys` that are revoked as another node says, and that this node does not know to be. Keys that it does not know itself
+    /// may come later; of them it keeps [`REVOCATIONS`].
+    pub fn unknown_revocations<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> BTreeSet<String> {
+        let mut room = REVOCATIONS.saturating_sub(self.withheld.len());
+        let news = keys.into_iter().filter(|id| {
+            let is_known = self.revoked.contains_key(*id) || self.withheld.contains(*id);
+            if is_known || id.is_empty() || id.len() > ID_BYTES {
+                return false;
+            }
+            if self.keys.contains_key(*id) {
+                return true;
+            }
+            let fits = room > 0;
+            room = room.saturating_sub(1);
+            fits
+        });
+        news.cloned().collect()
     }
 
     /// The state after one more entry of its log.
@@ -90,6 +127,7 @@ impl SystemState {
     }
 
     fn change(&mut self, changes: &[Change]) {
+        let at = self.head.sequence.next();
         for change in changes {
             match change {
                 Change::PutEnvironment(record) => drop(self.environments.insert(record.key.clone(), record.clone())),
@@ -104,7 +142,7 @@ impl SystemState {
                         self.by_hash.remove(&record.hash);
                     }
                     self.withheld.remove(id);
-                    self.revoked.insert(id.clone());
+                    self.revoked.entry(id.clone()).or_insert(at);
                 }
                 Change::PutFlag(_)
                 | Change::DeleteFlag(_)
@@ -122,7 +160,7 @@ impl SystemState {
     }
 }
 
-/// What is asked of the system log.
+/// The change that a caller requests of the system log.
 #[derive(Debug, Clone)]
 pub struct SystemDraft {
     /// By whom.
@@ -182,7 +220,7 @@ impl LogState for SystemState {
         let mut changes = Vec::with_capacity(draft.operations.len());
         for operation in &draft.operations {
             if let SystemOperation::MergeRevocation(id) = operation
-                && candidate.revoked.contains(id)
+                && candidate.revoked.contains_key(id)
             {
                 continue;
             }
@@ -194,6 +232,8 @@ impl LogState for SystemState {
             position: self.head.position(),
             changes,
             flags: Vec::new(),
+            still_killed: Vec::new(),
+            segments: Table::default(),
             kill: None,
             records: std::sync::Arc::default(),
             commit: None,
@@ -218,9 +258,13 @@ impl LogState for SystemState {
     }
 
     fn replacing(self, before: &Self) -> Self {
-        let revoked = before.revoked.iter().chain(&before.withheld).filter(|id| self.keys.contains_key(*id));
+        let revoked = before.revoked.keys().filter(|id| self.keys.contains_key(*id)).chain(&before.withheld);
         let revoked: Vec<String> = revoked.cloned().collect();
         self.withholding(revoked)
+    }
+
+    fn without_keys(self, keys: BTreeSet<String>) -> Self {
+        self.withholding(keys)
     }
 
     fn agrees(&self, _: &Sealed) -> Result<(), Digest> {

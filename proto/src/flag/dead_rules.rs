@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::Flag;
-use crate::condition::Condition;
 use crate::key::RuleId;
 use crate::rule::Rule;
+use crate::segment::Segment;
+use crate::table::Table;
 
 /// A rule that is never reached.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,21 +35,22 @@ impl fmt::Display for DeadRule {
 }
 
 impl Rule {
-    /// Whether it matches every user, so that no later rule is tried. Whether a segment matches every user is not looked at.
-    pub fn matches_everyone(&self) -> bool {
-        self.when.as_ref().is_none_or(|when| constant(when) == Some(true))
+    /// Whether it matches every user, so that no later rule is tried. `segments` are those that its condition may name; of one that is
+    /// not among them nothing is known.
+    pub fn matches_everyone(&self, segments: &Table<Segment>) -> bool {
+        self.when.as_ref().is_none_or(|when| when.constant(segments) == Some(true))
     }
 
     /// Whether it matches no user.
-    pub fn matches_nobody(&self) -> bool {
-        self.when.as_ref().is_some_and(|when| constant(when) == Some(false))
+    pub fn matches_nobody(&self, segments: &Table<Segment>) -> bool {
+        self.when.as_ref().is_some_and(|when| when.constant(segments) == Some(false))
     }
 }
 
 impl Flag {
-    /// The rules that are never reached, in order.
-    pub fn dead_rules(&self) -> Vec<DeadRule> {
-        let Some(behind) = self.rules.iter().position(Rule::matches_everyone) else {
+    /// The rules that are never reached, in order. `segments` are those that its rules may name.
+    pub fn dead_rules(&self, segments: &Table<Segment>) -> Vec<DeadRule> {
+        let Some(behind) = self.rules.iter().position(|rule| rule.matches_everyone(segments)) else {
             return Vec::new();
         };
         let behind_id = self.rules.get(behind).and_then(|rule| rule.id.clone());
@@ -63,38 +65,31 @@ impl Flag {
     }
 }
 
-/// The value of a condition that is the same for every user.
-fn constant(condition: &Condition) -> Option<bool> {
-    match condition {
-        Condition::All(items) => {
-            if items.iter().any(|item| constant(item) == Some(false)) {
-                return Some(false);
-            }
-            items.iter().all(|item| constant(item) == Some(true)).then_some(true)
-        }
-        Condition::Any(items) => {
-            if items.iter().any(|item| constant(item) == Some(true)) {
-                return Some(true);
-            }
-            items.iter().all(|item| constant(item) == Some(false)).then_some(false)
-        }
-        Condition::Not(inner) => constant(inner).map(|value| !value),
-        Condition::Segment(_) | Condition::JsonLogic(_) | Condition::Attribute { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::key::SegmentKey;
+    use crate::revision::Position;
+    use crate::table::Entry;
 
     fn flag(rules: &Value) -> Flag {
         Flag::from_value(&json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off", "rules": rules})).unwrap()
     }
 
+    fn segments(all: &[(&str, Value)]) -> Table<Segment> {
+        let entry = |(key, when): &(&str, Value)| {
+            let segment = Segment::from_value(when).unwrap();
+            Arc::new(Entry::new(SegmentKey::new(*key).unwrap(), segment, Position::START).unwrap())
+        };
+        all.iter().map(entry).collect()
+    }
+
     fn dead(rules: &Value) -> Vec<usize> {
-        flag(rules).dead_rules().into_iter().map(|rule| rule.index).collect()
+        flag(rules).dead_rules(&Table::default()).into_iter().map(|rule| rule.index).collect()
     }
 
     #[test]
@@ -109,7 +104,7 @@ mod tests {
             );
         }
         assert_eq!(dead(&json!([{"when": {"segment": "staff"}, "serve": "on"}, {"serve": "off"}])), [0_usize; 0]);
-        let told = flag(&json!([{"id": "all", "serve": "off"}, {"id": "percent", "serve": "on"}])).dead_rules();
+        let told = flag(&json!([{"id": "all", "serve": "off"}, {"id": "percent", "serve": "on"}])).dead_rules(&Table::default());
         assert_eq!((told[0].behind, told[0].behind_id.as_ref().unwrap().as_str()), (0, "all"));
     }
 
@@ -122,7 +117,10 @@ mod tests {
             json!({"all": [{"all": []}, {"not": {"any": []}}]}),
         ];
         for when in always {
-            assert!(flag(&json!([{"when": when, "serve": "on"}])).rules[0].matches_everyone(), "{when}");
+            assert!(
+                flag(&json!([{"when": when, "serve": "on"}])).rules[0].matches_everyone(&Table::default()),
+                "{when}"
+            );
         }
         for when in [
             json!({"any": []}),
@@ -130,9 +128,21 @@ mod tests {
             json!({"not": {"all": []}}),
         ] {
             let rule = &flag(&json!([{"when": when, "serve": "on"}])).rules[0];
-            assert!(rule.matches_nobody() && !rule.matches_everyone(), "{when}");
+            assert!(rule.matches_nobody(&Table::default()) && !rule.matches_everyone(&Table::default()), "{when}");
         }
         let undecided = &flag(&json!([{"when": {"attribute": "plan", "exists": true}, "serve": "on"}])).rules[0];
-        assert!(!undecided.matches_nobody() && !undecided.matches_everyone());
+        assert!(!undecided.matches_nobody(&Table::default()) && !undecided.matches_everyone(&Table::default()));
+    }
+
+    #[test]
+    fn a_segment_that_everyone_is_in_makes_the_rules_behind_it_dead() {
+        let rules = json!([{"when": {"segment": "all"}, "serve": "off"}, {"serve": "on"}]);
+        let of = |all: &[(&str, Value)]| flag(&rules).dead_rules(&segments(all)).len();
+        assert_eq!(of(&[]), 0, "of a segment that is not known nothing is said");
+        assert_eq!(of(&[("all", json!({"attribute": "plan", "exists": true}))]), 0);
+        assert_eq!(of(&[("all", json!({"all": []}))]), 1);
+        let nested = [("all", json!({"not": {"segment": "nobody"}})), ("nobody", json!({"any": []}))];
+        assert_eq!(of(&nested), 1);
+        assert_eq!(of(&[("all", json!({"segment": "all"}))]), 0, "a circle ends");
     }
 }

@@ -39,11 +39,12 @@ pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
     };
     let files = Files::read(path)?;
     let (name, file) = (&files.name, files.whole());
-    let faults = unmet(&file).map_err(|error| Failure::Local(format!("{name} cannot be checked: {error}.")))?;
+    let unreadable = |error: serde_json::Error| Failure::Local(format!("{name} cannot be checked: {error}."));
+    let faults = unmet(&file).map_err(unreadable)?;
     if let Err(faults) = ValidationErrors::check(faults, ()) {
         return Err(Failure::File { file: name.clone(), faults });
     }
-    let advice = advise(&file, Timestamp::now());
+    let advice = advise(&file, Timestamp::now()).map_err(unreadable)?;
     match output.format() {
         Format::Json => print_data(&serde_json::json!({"valid": true, "recommendations": advice}).to_string()),
         Format::Text => {
@@ -59,8 +60,7 @@ pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
     Ok(if command.strict && !advice.is_empty() { Exit::Failed } else { Exit::Done })
 }
 
-/// What refers to nothing within the file. An environment may have more than the file; a file that stands for itself should not
-/// rely on that.
+/// References to flags and segments that the file does not define. An environment may have them, but a file should be complete.
 fn unmet(file: &FlagsFile) -> Result<Vec<ValidationError>, serde_json::Error> {
     let flags: Table<Flag> = table(file.flags.iter())?;
     let segments: Table<Segment> = table(file.segments.iter())?;
@@ -81,12 +81,13 @@ where
 #[cfg(test)]
 pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
     let mut faults = unmet(file).unwrap_or_default();
-    faults.extend(advise(file, Timestamp::UNIX_EPOCH));
+    faults.extend(advise(file, Timestamp::UNIX_EPOCH).unwrap_or_default());
     faults
 }
 
 /// What could be better.
-fn advise(file: &FlagsFile, now: Timestamp) -> Vec<ValidationError> {
+fn advise(file: &FlagsFile, now: Timestamp) -> Result<Vec<ValidationError>, serde_json::Error> {
+    let segments = table(file.segments.iter())?;
     let mut advice = Vec::new();
     for (key, segment) in &file.segments {
         let path = format!("segments.{key}");
@@ -96,10 +97,10 @@ fn advise(file: &FlagsFile, now: Timestamp) -> Vec<ValidationError> {
     for (key, flag) in &file.flags {
         let path = format!("flags.{key}");
         kebab(&mut advice, &path, key.as_str());
-        of_flag(&mut advice, &path, flag, now);
+        of_flag(&mut advice, &path, flag, &segments, now);
         advice.extend(flag.cautions().into_iter().map(|caution| caution.under(&path)));
     }
-    advice
+    Ok(advice)
 }
 
 fn kebab(advice: &mut Vec<ValidationError>, path: &str, key: &str) {
@@ -132,7 +133,7 @@ fn words(key: &str) -> Vec<String> {
     words
 }
 
-fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Timestamp) {
+fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, segments: &Table<Segment>, now: Timestamp) {
     if flag.owner.is_none() {
         advice.push(ValidationError::new(path, "has no owner: name one, so that people on call know whom to ask"));
     }
@@ -151,7 +152,7 @@ fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Time
             format!("was {at}: clean it up, or give it more time"),
         ));
     }
-    for dead in flag.dead_rules() {
+    for dead in flag.dead_rules(segments) {
         let behind = dead
             .behind_id
             .as_ref()

@@ -31,7 +31,7 @@ use crate::http::documented::{MaybeProposed, Problems, WriteHeaders};
 use crate::http::{ApiError, ApiResponse, Body, heavy};
 use crate::impact::{self, ImpactComparison, SampleUsers};
 use crate::outcome::Outcomes;
-use crate::{file_set, proposal};
+use crate::{file_set, kill, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits", operation_id = "createCommit",
@@ -46,9 +46,10 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     if body.value.changes.iter().any(|change| set_of(change).is_some()) && !gives_reason(&write, &body.value) {
         return Err(CommitError::Invalid(InvalidDraft::ReasonRequired).into());
     }
+    let ignored = ignored(&body.value);
     let mut asked = asked(body.value, &write.permit.author(), write.now())?;
     asked.precondition = of_environment(write.condition)?;
-    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
+    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).chain(ignored).collect();
     let (wait, confirmations) = (write.wait(), write.confirmations());
     let prepared = write.prepare(asked, &body.digest, move |made| written_with(made, StatusCode::OK, warnings.clone()));
     let committed = prepared.submit().await?;
@@ -69,9 +70,10 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>) -> Resul
 async fn planned(write: Write<Read>, body: Body<CommitRequest>) -> Result<ApiResponse, ApiError> {
     let (environment, outcomes) = write.part::<(EnvironmentReader, Outcomes)>();
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
+    let ignored = ignored(&body.value);
     let mut asked = asked(body.value, &write.permit.author(), write.now())?;
     asked.precondition = of_environment(write.condition)?;
-    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
+    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).chain(ignored).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
     let PlannedCommit {
         plan,
@@ -84,7 +86,7 @@ async fn planned(write: Write<Read>, body: Body<CommitRequest>) -> Result<ApiRes
         .chain(warnings::of(&plan, &outcomes.totals(environment.key()), &before.records));
     let read = |step: &FlagDiff| Some((step.key.clone(), Flag::parse(step.to.as_ref()?.get()).ok()?));
     let flags: Vec<_> = plan.flags.iter().filter_map(read).collect();
-    let dead_rules = dead_rules::of(flags.iter().map(|(key, flag)| (key, flag)));
+    let dead_rules = dead_rules::of(flags.iter().map(|(key, flag)| (key, flag)), &after.segments);
     let read = |step: &SegmentDiff| Some((step.key.clone(), Segment::parse(step.to.as_ref()?.get()).ok()?));
     let cautions = cautions::planned(flags.iter().map(|(key, flag)| (key, flag)), plan.segments.iter().filter_map(read));
     let warnings = warnings.chain(dead_rules::warnings(&dead_rules)).chain(cautions).collect();
@@ -122,12 +124,41 @@ fn set_of(change: &ChangeRequest) -> Option<&FileSet> {
     if let ChangeRequest::ApplySet(set) = change { Some(set) } else { None }
 }
 
-fn asked(request: CommitRequest, author: &Author, now: Timestamp) -> Result<WriteRequest, ApiError> {
-    let operations = request.changes.into_iter().enumerate().map(|(index, change)| {
-        ask(change, author, request.reason.as_ref(), now).map_err(|faults| ApiError::invalid(faults.under(&format!("changes[{index}]"))))
+/// What stood beside the scopes of its kills.
+fn ignored(request: &CommitRequest) -> Vec<String> {
+    let told = request.changes.iter().filter_map(|change| match change {
+        ChangeRequest::Kill { ignored, .. } => Some(ignored),
+        ChangeRequest::PutFlag { .. }
+        | ChangeRequest::DeleteFlag(_)
+        | ChangeRequest::SetEnabled { .. }
+        | ChangeRequest::PutSegment { .. }
+        | ChangeRequest::DeleteSegment(_)
+        | ChangeRequest::Restore(_)
+        | ChangeRequest::PutSettings(_)
+        | ChangeRequest::ApplySet(_) => None,
     });
+    told.flatten().cloned().collect()
+}
+
+fn asked(request: CommitRequest, author: &Author, now: Timestamp) -> Result<WriteRequest, ApiError> {
+    let (mut operations, mut tags) = (Vec::with_capacity(request.changes.len()), Vec::new());
+    for (index, change) in request.changes.into_iter().enumerate() {
+        let is_for_later = matches!(change, ChangeRequest::Kill { future: true, .. });
+        let operation = ask(change, author, request.reason.as_ref(), now).map_err(|faults| ApiError::invalid(faults.under(&format!("changes[{index}]"))))?;
+        if let Operation::Kill(kill) = &operation
+            && !is_for_later
+        {
+            tags.push((kill.scope.clone(), kill.id.clone()));
+        }
+        operations.push(operation);
+    }
+    // Last: the commit itself may give a flag the tag.
+    operations.extend(
+        tags.into_iter()
+            .map(|(scope, id)| Operation::decide(move |state| kill::check_tag(&scope, Some(&id), state).map(|()| Vec::new()))),
+    );
     Ok(WriteRequest {
-        operations: operations.collect::<Result<_, _>>()?,
+        operations,
         precondition: None,
         plan: request.plan,
         allow_killed_edit: request.allow_killed_edit,

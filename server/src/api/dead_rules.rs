@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use ripcord_proto::change::Change;
 use ripcord_proto::flag::DeadRule;
-use ripcord_proto::{Flag, FlagKey};
+use ripcord_proto::table::Table;
+use ripcord_proto::{Flag, FlagKey, Segment};
+
+use crate::commit::Applied;
 
 /// By flag.
 pub(super) type DeadRules = BTreeMap<FlagKey, Vec<DeadRule>>;
@@ -12,23 +15,24 @@ pub(super) type DeadRules = BTreeMap<FlagKey, Vec<DeadRule>>;
 /// Most warnings of one answer.
 const LISTED: usize = 50;
 
-/// Those of these flags.
-pub(super) fn of<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> DeadRules {
+/// Those of these flags, in an environment with these segments.
+pub(super) fn of<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>, segments: &Table<Segment>) -> DeadRules {
     flags
-        .map(|(key, flag)| (key.clone(), flag.dead_rules()))
+        .map(|(key, flag)| (key.clone(), flag.dead_rules(segments)))
         .filter(|(_, dead)| !dead.is_empty())
         .collect()
 }
 
 /// Those of the flags that a commit has put.
-pub(super) fn written(changes: &[Change]) -> DeadRules {
-    of(changes.iter().filter_map(|change| {
+pub(super) fn written(made: &Applied) -> DeadRules {
+    let put = made.changes.iter().filter_map(|change| {
         if let Change::PutFlag(entry) = change {
             Some((entry.key(), entry.value().ok()?))
         } else {
             None
         }
-    }))
+    });
+    of(put, &made.segments)
 }
 
 /// A warning for each.

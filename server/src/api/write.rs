@@ -232,7 +232,7 @@ pub(super) fn written(made: &Applied, status: StatusCode) -> Result<RenderedAnsw
 
 /// The answer to an edit, with warnings.
 pub(super) fn written_with(made: &Applied, status: StatusCode, mut warnings: Vec<String>) -> Result<RenderedAnswer, ApiError> {
-    let dead_rules = dead_rules::written(&made.changes);
+    let dead_rules = dead_rules::written(made);
     warnings.extend(dead_rules::warnings(&dead_rules));
     warnings.extend(cautions::written(&made.changes));
     let body = WriteResponse {

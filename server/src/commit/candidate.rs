@@ -1,5 +1,7 @@
 //! A draft that is being admitted: the operations so far applied to a copy of the state, and the changes that they make.
 
+use std::borrow::Borrow as _;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
@@ -7,7 +9,8 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entity, Entry};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::text::grouped_len;
 use ripcord_proto::validation::{ValidationError, ValidationErrors};
 use ripcord_proto::visible::{check_name, check_text};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
@@ -102,18 +105,10 @@ impl<'a> Candidate<'a> {
 
     fn put_flag(&mut self, key: &FlagKey, flag: &Flag) -> Result<(), CommitError> {
         let entry = entry(key.clone(), flag.clone(), self.position)?;
-        if entry.json().get().len() > limits::FLAG_BYTES {
-            let problem = format!(
-                "is {} bytes long as JSON; a flag can have at most {}",
-                entry.json().get().len(),
-                limits::FLAG_BYTES
-            );
-            return Err(CommitError::from(ValidationErrors::one(format!("flags.{key}"), problem)));
-        }
-        if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
+        let path = format!("flags.{key}");
+        if !differs(&entry, &self.state.snapshot.flags, &path, limits::FLAG_BYTES)? {
             return Ok(());
         }
-        let path = format!("flags.{key}");
         let faults = rule_budget::of_flag(&path, flag).into_iter().chain(hidden_in(&path, flag));
         ValidationErrors::check(faults.collect(), ())?;
         self.touched.flags.insert(key.clone());
@@ -140,18 +135,11 @@ impl<'a> Candidate<'a> {
 
     fn put_segment(&mut self, key: &SegmentKey, segment: &Segment) -> Result<(), CommitError> {
         let entry = entry(key.clone(), segment.clone(), self.position)?;
-        if entry.json().get().len() > limits::SEGMENT_BYTES {
-            let problem = format!(
-                "is {} bytes long as JSON; a segment can have at most {}",
-                entry.json().get().len(),
-                limits::SEGMENT_BYTES
-            );
-            return Err(CommitError::from(ValidationErrors::one(format!("segments.{key}"), problem)));
-        }
-        if self.state.snapshot.segments.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
+        let path = format!("segments.{key}");
+        if !differs(&entry, &self.state.snapshot.segments, &path, limits::SEGMENT_BYTES)? {
             return Ok(());
         }
-        ValidationErrors::check(rule_budget::of_segment(&format!("segments.{key}"), segment), ())?;
+        ValidationErrors::check(rule_budget::of_segment(&path, segment), ())?;
         self.touched.segments.insert(key.clone());
         self.push(Change::PutSegment(entry));
         Ok(())
@@ -326,11 +314,16 @@ impl<'a> Candidate<'a> {
     }
 
     pub(super) fn applied(self) -> (Applied, EnvironmentState) {
-        let mut flags = self.touched.flags;
+        let (mut flags, mut still_killed) = (self.touched.flags, BTreeSet::new());
+        let snapshot = &self.state.snapshot;
         for change in &self.changes {
-            let lifted = change.restored().and_then(|id| self.before.snapshot.kills.value(id.as_str()));
-            if let Some(kill) = change.kill().or(lifted) {
-                flags.extend(kill.covered(&self.state.snapshot.flags));
+            if let Some(kill) = change.kill() {
+                flags.extend(kill.covered(&snapshot.flags));
+            } else if let Some(lifted) = change.restored().and_then(|id| self.before.snapshot.kills.value(id.as_str())) {
+                let covered = lifted.covered(&snapshot.flags);
+                let is_killed = |key: &&FlagKey| snapshot.kills_of(key.as_str()).next().is_some();
+                still_killed.extend(covered.iter().filter(is_killed).cloned());
+                flags.extend(covered);
             }
         }
         let position = if state::makes_revision(&self.changes, self.before) {
@@ -342,6 +335,8 @@ impl<'a> Candidate<'a> {
             position,
             changes: self.changes,
             flags: flags.into_iter().collect(),
+            still_killed: still_killed.into_iter().collect(),
+            segments: self.state.snapshot.segments.clone(),
             kill: self.kill,
             records: Arc::clone(&self.state.records),
             commit: None,
@@ -354,6 +349,18 @@ fn entry<M: Entity>(key: M::Key, value: M, position: Position) -> Result<Arc<Ent
     Entry::new(key, value, position)
         .map(Arc::new)
         .map_err(|error| CommitError::Internal(error.to_string()))
+}
+
+/// Whether an entry that is to be put differs from the one in `table`; refused if its JSON is longer than `limit`.
+fn differs<M: Entity>(entry: &Entry<M>, table: &Table<M>, path: &str, limit: usize) -> Result<bool, CommitError> {
+    let length = entry.json().get().len();
+    if length > limit {
+        let (length, limit) = (grouped_len(length), grouped_len(limit));
+        let problem = format!("is {length} bytes long as JSON; a {} can have at most {limit}", M::KIND);
+        return Err(CommitError::from(ValidationErrors::one(path, problem)));
+    }
+    let old = table.get(entry.key().borrow());
+    Ok(old.is_none_or(|old| old.digest() != entry.digest()))
 }
 
 /// Texts of a flag that would not be shown as they are. Only checked when they are written: what was stored before stays readable.

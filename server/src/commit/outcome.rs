@@ -6,8 +6,8 @@ use ripcord_proto::change::Change;
 use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::record::Records;
-use ripcord_proto::table::Entry;
-use ripcord_proto::{FlagKey, Kill, Position};
+use ripcord_proto::table::{Entry, Table};
+use ripcord_proto::{FlagKey, Kill, Position, Segment};
 
 use super::error::CommitError;
 
@@ -38,6 +38,10 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Flags whose definition or cover by kills changed.
     pub flags: Vec<FlagKey>,
+    /// Of these flags, those that a kill in the log still covers although the draft lifted one.
+    pub still_killed: Vec<FlagKey>,
+    /// The segments after it.
+    pub segments: Table<Segment>,
     /// The kill, if the draft asked for one.
     pub kill: Option<(Arc<Kill>, KillStatus)>,
     /// The records after it.

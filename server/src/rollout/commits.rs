@@ -237,7 +237,7 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
         }
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
         let flag = flag.ok_or_else(|| CommitError::NotFound(MissingItem::flag(&rollout.plan.flag, &state.snapshot.flags)))?;
-        step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::from(ValidationErrors::from(refused)))?;
+        step::rehearse(&rollout.plan, flag, &state.snapshot.segments).map_err(|refused| CommitError::from(ValidationErrors::from(refused)))?;
         let mut operations = surplus(state);
         operations.push(put_at(rollout.clone(), Expected::Absent)?);
         Ok(operations)

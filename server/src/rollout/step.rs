@@ -20,7 +20,9 @@ use ripcord_proto::gate::Percent;
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Exposure, MovedSplit, RolloutPlan};
 use ripcord_proto::rule::{Rule, Serve};
+use ripcord_proto::segment::Segment;
 use ripcord_proto::split::{Share, Split, Weight};
+use ripcord_proto::table::Table;
 use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{Flag, RuleId, SegmentKey, VariantName};
 use serde_json::Value;
@@ -62,7 +64,7 @@ pub struct MovedFlag {
 }
 
 /// Walks all steps of a plan on a flag as it is: what would be refused later is refused now.
-pub fn rehearse(plan: &RolloutPlan, flag: &Flag) -> Result<(), PlanMismatch> {
+pub fn rehearse(plan: &RolloutPlan, flag: &Flag, segments: &Table<Segment>) -> Result<(), PlanMismatch> {
     if !flag.enabled {
         return Err(PlanMismatch::new(
             "flag",
@@ -72,6 +74,7 @@ pub fn rehearse(plan: &RolloutPlan, flag: &Flag) -> Result<(), PlanMismatch> {
     let mut at = (flag.clone(), None);
     for number in 1..=plan.last() {
         let made = take(plan, number, &at.0, at.1.as_ref())?;
+        reachable(&made, segments)?;
         at = (made.flag, Some(made.moved));
     }
     Ok(())
@@ -90,7 +93,8 @@ pub fn take(plan: &RolloutPlan, number: u32, flag: &Flag, moved: Option<&MovedSp
         },
         None => begin(plan, flag)?,
     };
-    reachable(&moving)?;
+    // Whether a segment matches everyone was asked at the start, by `rehearse`.
+    reachable(&moving, &Table::default())?;
     match &step.to {
         Exposure::Segment(key) => add_segment(&mut moving, plan, key)?,
         Exposure::Share(share) => raise(&mut moving, plan, *share).map_err(|problem| PlanMismatch::new(format!("steps[{place}].to"), problem))?,
@@ -100,12 +104,12 @@ pub fn take(plan: &RolloutPlan, number: u32, flag: &Flag, moved: Option<&MovedSp
 }
 
 /// Refuses a rule that no user reaches: a rollout of it would change nothing.
-fn reachable(moving: &MovedFlag) -> Result<(), PlanMismatch> {
+fn reachable(moving: &MovedFlag, segments: &Table<Segment>) -> Result<(), PlanMismatch> {
     let id = &moving.moved.rule;
     let Some(place) = moving.flag.rules.iter().position(|rule| rule.id.as_ref() == Some(id)) else {
         return Ok(());
     };
-    if let Some(dead) = moving.flag.dead_rules().into_iter().find(|dead| dead.index == place) {
+    if let Some(dead) = moving.flag.dead_rules(segments).into_iter().find(|dead| dead.index == place) {
         let problem = if moving.moved.before.is_none() {
             format!("is missing; one would be added at the end, but {dead}. Remove or limit that rule first")
         } else {
@@ -113,7 +117,7 @@ fn reachable(moving: &MovedFlag) -> Result<(), PlanMismatch> {
         };
         return Err(PlanMismatch::new("rule", problem));
     }
-    if moving.flag.rules.get(place).is_some_and(Rule::matches_nobody) {
+    if moving.flag.rules.get(place).is_some_and(|rule| rule.matches_nobody(segments)) {
         return Err(PlanMismatch::new(
             "rule",
             format!("{id} has a condition that no user meets, so a rollout of it would change nothing"),

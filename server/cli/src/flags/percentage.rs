@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ripcord_proto::rule::{Rule, Serve};
+use ripcord_proto::table::Table;
 use ripcord_proto::text::listed;
 use ripcord_proto::{Flag, FlagKey, RuleId};
 use serde_json::{Map, Value, json};
@@ -46,7 +47,7 @@ impl Percentage {
     }
 }
 
-/// Serves true to `percentage` of the users whom the split reaches: in the one split for everyone, in the one of `rule`, or in a
+/// Serves true to `percentage` of the users that reach the split: in the one split for everyone, in the one of `rule`, or in a
 /// new one behind the other rules. A change that could not have an effect is refused.
 pub(super) fn put(key: &FlagKey, flag: &mut Map<String, Value>, percentage: Percentage, rule: Option<&RuleId>) -> Result<(), Failure> {
     let variant = |wanted: bool| {
@@ -75,7 +76,7 @@ pub(super) fn put(key: &FlagKey, flag: &mut Map<String, Value>, percentage: Perc
         }
         return Ok(());
     };
-    if let Some(dead) = read.dead_rules().into_iter().find(|dead| dead.index == place) {
+    if let Some(dead) = read.dead_rules(&Table::default()).into_iter().find(|dead| dead.index == place) {
         return Err(refuse(format!("{key}: {dead}, so a percentage there would have no effect.")));
     }
     let shares: Vec<&str> = if let Some(Serve::Split(found)) = read.rules.get(place).map(|rule| &rule.serve) {
@@ -116,10 +117,10 @@ fn named(key: &FlagKey, flag: &Flag, rule: &RuleId) -> Result<usize, Failure> {
 
 /// The place of the only split for everyone; `None` if the flag has none and one can be added.
 fn only(key: &FlagKey, flag: &Flag) -> Result<Option<usize>, Failure> {
-    let found = places(flag, |rule| splits(rule) && rule.matches_everyone());
+    let found = places(flag, |rule| splits(rule) && matches_everyone(rule));
     match found.as_slice() {
         [place] => Ok(Some(*place)),
-        [] => match flag.rules.iter().position(Rule::matches_everyone) {
+        [] => match flag.rules.iter().position(matches_everyone) {
             Some(ahead) => Err(refuse(format!(
                 "{key}: {} matches everyone, so a percentage behind it would never be reached. Remove that rule, or give it a split.",
                 name(flag, ahead)
@@ -134,6 +135,11 @@ fn only(key: &FlagKey, flag: &Flag) -> Result<Option<usize>, Failure> {
             names(flag, several)
         ))),
     }
+}
+
+/// As far as the flag alone tells. A rule whose segment everyone is in counts as limited here; the server's answer warns of it.
+fn matches_everyone(rule: &Rule) -> bool {
+    rule.matches_everyone(&Table::default())
 }
 
 fn splits(rule: &Rule) -> bool {

@@ -6,7 +6,7 @@ fn file(text: &str) -> FlagsFile {
 
 fn advice(text: &str) -> Vec<String> {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
-    advise(&file(text), now).iter().map(ToString::to_string).collect()
+    advise(&file(text), now).unwrap().iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -47,6 +47,28 @@ flags:
     flags.newCheckout.expires_at: was 2025-06-01T00:00:00Z: clean it up, or give it more time
     flags.newCheckout.rules[1]: can never be reached, because rules[0] before it matches everyone
     "#);
+}
+
+#[test]
+fn a_rule_behind_a_segment_that_everyone_is_in_is_named() {
+    let text = "
+segments:
+  everyone: { all: [] }
+flags:
+  checkout:
+    description: New checkout
+    owner: payments
+    variants: { on: true, off: false }
+    default: off
+    safe: off
+    rules:
+      - { when: { segment: everyone }, serve: off }
+      - { serve: on }
+";
+    insta::assert_snapshot!(advice(text).join("\n"), @"
+    segments.everyone.when: everyone is in it, so no rule behind one that names it is ever reached
+    flags.checkout.rules[1]: can never be reached, because rules[0] before it matches everyone
+    ");
 }
 
 #[test]

@@ -74,35 +74,40 @@ fn only_the_control_beside_it_gives_way() {
     let made = take(&plan(&["30%"]), 1, &three, None).unwrap();
     let shares = json!([{"variant": "on", "weight": "30%"}, {"variant": "off", "weight": "20%"}, {"variant": "other", "weight": "50%"}]);
     assert_eq!(rules(&made.flag)[0]["serve"]["split"], shares);
-    let refused = rehearse(&plan(&["30%", "60%"]), &three).unwrap_err();
+    let refused = rehearse(&plan(&["30%", "60%"]), &three, &Table::default()).unwrap_err();
     assert_eq!(refused.path, "steps[1].to");
     assert!(refused.problem.contains("50% together"), "{refused}");
     let apart = flag(&json!([split(&[("on", json!("10%")), ("other", json!("50%")), ("off", json!("40%"))])]));
-    assert!(rehearse(&plan(&["30%"]), &apart).unwrap_err().problem.contains("next to each other"));
+    assert!(
+        rehearse(&plan(&["30%"]), &apart, &Table::default())
+            .unwrap_err()
+            .problem
+            .contains("next to each other")
+    );
 }
 
 #[test]
 fn what_would_lower_is_refused() {
     let twenty = flag(&json!([split(&[("on", json!("20%")), ("off", json!("80%"))])]));
-    let refused = rehearse(&plan(&["10%"]), &twenty).unwrap_err();
+    let refused = rehearse(&plan(&["10%"]), &twenty, &Table::default()).unwrap_err();
     assert_eq!(refused.path, "steps[0].to");
     assert!(refused.problem.contains("from 20% to 10%"), "{refused}");
     let everybody = Flag::from_value(&json!({"variants": {"on": true, "off": false}, "default": "on", "safe": "off"})).unwrap();
-    assert_eq!(rehearse(&plan(&["10%"]), &everybody).unwrap_err().path, "variant");
+    assert_eq!(rehearse(&plan(&["10%"]), &everybody, &Table::default()).unwrap_err().path, "variant");
 }
 
 #[test]
 fn a_flag_without_a_control_and_one_with_several_rules_are_refused() {
     let alone = flag(&json!([split(&[("on", json!(1))])]));
-    assert_eq!(rehearse(&plan(&["10%"]), &alone).unwrap_err().path, "control");
+    assert_eq!(rehearse(&plan(&["10%"]), &alone, &Table::default()).unwrap_err().path, "control");
     let nothing = Flag::from_value(&json!({"variants": {"on": true}, "default": null, "safe": null})).unwrap();
-    assert_eq!(rehearse(&plan(&["10%"]), &nothing).unwrap_err().path, "control");
+    assert_eq!(rehearse(&plan(&["10%"]), &nothing, &Table::default()).unwrap_err().path, "control");
     let two = split(&[("on", json!("1%")), ("off", json!("99%"))]);
-    let refused = rehearse(&plan(&["10%"]), &flag(&json!([two, two]))).unwrap_err();
+    let refused = rehearse(&plan(&["10%"]), &flag(&json!([two, two])), &Table::default()).unwrap_err();
     assert_eq!(refused.path, "rule");
     assert!(refused.problem.contains("rules[0], which has no id yet, rules[1]"), "{refused}");
     let unknown = RolloutPlan::from_value(&json!({"flag": "checkout", "variant": "red", "steps": [{"to": "1%", "hold": "1s"}], "no_gates": true})).unwrap();
-    assert_eq!(rehearse(&unknown, &flag(&json!([]))).unwrap_err().path, "variant");
+    assert_eq!(rehearse(&unknown, &flag(&json!([])), &Table::default()).unwrap_err().path, "variant");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use ripcord_proto::table::Table;
+
 use super::*;
 
 fn set(arguments: &[&str]) -> FlagEdit {
@@ -69,7 +71,7 @@ fn the_one_split_for_everyone_is_changed_whatever_its_id() {
         after["rules"][1]["serve"],
         json!({"split": [{"variant": "on", "weight": "0%"}, {"variant": "off", "weight": "100%"}], "by": "team", "salt": "s"})
     );
-    assert!(as_flag(&after).dead_rules().is_empty());
+    assert!(as_flag(&after).dead_rules(&Table::default()).is_empty());
     let swapped = with_rules(r#"{"serve":{"split":[{"variant":"off","weight":50},{"variant":"on","weight":50}]}}"#);
     let after = edited(&set(&["--percent", "75"]), Some(&swapped)).unwrap();
     assert_eq!(
