@@ -10,6 +10,7 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 use crate::rollout::RolloutId;
+use crate::text::grouped_len;
 use crate::visible::one_line;
 
 /// The body of `POST kills`.
@@ -121,7 +122,7 @@ pub struct RestoreResponse {
     /// Warnings: things to know although the request succeeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Confirmations, as of the end of `?wait=`, or as of now.
+    /// Confirmations, as of the end of `?wait=`, or as of now. Absent for a withdrawal: applications are not asked whether they have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
 }
@@ -175,11 +176,7 @@ impl Members for KillRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let scope = reader.required(map, "scope", SCOPE, scope);
-        let mut ignored: Vec<String> = map
-            .keys()
-            .filter(|name| !Self::KNOWN.contains(&name.as_str()))
-            .map(|name| format!("Member {name:?} is unknown and was ignored."))
-            .collect();
+        let mut ignored = unknown(map, Self::KNOWN);
         let reason = match map.get("reason") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => kill_reason(text, &mut ignored),
@@ -188,14 +185,7 @@ impl Members for KillRequest {
                 None
             }
         };
-        let future = match map.get("future") {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(future)) => *future,
-            Some(_) => {
-                ignored.push("The member future is neither true nor false and was ignored.".to_owned());
-                false
-            }
-        };
+        let future = future(map, &mut ignored);
         Ok(Self {
             scope: scope?,
             reason,
@@ -211,12 +201,30 @@ impl Members for KillRequest {
     }
 }
 
+/// What is said of the members that a kill does not know: they are ignored.
+pub(super) fn unknown(map: &Map<String, Value>, known: &[&str]) -> Vec<String> {
+    let unknown = map.keys().filter(|name| !known.contains(&name.as_str()));
+    unknown.map(|name| format!("Member {name:?} is unknown and was ignored.")).collect()
+}
+
+/// Whether a kill is meant for later too; a malformed member counts as missing, which `ignored` then tells.
+pub(super) fn future(map: &Map<String, Value>, ignored: &mut Vec<String>) -> bool {
+    match map.get("future") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(future)) => *future,
+        Some(_) => {
+            ignored.push("The member future is neither true nor false and was ignored.".to_owned());
+            false
+        }
+    }
+}
+
 /// The reason of a kill: a blank one counts as missing, and one that is too long is cut, which `ignored` then tells.
 pub fn kill_reason(text: &str, ignored: &mut Vec<String>) -> Option<String> {
     let text = one_line(text);
     match text.char_indices().nth(limits::TEXT_CHARACTERS) {
         Some((end, _)) => {
-            ignored.push(format!("The reason was cut after {} characters.", limits::TEXT_CHARACTERS));
+            ignored.push(format!("The reason was cut after {} characters.", grouped_len(limits::TEXT_CHARACTERS)));
             text.get(..end).map(ToOwned::to_owned)
         }
         None => Some(text).filter(|text| !text.is_empty()),

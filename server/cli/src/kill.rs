@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use ripcord_proto::kill::{AllFlags, KillScope};
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
-use ripcord_proto::text::shell_word;
+use ripcord_proto::text::{grouped_len, shell_word};
 use ripcord_proto::{FlagKey, Tag};
 use serde::de::IgnoredAny;
 
@@ -19,7 +19,7 @@ use super::duration;
 use super::exit::{Exit, Failure};
 use super::ids;
 use super::input::ListArgs;
-use super::output::{Format, Paint, count, moment, note, print, print_data, short_moment};
+use super::output::{Format, Paint, count, moment, note, print, print_data, reason, short_moment};
 use super::table::{Table, indented_table};
 use ripcord_proto::rest::wait::Wait;
 
@@ -111,7 +111,7 @@ pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Fa
             Ok(_) => {}
             Err(failure) => {
                 if let Some(before) = failed.replace(failure) {
-                    note(&before.describe(call.output.error_paint()));
+                    before.note(call.output);
                 }
             }
         }
@@ -165,7 +165,7 @@ async fn kill(call: &Context, scope: KillScope, command: &KillCommand) -> Result
                 &call
                     .output
                     .paint()
-                    .warn(&format!("Nobody has received the kill yet. Is {server} the right server?")),
+                    .warn(&format!("No application has received the kill. Is {server} the right server?")),
             );
         }
     }
@@ -179,7 +179,7 @@ async fn earlier(call: &Context, kill: &KillResponse) -> Option<KillView> {
     Some(view.value)
 }
 
-/// A kill without a flag: it is lifted again, so that it surprises nobody later, and fails.
+/// A kill that covers no flag: it is lifted again, so that it has no effect later, and the command fails.
 async fn nothing_killed(call: &Context, answer: &Answer<KillResponse>) -> Result<Exit, Failure> {
     let kill = &answer.value;
     let request = ReasonRequest {
@@ -219,10 +219,10 @@ fn describe(kill: &KillResponse, before: Option<&KillView>, place: &str, paint: 
     if let Some(revision) = kill.revision {
         let _ = write!(text, ", revision {revision}");
     }
-    text.push('.');
     if let Some(before) = before {
-        let _ = write!(text, " {} did it at {}.", before.kill.actor.name, moment(before.kill.at));
+        let _ = write!(text, ", by {} at {}", before.kill.actor.name, moment(before.kill.at));
     }
+    text.push('.');
     if let Some(reason) = &kill.reason {
         let _ = write!(text, " Reason: {reason}");
     }
@@ -248,9 +248,10 @@ fn describe(kill: &KillResponse, before: Option<&KillView>, place: &str, paint: 
 const fn provisional(kill: &KillResponse) -> &'static str {
     if kill.lost_on_restart {
         "PROVISIONAL AND NOT ON DISK: the store cannot be reached, and this node cannot write its journal.\n\
-         The kill is active on every reachable node, and is lost if this node restarts. Free disk space, and do not stop this node."
+         The kill is active on this node, which sends it to the others, and is lost if this node restarts. Free disk space, and do not \
+         stop this node."
     } else {
-        "PROVISIONAL: the store cannot be reached. The kill is active on every reachable node and saved on this node's disk;\n\
+        "PROVISIONAL: the store cannot be reached. The kill is active on this node, which sends it to the others, and saved on its disk; \
          it gets its revision when the store returns. Do not stop this node."
     }
 }
@@ -315,11 +316,11 @@ fn listed(kills: &[KillView], now: Timestamp) -> Table {
     let ids = ids::short(kills.iter().map(|view| view.kill.id.as_str()));
     let rows = kills.iter().zip(ids).map(|(view, id)| {
         let kill = &view.kill;
-        let reason = kill.reason.clone().unwrap_or_else(|| "(no reason given)".to_owned());
+        let reason = reason(kill.reason.as_deref());
         [
             id.to_owned(),
             kill.scope.to_string(),
-            view.serves_total.to_string(),
+            grouped_len(view.serves_total),
             short_moment(kill.at, now),
             kill.actor.name.clone(),
             if view.provisional { format!("{reason} [provisional]") } else { reason },

@@ -1,8 +1,10 @@
 //! `ripcord restore`: lifts kills that are named.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::kill::KillScope;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::kills::{KillView, ReasonRequest, RestoreResponse};
@@ -148,7 +150,7 @@ async fn restore(call: &Context, id: &KillId, command: &Restore) -> Result<Exit,
     let restored = &answer.value;
     if call.output.format() == Format::Json {
         print_data(&answer.text);
-        return Ok(confirm::exit(restored.confirmation.as_ref(), patience));
+        return Ok(exit(restored, restored.confirmation.as_ref(), patience));
     }
     let others = if restored.still_killed.is_empty() {
         Vec::new()
@@ -166,7 +168,15 @@ async fn restore(call: &Context, id: &KillId, command: &Restore) -> Result<Exit,
             print(&confirm::describe(confirmation, patience, call.output.paint()));
         }
     }
-    Ok(confirm::exit(confirmation.as_ref(), patience))
+    Ok(exit(restored, confirmation.as_ref(), patience))
+}
+
+/// 4 if an application is missing, and for a withdrawal, which applications do not confirm.
+fn exit(restored: &RestoreResponse, confirmation: Option<&Confirmation>, patience: Duration) -> Exit {
+    if restored.withdrawn && (!patience.is_zero() || !restored.nodes_not_reached.is_empty()) {
+        return Exit::Unconfirmed;
+    }
+    confirm::exit(confirmation, patience)
 }
 
 /// Who lifted a kill that is no longer in force, from the log; silent if that is not known.
@@ -183,17 +193,16 @@ fn describe(restored: &RestoreResponse, place: &str, others: &[KillView]) -> Str
     let head = format!("Lifted kill {}{what} in {place}", restored.id);
     let mut text = match restored.revision {
         Some(revision) => format!("{head}, revision {revision}."),
-        None if restored.withdrawn => format!("{head}, before it reached the log."),
+        None if restored.withdrawn => format!(
+            "Withdrew kill {}{what} in {place}. Which applications have heard of it is not known.",
+            restored.id
+        ),
         None => format!("{head}. This is written to the log when the store returns."),
     };
     // Writing to a String cannot fail.
     if !restored.restored.is_empty() {
-        let verb = if restored.restored.len() == 1 {
-            "answers by its rules"
-        } else {
-            "answer by their rules"
-        };
-        let _ = write!(text, "\n{} {verb} again.", listed(&restored.restored, NAMED));
+        let verb = if restored.restored.len() == 1 { "is" } else { "are" };
+        let _ = write!(text, "\n{} {verb} no longer killed.", listed(&restored.restored, NAMED));
     }
     for flag in restored.still_killed.iter().take(NAMED) {
         let covers = |view: &&KillView| view.kill.covers(flag.as_str()) && view.kill.id != restored.id;

@@ -10,7 +10,7 @@ use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, NAMED_FLAG
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::text::{counted_len, listed};
-use ripcord_proto::{FlagKey, KillId, RolloutId};
+use ripcord_proto::{Epoch, FlagKey, Kill, KillId, KillScope, RolloutId};
 
 use self::lenient::LenientKill;
 use super::page;
@@ -151,7 +151,7 @@ fn warnings(killed: &KillInForce, covered: &[&FlagKey], rollouts: &[RolloutId]) 
     let durability = match killed.durability {
         KillDurability::Committed(_) => None,
         KillDurability::Journaled => Some(
-            "The store cannot be reached. The kill is in force on this node and on the peers that could be reached; it will be written to the log when the store is back.",
+            "The store cannot be reached. The kill is in force on this node and is being sent to the other nodes; it will be written to the log when the store is back.",
         ),
         KillDurability::Memory => Some(
             "Neither the store nor this node's journal could be written. The kill is in force, but a restart of this node would lose it now. Leave the node running: as soon as the disk or the store takes the kill, it is written.",
@@ -177,41 +177,42 @@ pub(super) async fn restore(write: Write<Restore>, id: PathKey<KillId>, body: Op
     let (wait, confirmations) = (write.wait(), write.confirmations());
     let (reader, kills) = write.part::<(EnvironmentReader, Kills)>();
     let served = reader.served()?;
-    let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
-    let lifted = restored(&id, &served);
-    let withdrawn = RestoreResponse {
-        withdrawn: true,
-        epoch: served.snapshot.position.epoch,
-        ..lifted.clone()
+    let lifted = {
+        let mut in_force = served.snapshot.kills.values().chain(served.overlay.kills.values());
+        in_force.find(|kill| kill.id == id).cloned()
     };
-    let withdrawn = |withdrawal: Withdrawal| withdrawal_answer(withdrawn, withdrawal);
+    let scope = lifted.as_ref().map(|kill| kill.scope.clone());
+    let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
+    let target = id.clone();
+    // What the flags answer is read from the state that the commit makes: another kill may have come meanwhile.
     let prepared = write.prepare(asked, &body.digest, move |made| {
+        let is_killed = |key: &FlagKey| made.still_killed.binary_search(key).is_ok() || is_overlaid(&served, &target, key);
         let body = RestoreResponse {
-            epoch: made.position.epoch,
             revision: Some(made.position.revision),
-            ..lifted.clone()
+            ..restored(&target, made.position.epoch, scope.clone(), (made.flags.iter(), is_killed))
         };
         answer(StatusCode::OK, &body)
     });
     let renderer = prepared.draft().renderer.clone();
-    match kills.restore(id.clone(), prepared.into_draft()).await? {
+    match kills.restore(id, prepared.into_draft()).await? {
         RestoreOutcome::Committed(outcome) => {
             let committed = Answered::of(outcome, &renderer)?;
             let confirmation = confirmations.of_revision(committed.position, wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }
+        // Applications are not asked whether they have a withdrawal: those that confirmed its id confirmed the kill.
         RestoreOutcome::Withdrawn(withdrawal) => {
-            let target = ConfirmationTarget::Kill(withdrawal.id.clone());
-            let answer = answer(StatusCode::OK, &withdrawn(withdrawal))?;
-            let confirmation = confirmations.of(&target, wait).await;
-            reply(&answer, false, confirmation)
+            let served = reader.served()?;
+            let body = withdrawn(withdrawal, lifted.as_ref(), &served);
+            reply(&answer(StatusCode::OK, &body)?, false, None)
         }
     }
 }
 
 /// What is known of a withdrawal: the store may hold the kill all the same, and nodes that were not reached keep it in force.
-fn withdrawal_answer(withdrawn: RestoreResponse, withdrawal: Withdrawal) -> RestoreResponse {
-    let PeersTold { told, not_reached } = withdrawal.nodes;
+fn withdrawn(withdrawal: Withdrawal, lifted: Option<&Kill>, served: &Served) -> RestoreResponse {
+    let Withdrawal { id, nodes } = withdrawal;
+    let PeersTold { told, not_reached } = nodes;
     let mut warnings = vec!["The store cannot be reached, so the log does not know yet that the kill has ended; it will when the store is back.".to_owned()];
     if !not_reached.is_empty() {
         warnings.push(format!(
@@ -219,30 +220,40 @@ fn withdrawal_answer(withdrawn: RestoreResponse, withdrawal: Withdrawal) -> Rest
             not_reached.join(", ")
         ));
     }
+    let covered = lifted.map(|kill| kill.covered(&served.snapshot.flags)).unwrap_or_default();
+    let is_killed = |key: &FlagKey| served.snapshot.kills_of(key.as_str()).next().is_some() || is_overlaid(served, &id, key);
+    let scope = lifted.map(|kill| kill.scope.clone());
     RestoreResponse {
+        withdrawn: true,
         nodes_told: told,
         nodes_not_reached: not_reached,
         warnings,
-        ..withdrawn
+        ..restored(&id, served.snapshot.position.epoch, scope, (covered.iter(), is_killed))
     }
 }
 
-/// The answer to a restore, without its position.
-fn restored(id: &KillId, served: &Served) -> RestoreResponse {
-    let kills = || served.snapshot.kills.values().chain(served.overlay.kills.values());
-    let lifted = kills().find(|kill| kill.id == *id);
-    let others = |key: &str| kills().any(|kill| kill.id != *id && kill.covers(key));
-    let flags = served.snapshot.flags.iter().map(|entry| entry.key());
-    let covered = flags.filter(|key| lifted.is_some_and(|kill| kill.covers(key.as_str())));
-    let (still, free): (Vec<&FlagKey>, Vec<&FlagKey>) = covered.partition(|key| others(key.as_str()));
+/// Whether a provisional kill other than `id` covers the flag.
+fn is_overlaid(served: &Served, id: &KillId, key: &FlagKey) -> bool {
+    served.overlay.kills.values().any(|kill| kill.id != *id && kill.covers(key.as_str()))
+}
+
+/// What lifting a kill frees of the flags that it covered.
+fn restored<'a>(
+    id: &KillId,
+    epoch: Epoch,
+    scope: Option<KillScope>,
+    (covered, is_killed): (impl Iterator<Item = &'a FlagKey>, impl Fn(&FlagKey) -> bool),
+) -> RestoreResponse {
+    let (still, free): (Vec<&FlagKey>, Vec<&FlagKey>) = covered.partition(|key| is_killed(key));
+    let named = |keys: Vec<&FlagKey>| keys.into_iter().take(NAMED_FLAGS).cloned().collect();
     RestoreResponse {
         id: id.clone(),
-        epoch: served.snapshot.position.epoch,
+        epoch,
         revision: None,
         withdrawn: false,
-        scope: lifted.map(|kill| kill.scope.clone()),
-        restored: free.into_iter().take(NAMED_FLAGS).cloned().collect(),
-        still_killed: still.into_iter().take(NAMED_FLAGS).cloned().collect(),
+        scope,
+        restored: named(free),
+        still_killed: named(still),
         nodes_told: Vec::new(),
         nodes_not_reached: Vec::new(),
         warnings: Vec::new(),

@@ -101,7 +101,7 @@ fn the_list_of_kills_fits_on_a_terminal() {
       flags   3
       since   TODAY
       by      ada (via oncall key)
-      reason  (no reason given)
+      reason  (none given)
     ");
 }
 
@@ -113,8 +113,7 @@ fn a_provisional_kill_says_so_and_one_that_is_not_on_disk_too() {
     killed.reason = None;
     insta::assert_snapshot!(described(&killed), @r"
     Killed checkout-v2 in production on http://127.0.0.1:8016.
-    PROVISIONAL: the store cannot be reached. The kill is active on every reachable node and saved on this node's disk;
-    it gets its revision when the store returns. Do not stop this node.
+    PROVISIONAL: the store cannot be reached. The kill is active on this node, which sends it to the others, and saved on its disk; it gets its revision when the store returns. Do not stop this node.
       flag         serves
       checkout-v2  off
     ");
@@ -130,7 +129,7 @@ fn of_many_flags_the_first_are_listed() {
     killed.flags_total = 5_000;
     let text = described(&killed);
     assert!(text.contains("flag-19") && !text.contains("flag-20"), "{text}");
-    assert!(text.contains("and 4980 more flags"), "{text}");
+    assert!(text.contains("and 4,980 more flags"), "{text}");
 }
 
 #[test]

@@ -4,13 +4,13 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{FLAG, Node, flag, key_of};
+use super::harness::{ApiNode, FLAG, flag, key_of};
 use crate::store::fault_injection::Fault;
 
 const KILLS: &str = "/v1/environments/production/kills";
 
-async fn with_flag() -> Node {
-    let node = Node::start().await;
+async fn with_flag() -> ApiNode {
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node
 }
@@ -101,7 +101,26 @@ async fn a_kill_without_the_store_is_provisional_and_can_be_withdrawn() {
     assert_eq!(confirmed.body["complete"], false, "nobody was asked");
     let gone = node.delete(&format!("{KILLS}/{}?reason=mistake", id(&killed.body))).await.expect(200);
     assert_eq!((&gone.body["withdrawn"], &gone.body["revision"]), (&json!(true), &Value::Null));
+    assert_eq!((&gone.body["restored"], &gone.body["still_killed"]), (&json!(["checkout"]), &json!([])));
+    assert_eq!(gone.body["confirmation"], Value::Null, "who confirmed the kill says nothing of its end");
     assert_eq!(node.get(KILLS).await.body["items"], json!([]));
+}
+
+/// Whichever is committed first: what the restore says of the flag is so in the state that it made.
+#[actix_web::test]
+async fn a_restore_tells_of_a_kill_that_came_in_the_meantime() {
+    let node = with_flag().await;
+    let first = node.post(KILLS, &json!({"scope": {"flag": "checkout"}})).await.expect(201);
+    let path = format!("{KILLS}/{}?reason=fixed", id(&first.body));
+    let tag = json!({"scope": {"tag": "payments"}});
+    let (killed, lifted) = tokio::join!(node.post(KILLS, &tag), node.delete(&path));
+    let (killed, lifted) = (killed.expect(201).body, lifted.expect(200).body);
+    let (free, still) = (&lifted["restored"], &lifted["still_killed"]);
+    if killed["revision"].as_u64() < lifted["revision"].as_u64() {
+        assert_eq!((free, still), (&json!([]), &json!(["checkout"])), "{lifted:#}");
+    } else {
+        assert_eq!((free, still), (&json!(["checkout"]), &json!([])), "{lifted:#}");
+    }
 }
 
 #[actix_web::test]
@@ -126,6 +145,30 @@ async fn a_kill_of_what_is_not_there_is_refused() {
     node.post(KILLS, &future).await.expect(201);
     let again = node.post(KILLS, &json!({"scope": {"tag": "nothing-yet"}})).await;
     again.expect(200);
+}
+
+#[actix_web::test]
+async fn a_kill_within_a_commit_follows_the_rule_of_a_kill_alone() {
+    let node = with_flag().await;
+    let commits = "/v1/environments/production/commits";
+    let commit = |changes: Value| json!({"reason": "r", "changes": changes});
+    let misspelt = commit(json!([{"set_enabled": {"key": "checkout", "enabled": false}}, {"kill": {"scope": {"tag": "paymnets"}}}]));
+    for path in [commits.to_owned(), format!("{commits}/plan")] {
+        let refused = node.post(&path, &misspelt).await.expect(404);
+        assert_eq!((refused.code(), &refused.body["did_you_mean"]), ("NOT_FOUND", &json!("payments")), "{path}");
+    }
+    assert_eq!(node.get(FLAG).await.body["flag"]["enabled"], true, "nothing of it was done");
+    let mut tagged = flag();
+    tagged["tags"] = json!(["beta"]);
+    let tagging = json!({"put_flag": {"key": "search", "flag": tagged}});
+    node.post(commits, &commit(json!([{"kill": {"scope": {"tag": "beta"}}}, tagging])))
+        .await
+        .expect(200);
+    node.post(commits, &commit(json!([{"kill": {"scope": {"tag": "beta"}}}]))).await.expect(200);
+    let later = |future: Value| commit(json!([{"kill": {"scope": {"tag": "nothing-yet"}, "future": future, "colour": "red"}}]));
+    node.post(commits, &later(json!("yes"))).await.expect(404);
+    node.post(commits, &later(json!(true))).await.expect(200);
+    node.post(commits, &later(json!(null))).await.expect(200);
 }
 
 fn warnings(body: &Value) -> usize {
