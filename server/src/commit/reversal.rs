@@ -27,10 +27,11 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::check::ScopedCheck;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::record::Records;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;
-use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, Tag};
+use ripcord_proto::{Flag, FlagKey, Position, Revision, RolloutId, Segment, SegmentKey, Snapshot, Tag};
 
 pub use self::barrier::{OneWayDoor, UnsupportedFlag};
 pub use self::guard::under_way;
@@ -193,7 +194,7 @@ impl Reversal {
     /// `expected` is the hash of the plan that must still hold.
     pub(super) fn admitted(&self, state: &EnvironmentState, head: Position, expected: Option<Digest>) -> Result<Vec<Change>, CommitError> {
         let decision = self.decide(&state.snapshot)?;
-        let hash = self.hash(&decision, &state.snapshot);
+        let hash = self.hash(&decision, state);
         if expected.is_some_and(|expected| expected != hash) {
             return Err(CommitError::Conflict(StateConflict::PlanStale {
                 moved: "the rollback would do something different from the plan".to_owned(),
@@ -208,7 +209,7 @@ impl Reversal {
 
     /// The hash of its changes to `state`, over all steps of its ladder.
     pub(super) fn planned(&self, state: &EnvironmentState) -> Result<Digest, CommitError> {
-        Ok(self.hash(&self.decide(&state.snapshot)?, &state.snapshot))
+        Ok(self.hash(&self.decide(&state.snapshot)?, state))
     }
 
     /// The probes of what is rolled back, in addition to those that earlier commits of the same ladder found.
@@ -275,6 +276,13 @@ impl ReversalDecision {
             }
         }
         Ok(counts)
+    }
+
+    /// The live rollouts of flags that change: each ends by itself once its flag is no longer as it left it.
+    pub fn ended_rollouts(&self, records: &Records) -> Vec<RolloutId> {
+        let live = records.rollouts.values().filter(|rollout| !rollout.state.is_final());
+        let ended = live.filter(|rollout| self.flags.iter().any(|step| step.key == rollout.plan.flag));
+        ended.map(|rollout| rollout.id.clone()).collect()
     }
 
     /// Whether nothing at all would change.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ripcord_proto::flag_text;
 use ripcord_proto::record::Records;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::{SegmentDiff, SettingsDiff};
@@ -16,7 +17,6 @@ use super::prepare::PreparedRollback;
 use crate::audit::ChangeHistory;
 use crate::commit::CommitError;
 use crate::commit::reversal::{Conflict, ConflictReason, ExposureCap, FlagOrSegment, FlagReversal, ReversalDecision, RollbackPreview, StageMethod};
-use crate::flag_text;
 
 /// What the log knows about who changed what, for a plan.
 pub(super) struct PlanDescriber<'a> {
@@ -138,9 +138,8 @@ pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledFlag> {
 
 /// Live rollouts of flags that change: the rollback ends them.
 pub(super) fn rollouts(decision: &ReversalDecision, records: &Records) -> Vec<StoppedRollout> {
-    let live = records.rollouts.values().filter(|rollout| !rollout.state.is_final());
-    let ended = live.filter(|rollout| decision.flags.iter().any(|step| step.key == rollout.plan.flag));
-    ended.map(|rollout| StoppedRollout { name: rollout.id.to_string() }).collect()
+    let ended = decision.ended_rollouts(records).into_iter();
+    ended.map(|id| StoppedRollout { name: id.to_string() }).collect()
 }
 
 /// Flags whose rules cannot express it.

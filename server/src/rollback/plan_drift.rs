@@ -2,8 +2,12 @@
 //! back from now, and the changes after it are listed.
 
 use ripcord_proto::EnvironmentKey;
+use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::rollout::Rollout;
+use ripcord_proto::table::Entity as _;
 use ripcord_proto::text::counted_len;
 
 use super::error::PrepareError;
@@ -52,9 +56,11 @@ async fn search(
         ));
     }
     let head = prepared.state.head.sequence;
-    let listed = audit::newest_first(&**environments.store(), &log, head.next(), LOOK_BACK, |entry| entry.commit.revision.is_some()).await?;
+    let listed = audit::newest_first(&**environments.store(), &log, head.next(), LOOK_BACK, is_seen_by_plans).await?;
     let mut entries = listed.entries;
     entries.reverse();
+    // The state is built from the oldest commit that has a position.
+    entries.drain(..entries.iter().take_while(|entry| entry.commit.revision.is_none()).count());
     if let Some(oldest) = entries.first().and_then(|entry| entry.commit.position())
         && let Some(mut state) = environments.state_at(environment, oldest).await?
     {
@@ -74,6 +80,12 @@ async fn search(
     Ok(format!(
         "the plan does not match this request at any of the last {LOOK_BACK} commits of {environment}; it is older, or for a different environment, target or scope"
     ))
+}
+
+/// Whether a plan of a rollback may differ after the commit: it changes what flags answer, or which rollouts are live.
+fn is_seen_by_plans(entry: &Sealed) -> bool {
+    let is_rollout = |change: &Change| matches!(change, Change::PutRecord(Record::Rollout(_)) | Change::DeleteRecord(RecordKey::Rollout(_)));
+    entry.commit.revision.is_some() || entry.commit.changes.iter().any(is_rollout)
 }
 
 /// Whether the plan was that of `state`.
@@ -98,13 +110,13 @@ fn one(entry: &Sealed) -> String {
     let things: Vec<String> = audit::summary(&log, entry)
         .changes
         .into_iter()
-        .filter(|change| change.change != "put_record")
+        .filter(|change| change.change != "put_record" || change.record.as_deref() == Some(Rollout::KIND))
         .take(LISTED)
         .map(|change| {
             if change.subject.is_empty() {
                 change.change
             } else {
-                format!("{} {}", change.change.replace('_', " "), change.subject)
+                format!("{} {}", change.change.trim_end_matches("_record").replace('_', " "), change.subject)
             }
         })
         .collect();

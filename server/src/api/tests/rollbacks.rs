@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{ADMIN, FLAG, Node, flag, key_of};
+use super::harness::{ADMIN, ApiNode, FLAG, flag, key_of};
 use crate::store::fault_injection::Fault;
 
 const ENV: &str = "/v1/environments/production";
@@ -17,18 +17,18 @@ fn rollout(percent: u32) -> Value {
         "rules": [{"serve": {"split": [{"variant": "off", "weight": format!("{}%", 100 - percent)}, {"variant": "on", "weight": format!("{percent}%")}]}}]})
 }
 
-async fn put(node: &Node, key: &str, flag: &Value) {
+async fn put(node: &ApiNode, key: &str, flag: &Value) {
     let got = node.put(&format!("{ENV}/flags/{key}?reason=r"), flag).await;
     assert!(matches!(got.status, 200 | 201), "{:#}", got.body);
 }
 
-async fn get(node: &Node, key: &str) -> Value {
+async fn get(node: &ApiNode, key: &str) -> Value {
     node.get(&format!("{ENV}/flags/{key}")).await.expect(200).body["flag"].clone()
 }
 
 #[actix_web::test]
 async fn an_environment_goes_back_to_a_revision_in_one_commit() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "search", &rollout(5)).await;
     let good = get(&node, "checkout").await;
@@ -71,7 +71,7 @@ async fn an_environment_goes_back_to_a_revision_in_one_commit() {
 
 #[actix_web::test]
 async fn a_repeated_call_gets_the_first_answer_and_makes_no_second_commit() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(100)).await;
     let call = || {
@@ -88,7 +88,7 @@ async fn a_repeated_call_gets_the_first_answer_and_makes_no_second_commit() {
 
 #[actix_web::test]
 async fn a_plan_that_no_longer_holds_says_what_moved_and_one_that_does_is_done() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(100)).await;
     let hash = node.post(PLAN, &json!({"to": 1})).await.expect(200).body["hash"].clone();
@@ -113,9 +113,36 @@ async fn a_plan_that_no_longer_holds_says_what_moved_and_one_that_does_is_done()
     assert_eq!(again.body["revision"], 5);
 }
 
+/// A rollout that has not begun yet changes no flag, but a rollback would end it.
+#[actix_web::test]
+async fn a_plan_is_stale_once_it_would_end_another_rollout_than_it_showed() {
+    let node = ApiNode::start().await;
+    put(&node, "checkout", &rollout(0)).await;
+    put(&node, "checkout", &rollout(50)).await;
+    let planned = || async { node.post(PLAN, &json!({"to": 1})).await.expect(200).body };
+    let before = planned().await;
+    assert_eq!(before["rollouts"], json!([]));
+    let later = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "60%", "hold": "1h"}], "start_at": "2999-01-01T00:00:00Z", "no_gates": true});
+    let begun = node.post(&format!("{ENV}/rollouts"), &later).await.expect(201).body;
+    let during = planned().await;
+    assert_eq!(during["rollouts"][0]["name"], begun["id"]);
+    let execute = |plan: &Value| {
+        let body = json!({"to": 1, "plan": plan["hash"]});
+        let node = &node;
+        async move { node.post(ROLLBACKS, &body).await }
+    };
+    let stale = execute(&before).await.expect(409);
+    assert_eq!((stale.code(), &stale.body["plan"]), ("PLAN_STALE", &during["hash"]));
+    let id = begun["id"].as_str().unwrap();
+    node.post(&format!("{ENV}/rollouts/{id}/abort"), &json!({"reason": "r"})).await.expect(200);
+    assert_eq!(execute(&during).await.expect(409).code(), "PLAN_STALE");
+    assert_eq!(planned().await["hash"], before["hash"], "it ends none again");
+    assert_eq!(execute(&before).await.expect(201).body["revision"], 3);
+}
+
 #[actix_web::test]
 async fn a_plan_survives_what_does_not_concern_it() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(100)).await;
     let body = json!({"to": 1, "flags": ["checkout"]});
@@ -128,7 +155,7 @@ async fn a_plan_survives_what_does_not_concern_it() {
 
 #[actix_web::test]
 async fn two_rollbacks_at_once_one_wins_and_the_other_is_told_which() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(50)).await;
     put(&node, "checkout", &rollout(100)).await;
@@ -145,7 +172,7 @@ async fn two_rollbacks_at_once_one_wins_and_the_other_is_told_which() {
 
 #[actix_web::test]
 async fn targets_and_scopes_that_are_not_there_are_told_plainly() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     let unknown = node.post(ROLLBACKS, &json!({"to": "no-such"})).await.expect(404);
     assert_eq!(unknown.code(), "NOT_FOUND");
@@ -174,7 +201,7 @@ async fn targets_and_scopes_that_are_not_there_are_told_plainly() {
 
 #[actix_web::test]
 async fn a_one_way_door_is_passed_only_knowingly_and_by_those_who_may() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "orders", &rollout(0)).await;
     let mut on = rollout(100);
     on["one_way"] = json!({"from": "on", "reason": "orders are written in the new format", "data_checkpoint": "backup job 118"});
@@ -204,7 +231,7 @@ async fn a_one_way_door_is_passed_only_knowingly_and_by_those_who_may() {
 
 #[actix_web::test]
 async fn what_a_killed_flag_serves_changes_only_knowingly_and_the_kill_stays() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let mut first = flag();
     first["safe"] = json!("on");
     put(&node, "checkout", &first).await;
@@ -221,7 +248,7 @@ async fn what_a_killed_flag_serves_changes_only_knowingly_and_the_kill_stays() {
 
 #[actix_web::test]
 async fn a_protected_environment_never_stands_in_the_way() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(100)).await;
     put(&node, "checkout", &rollout(0)).await;
     node.put(&format!("{ENV}/policy?reason=r"), &json!({"protection": "protected"}))
@@ -232,7 +259,7 @@ async fn a_protected_environment_never_stands_in_the_way() {
 
 #[actix_web::test]
 async fn a_release_is_taken_back_and_what_others_changed_since_is_left_to_them() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "search", &rollout(0)).await;
     node.post(&format!("{ENV}/releases"), &json!({"name": "web-1"})).await.expect(201);
@@ -260,7 +287,7 @@ async fn a_release_is_taken_back_and_what_others_changed_since_is_left_to_them()
 
 #[actix_web::test]
 async fn a_ladder_caps_exposure_and_says_its_steps_beforehand() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(80)).await;
     let body = json!({"to": 1, "steps": [50, 12.5], "every_seconds": 60});
@@ -277,7 +304,7 @@ async fn a_ladder_caps_exposure_and_says_its_steps_beforehand() {
 
 #[actix_web::test]
 async fn while_the_store_is_away_the_kills_that_make_the_scope_safe_are_told() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(80)).await;
     node.store.set(Fault::Away);
@@ -288,7 +315,7 @@ async fn while_the_store_is_away_the_kills_that_make_the_scope_safe_are_told() {
 
 #[actix_web::test]
 async fn a_sample_of_real_users_says_whom_it_affects() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let mut on = flag();
     on["default"] = json!("off");
     put(&node, "checkout", &on).await;
@@ -304,7 +331,7 @@ async fn a_sample_of_real_users_says_whom_it_affects() {
 
 #[actix_web::test]
 async fn a_check_that_must_pass_before_refuses_and_is_named() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let mut checked = rollout(0);
     checked["checks"] =
         json!([{"name": "backup is there", "url": "http://127.0.0.1:1/backup", "when": "before"}, {"name": "afterwards", "url": "http://127.0.0.1:1/"}]);
@@ -333,7 +360,7 @@ async fn a_check_that_must_pass_before_refuses_and_is_named() {
 
 #[actix_web::test]
 async fn a_rollback_that_finds_everything_in_place_is_refused_and_makes_no_record() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "checkout", &rollout(0)).await;
     let refused = node.post(ROLLBACKS, &json!({"to": 1})).await.expect(422);
     assert_eq!(refused.code(), "EMPTY_SCOPE");

@@ -2,15 +2,16 @@
 //! promise 12).
 //!
 //! It covers the environment, the scope, the target's content, each flag in scope as it is and as it will be, what stays and
-//! why, the one-way doors, and the kills that stay. It does not cover the environment's revision, the time, who asks, or
+//! why, the one-way doors, the kills that stay, and the live rollouts that it ends. It does not cover the environment's revision, the time, who asks, or
 //! sampled figures.
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entity, Entry};
-use ripcord_proto::{FlagKey, KillId, SegmentKey, Snapshot};
+use ripcord_proto::{FlagKey, KillId, RolloutId, SegmentKey, Snapshot};
 
+use super::super::state::EnvironmentState;
 use super::{Conflict, FlagOrSegment, FlagReversal, OneWayDoor, Reversal, ReversalDecision, StageMethod};
 
 /// A flag: its key, its digest as it is and as it will be, and the way there.
@@ -31,11 +32,13 @@ struct HashedContent<'a> {
     doors: &'a [OneWayDoor],
     cannot: Vec<(&'a FlagKey, &'a str)>,
     kills: Vec<(&'a FlagKey, Vec<&'a KillId>)>,
+    rollouts: &'a [RolloutId],
 }
 
 impl Reversal {
-    /// The hash of what `decision` does to an environment that serves `now`.
-    pub(super) fn hash(&self, decision: &ReversalDecision, now: &Snapshot) -> Digest {
+    /// The hash of what `decision` does to an environment in this state.
+    pub(super) fn hash(&self, decision: &ReversalDecision, state: &EnvironmentState) -> Digest {
+        let now = &state.snapshot;
         let ladder = self.record.ladder.as_ref().map(|ladder| (&ladder.steps, ladder.every_seconds));
         let segments: Vec<_> = [&decision.segments, &decision.missing]
             .into_iter()
@@ -55,6 +58,7 @@ impl Reversal {
             doors: &decision.doors,
             cannot: decision.cannot.iter().map(|cannot| (&cannot.flag, cannot.why.as_str())).collect(),
             kills: decision.flags.iter().filter_map(|step| kills(step, now)).collect(),
+            rollouts: &decision.ended_rollouts(&state.records),
         };
         let covered = serde_json::to_vec(&covered).unwrap_or_default();
         Digest::of([b"rollback\0".as_slice(), &covered])

@@ -42,7 +42,7 @@ impl Reversal {
     pub fn preview(&self, state: &EnvironmentState) -> Result<RollbackPreview, CommitError> {
         let now = &state.snapshot;
         let decision = self.decide(now)?;
-        let hash = self.hash(&decision, now);
+        let hash = self.hash(&decision, state);
         let mut after = now.clone();
         let mut touched = TouchedKeys::default();
         for entry in decision.segments.iter().chain(&decision.missing) {
