@@ -1,5 +1,6 @@
 //! `ripcord doctor`: diagnoses the setup and suggests fixes.
 
+mod applications;
 mod checks;
 mod finding;
 mod flagd;
@@ -10,7 +11,7 @@ use self::finding::{Finding, State};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Paint, print, print_data};
-use super::patience;
+use super::{patience, terminal, wrap};
 
 /// Diagnose the setup and suggest fixes
 ///
@@ -36,7 +37,7 @@ pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failur
 
 fn describe(findings: &[Finding], paint: Paint) -> String {
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
-    let lines: Vec<_> = findings.iter().map(|finding| line(finding, width, paint)).collect();
+    let lines: Vec<_> = findings.iter().map(|finding| line(finding, width, paint, terminal::width())).collect();
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
     let verdict = match (count(State::Wrong), count(State::Warning)) {
         (0, 0) => paint.good("OK: no problems found."),
@@ -46,23 +47,20 @@ fn describe(findings: &[Finding], paint: Paint) -> String {
     format!("{}\n\n{verdict}", lines.join("\n"))
 }
 
-fn line(finding: &Finding, width: usize, paint: Paint) -> String {
+fn line(finding: &Finding, width: usize, paint: Paint, limit: Option<usize>) -> String {
     let sign = match finding.state {
         State::Well => paint.good("ok   "),
         State::Warning => paint.warn("warn "),
         State::Wrong => paint.bad("FAIL "),
     };
-    let check = finding.check;
-    let margin = " ".repeat(width + 9);
-    let found = finding.found.replace('\n', &format!("\n{margin}"));
-    let mut text = format!("{sign}  {check:width$}  {found}");
-    if let Some(advice) = &finding.advice {
-        let advice = advice.replace('\n', &format!("\n{margin}"));
-        text.push('\n');
-        text.push_str(&margin);
-        text.push_str(&advice);
-    }
-    text
+    let indent = width + 9;
+    let mut before = format!("{sign}  {:width$}  ", finding.check);
+    let told = finding.found.lines().chain(finding.advice.iter().flat_map(|advice| advice.lines()));
+    let lines = told.map(|told| {
+        let line = format!("{}{told}", std::mem::replace(&mut before, " ".repeat(indent)));
+        limit.map_or_else(|| line.clone(), |limit| wrap::hanging(&line, indent, limit))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

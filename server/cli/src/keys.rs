@@ -1,6 +1,7 @@
 //! `ripcord keys`: creates, lists and revokes keys.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::responses::RecordResponse;
@@ -11,7 +12,7 @@ use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;
-use super::output::moment;
+use super::output::short_moment;
 use super::table::table;
 
 /// Create, list and revoke keys
@@ -49,7 +50,7 @@ enum Action {
     List(ListArgs),
     /// Revoke a key, effective immediately
     Revoke {
-        /// Its id, as `ripcord keys list` shows it
+        /// The key's id, as `ripcord keys list` shows it
         #[arg(value_name = "KEY_ID")]
         id: String,
         /// Reason, recorded in the audit log
@@ -90,7 +91,7 @@ async fn create(call: &Context, request: &KeyRequest) -> Result<Exit, Failure> {
         };
         match &made.key {
             Some(key) => format!(
-                "Created key {} ({}) for {reach}. It is shown only this once:\n\n  {}",
+                "Created key {} ({}) for {reach}. It is shown only this once:\n\n  {}\n\nApplications and commands read it from RIPCORD_KEY.",
                 made.id,
                 request.role,
                 call.output.paint().strong(key)
@@ -110,12 +111,19 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
         if keys.is_empty() {
             return "The only key is the admin key that the server was started with.".to_owned();
         }
+        let now = Timestamp::now();
         table(
             ["key", "role", "environments", "created", "name"],
             keys.iter().map(|view| {
                 let environments: Vec<_> = view.environments.iter().map(ToString::to_string).collect();
                 let reach = if environments.is_empty() { "all".to_owned() } else { environments.join(", ") };
-                [view.id.clone(), view.role.to_string(), reach, moment(view.created), view.name.clone()]
+                [
+                    view.id.clone(),
+                    view.role.to_string(),
+                    reach,
+                    short_moment(view.created, now),
+                    view.name.clone(),
+                ]
             }),
         )
     });
@@ -124,6 +132,11 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
 
 async fn revoke(call: &Context, id: &str, reason: Option<&str>) -> Result<Exit, Failure> {
     let answer: Answer<RecordResponse> = call.client.call(Call::delete(["v1", "keys", id]).query("reason", reason)).await?;
-    call.output.answer(&answer, |gone| format!("Revoked key {}. Its streams end now.", gone.id));
+    call.output.answer(&answer, |gone| {
+        format!(
+            "Revoked key {}. Each node refuses it and ends its streams as soon as it hears of this.",
+            gone.id
+        )
+    });
     Ok(Exit::Done)
 }

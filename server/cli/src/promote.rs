@@ -90,6 +90,9 @@ pub(crate) async fn run(call: &Context, command: Promote) -> Result<Exit, Failur
         .json(&promotion.request)?;
     let answer: Answer<WriteResponse> = call.client.call(post).await?;
     call.output.answer(&answer, |written| {
+        if !written.changed {
+            return format!("Nothing changed in {}.", command.to);
+        }
         let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
         let flags = written.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("Promoted {flags} from {} to {}{revision}.", command.from, command.to)
@@ -164,7 +167,7 @@ fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, ca
         let _ = writeln!(text, "{}", paint.warn(&warning));
     }
     if changes::total(plan) == 0 {
-        let _ = write!(text, "Nothing would change: {} already has the same flags as {}.", command.to, command.from);
+        let _ = write!(text, "Nothing would change: these flags are the same in {} and {}.", command.to, command.from);
         return text;
     }
     let flags: Vec<_> = command.flags.iter().map(FlagKey::as_str).collect();
@@ -178,7 +181,7 @@ fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, ca
     );
     let _ = write!(
         text,
-        "\nWould change {} of {}, planned at revision {}. Nothing is changed yet. To do exactly this:\n  {}",
+        "Would change {} of {}, planned at revision {}. Nothing is changed yet. To do exactly this:\n  {}",
         changes::summary(plan),
         command.to,
         plan.revision,

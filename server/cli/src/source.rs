@@ -181,7 +181,11 @@ fn describe(written: &WriteResponse, source: &FlagsSource, server: &str) -> Stri
     let mut text = if written.changed {
         format!("Applied {} to {} on {server}{revision}.", source.name, source.environment)
     } else {
-        format!("Nothing to change: {} already matches {}.", source.environment, source.name)
+        // It may still differ from the files: what people changed by hand, or a live rollout moves, is kept.
+        format!(
+            "Nothing changed: {} has no change for the flags and segments of {}.",
+            source.name, source.environment
+        )
     };
     for warning in &written.warnings {
         text.push_str("\nWarning: ");

@@ -43,3 +43,25 @@ fn a_release_and_a_kill_are_read_at_once_on_80_columns() {
       why       release web-12
     ");
 }
+
+#[test]
+fn a_store_that_was_damaged_or_not_compared_is_not_called_verified() {
+    let of = |log: serde_json::Value, whole: bool| {
+        let mut report = json!({"log": "production", "entries": 9, "head": "0".repeat(64)});
+        report.as_object_mut().unwrap().extend(log.as_object().unwrap().clone());
+        LogVerdict::of(&serde_json::from_value(json!({"whole": whole, "logs": [report]})).unwrap())
+    };
+    assert_eq!(of(json!({}), true), LogVerdict::Verified);
+    assert_eq!(of(json!({"damaged_in_store": 3, "mended": true}), true), LogVerdict::Mended);
+    assert_eq!(of(json!({"not_compared": "the store cannot be reached"}), true), LogVerdict::InPart);
+    assert_eq!(of(json!({"fault": "entry 3 is missing"}), false), LogVerdict::Failed);
+}
+
+#[test]
+fn an_empty_list_does_not_say_that_nobody_changed_anything_if_it_only_looked_at_the_newest() {
+    insta::assert_snapshot!(nothing_shown("production", 0), @"Nobody has changed anything in production yet.");
+    insta::assert_snapshot!(
+        nothing_shown("production", 10),
+        @"None of the newest 10 entries of production is a change by people. To see them: ripcord audit --all; to look further back: --limit"
+    );
+}

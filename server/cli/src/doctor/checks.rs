@@ -5,19 +5,18 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::DATE;
-use ripcord_proto::Revision;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView};
 use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::health::{HealthCode, PartHealth, Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
+use ripcord_proto::rest::log::OrphanView;
 use ripcord_proto::rest::triggers::FiringView;
 use ripcord_proto::trigger::FiringState;
 
+use super::applications;
 use super::finding::{Finding, State};
 use super::flagd;
 use crate::answer::{Answer, ClientError};
-use crate::bucketing;
 use crate::client::Call;
 use crate::context::Context;
 use crate::environment_state::last_ping;
@@ -28,7 +27,7 @@ use crate::output::{Paint, count, moment};
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// How long the first frame of a stream may take.
 const FIRST_FRAME: Duration = Duration::from_secs(5);
-/// Kills, firings and applications that are named.
+/// Kills and firings that are named.
 const NAMED: usize = 5;
 /// Newest firings that are looked through.
 const FIRINGS: usize = 200;
@@ -62,8 +61,8 @@ pub(super) async fn all(call: &Context) -> Vec<Finding> {
     findings.push(stream(call).await);
     findings.extend(kills(call).await);
     findings.extend(firings(call).await);
-    findings.extend(applications(call).await);
-    findings.extend(splitting(call).await);
+    findings.extend(orphans(call).await);
+    findings.extend(applications::all(call).await);
     findings
 }
 
@@ -255,7 +254,10 @@ async fn stream(call: &Context) -> Finding {
 
 /// Kills without a reason, or not yet in the log.
 async fn kills(call: &Context) -> Option<Finding> {
-    let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await.ok()?;
+    let kills: Answer<Vec<KillView>> = match call.client.list(&call.path(&["kills"]), usize::MAX).await {
+        Ok(kills) => kills,
+        Err(error) => return Some(Finding::unread("kills", "the kills in force", &error)),
+    };
     let unexplained = kills.value.iter().filter(|kill| kill.reason_missing).count();
     let provisional = kills.value.iter().filter(|kill| kill.provisional).count();
     if provisional > 0 {
@@ -290,9 +292,33 @@ async fn kills(call: &Context) -> Option<Finding> {
     })
 }
 
+/// Commits that the log has lost.
+async fn orphans(call: &Context) -> Option<Finding> {
+    let orphans: Answer<Vec<OrphanView>> = match call.client.list(&["v1", "audit", "orphans"], usize::MAX).await {
+        Ok(orphans) => orphans,
+        Err(error) => return Some(Finding::unread("log", "the commits that the log has lost", &error)),
+    };
+    let newest = orphans.value.first()?;
+    let lost = count(orphans.value.len(), "commit is", "commits are");
+    let found = format!(
+        "{lost} no longer in a log that was filled again; the newest is of {} by {}, in {}",
+        moment(newest.at),
+        newest.actor.name,
+        newest.log
+    );
+    Some(Finding::warning(
+        "log",
+        found,
+        "List them with `ripcord audit orphans`, and do again what is still wanted. To clear the list, move orphaned.jsonl out of the data folder of that node and restart it.",
+    ))
+}
+
 /// Firings of triggers that wait for a person.
 async fn firings(call: &Context) -> Option<Finding> {
-    let firings: Answer<Vec<FiringView>> = call.client.list(&call.path(&["firings"]), FIRINGS).await.ok()?;
+    let firings: Answer<Vec<FiringView>> = match call.client.list(&call.path(&["firings"]), FIRINGS).await {
+        Ok(firings) => firings,
+        Err(error) => return Some(Finding::unread("triggers", "the firings", &error)),
+    };
     let waiting: Vec<_> = firings
         .value
         .iter()
@@ -311,87 +337,4 @@ async fn firings(call: &Context) -> Option<Finding> {
         );
         Finding::warning("triggers", found, "Approve with `ripcord trigger confirm FIRING_ID`, or decline it.")
     })
-}
-
-/// Applications that were lost without a goodbye.
-fn lost(connections: &[ConnectionView]) -> Option<Finding> {
-    let lost: Vec<_> = connections
-        .iter()
-        .filter(|connection| connection.lost && connection.level == ConnectionLevel::Applied)
-        .collect();
-    let named: Vec<_> = lost.iter().take(NAMED).map(|connection| connection.instance.name.as_str()).collect();
-    (!lost.is_empty()).then(|| {
-        let lost = count(lost.len(), "application was lost", "applications were lost");
-        Finding::warning(
-            "lost",
-            format!("{lost} without a goodbye in the last 15 minutes: {}", named.join(", ")),
-            "They may serve what they last had until they are back, stopped, or their leases expire.",
-        )
-    })
-}
-
-/// Clients that cannot confirm, and the flags that flagd's clients do not get.
-fn others(connections: &[ConnectionView]) -> String {
-    let at = |level: ConnectionLevel| connections.iter().filter(|connection| connection.level == level && !connection.lost).count();
-    let mut text = String::new();
-    for (level, one, several) in [
-        (ConnectionLevel::Fetched, "client fetches answers", "clients fetch answers"),
-        (ConnectionLevel::Sent, "reader only receives states", "readers only receive states"),
-    ] {
-        if at(level) > 0 {
-            text.push_str("; ");
-            text.push_str(&count(at(level), one, several));
-        }
-    }
-    let left_out = connections.iter().map(|connection| &connection.left_out).find(|left_out| !left_out.is_empty());
-    if let Some(left_out) = left_out {
-        let flags: Vec<_> = left_out.iter().map(|out| out.flag.as_str()).collect();
-        text.push_str("; flagd's clients do not get ");
-        text.push_str(&flags.join(", "));
-    }
-    text
-}
-
-/// The readers that split users differently.
-async fn splitting(call: &Context) -> Option<Finding> {
-    let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
-    let told = bucketing::told(&connections.value)?;
-    Some(Finding::warning("bucketing", told, bucketing::ADVICE))
-}
-
-/// The connected applications, and those that are behind.
-async fn applications(call: &Context) -> Vec<Finding> {
-    let connections: Result<Answer<Vec<ConnectionView>>, _> = call.client.list(&call.path(&["connections"]), usize::MAX).await;
-    let view: Result<Answer<EnvironmentView>, _> = call.client.call(Call::get(call.path(&[]))).await;
-    let (Ok(connections), Ok(view)) = (connections, view) else {
-        return Vec::new();
-    };
-    std::iter::once(connected(&connections.value, view.value.revision))
-        .chain(lost(&connections.value))
-        .collect()
-}
-
-fn connected(connections: &[ConnectionView], newest: Revision) -> Finding {
-    let acknowledging: Vec<_> = connections
-        .iter()
-        .filter(|connection| connection.level == ConnectionLevel::Applied && !connection.lost)
-        .collect();
-    let behind: Vec<_> = acknowledging
-        .iter()
-        .filter(|connection| connection.revision.is_none_or(|revision| revision < newest))
-        .map(|connection| connection.instance.name.clone())
-        .collect();
-    let others = others(connections);
-    if acknowledging.is_empty() {
-        return Finding::well("applications", format!("none connected to this node{others}"));
-    }
-    let connected = count(acknowledging.len(), "application", "applications");
-    if behind.is_empty() {
-        return Finding::well("applications", format!("{connected} connected to this node, none behind{others}"));
-    }
-    Finding::warning(
-        "applications",
-        format!("{connected} connected to this node, {} behind: {}", behind.len(), behind.join(", ")),
-        "They are connected but have not applied the newest revision; check their own logs.",
-    )
 }

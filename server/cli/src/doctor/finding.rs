@@ -1,5 +1,7 @@
 //! One finding of `ripcord doctor`.
 
+use crate::answer::ClientError;
+
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,6 +32,11 @@ impl Finding {
 
     pub(super) fn wrong(check: &'static str, found: impl Into<String>, advice: Option<String>) -> Self {
         Self::new(check, State::Wrong, found, advice)
+    }
+
+    /// What could not be looked at is no good news.
+    pub(super) fn unread(check: &'static str, what: &str, error: &ClientError) -> Self {
+        Self::wrong(check, format!("{what} could not be read: {error}"), error.advice())
     }
 
     pub(super) fn new(check: &'static str, state: State, found: impl Into<String>, advice: Option<String>) -> Self {
