@@ -17,7 +17,8 @@ pub struct Confirmation {
     /// The provisional kill that is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill: Option<KillId>,
-    /// Whether every client that can acknowledge has done so and every node was reached. False if there was none to ask.
+    /// Whether every client that can acknowledge has done so and every node was reached. False if there was none to ask. Says nothing
+    /// of clients at the levels `fetched` and `sent`, nor of applications that were lost more than two minutes before: `lost` names those.
     pub complete: bool,
     /// Native SDKs, which acknowledge the revision that they evaluate.
     pub applied: LevelCounts,

@@ -6,9 +6,9 @@ use crate::actor::Actor;
 use crate::check::{CheckOutcome, ScopedCheck};
 use crate::confirmation::Confirmation;
 use crate::digest::Digest;
+use crate::id::RolloutId;
 use crate::key::{FlagKey, ReleaseName, SegmentKey, Tag};
 use crate::revision::{Epoch, Position, Revision};
-use crate::rollout::RolloutId;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
@@ -81,8 +81,8 @@ pub struct Rollback {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledged_checks: BTreeSet<String>,
     /// What it was allowed to change beyond its scope.
-    #[serde(default)]
-    pub latitude: RollbackOptions,
+    #[serde(default, alias = "latitude")]
+    pub options: RollbackOptions,
     /// The steps, if it is a staged rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Stages>,
@@ -136,7 +136,8 @@ pub enum RollbackState {
     Planned,
     /// Committed; waiting for confirmations, checks or further steps.
     Committed,
-    /// All connected applications have acknowledged it and the checks pass.
+    /// No connected application is missing, every node was reached, and no check fails. Whether any application was asked is said by
+    /// `confirmation.complete`, whether a check was there by `phases.healthy`.
     Confirmed,
     /// Some applications have not confirmed by the deadline; they are named.
     Partial,
@@ -219,11 +220,11 @@ pub struct PhaseTimes {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub committed: Option<jiff::Timestamp>,
-    /// When the last application acknowledged it.
+    /// When the last application acknowledged it; absent if none was asked, or one is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub applied: Option<jiff::Timestamp>,
-    /// When the checks passed after that.
+    /// When the checks passed after that; absent without a check.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub healthy: Option<jiff::Timestamp>,
@@ -334,7 +335,7 @@ impl Rollback {
             skipped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             acknowledged_checks: BTreeSet::new(),
-            latitude: RollbackOptions::default(),
+            options: RollbackOptions::default(),
             ladder: None,
             phases: PhaseTimes {
                 decided: Some(decided),

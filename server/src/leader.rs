@@ -73,7 +73,7 @@ impl LeaderLease {
                 if others.contains(&leader.id) {
                     return None;
                 }
-                tracing::info!(env = %environment, node = leader.node, "the previous leader of this environment is gone; this node takes over");
+                tracing::info!(env = %environment, node = leader.node, "the previous leader of this environment is not among the live nodes; this node takes over");
                 self.claim(environment, Some(leader)).await
             }
             None => self.claim(environment, None).await,

@@ -1,4 +1,6 @@
-//! Promise 15: no answer claims more than is known.
+//! Promise 15: no answer claims more than is known. `server/docs/claims.md` lists the claims, each with the test that holds it.
+
+mod commands;
 
 use anyhow::ensure;
 use ripcord_tests::api::id_of;
@@ -7,13 +9,7 @@ use ripcord_tests::{CommandOutput, Outcome, SOON, Server, World, eventually, fla
 use serde_json::{Value, json};
 
 async fn ripcord(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
-    let mut command = server.command();
-    command
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", server.admin().key())
-        .env("NO_COLOR", "1")
-        .args(arguments);
-    CommandOutput::of(command).await
+    CommandOutput::of(server.ripcord(arguments)).await
 }
 
 /// A flag with these rules.

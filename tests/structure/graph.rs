@@ -6,26 +6,38 @@ use std::path::Path;
 use crate::lexer;
 use crate::source::{self, Source};
 
-/// The files of a crate that are not tests, by module.
+/// What is read of a crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What is compiled into the product.
+    Product,
+    /// Its unit tests, too.
+    WithTests,
+}
+
+/// The files of a crate, by module.
 pub struct Crate {
     pub files: BTreeMap<Vec<String>, Source>,
 }
 
 impl Crate {
-    /// Reads the crate whose root file lies in `folder`. Modules that are compiled for tests only are left out.
-    pub fn read(folder: &Path, root: &str) -> Self {
+    /// Reads the crate whose root file lies in `folder`.
+    pub fn read(folder: &Path, root: &str, scope: Scope) -> Self {
         let mut files = BTreeMap::new();
         let mut waiting = vec![(Vec::new(), folder.join(root))];
         while let Some((module, path)) = waiting.pop() {
             let text = source::read(&path);
-            let parsed = Source::parse(module.clone(), &text);
-            let tests = lexer::test_modules(&text);
+            let parsed = Source::parse(module.clone(), &text, scope);
+            let left_out = match scope {
+                Scope::Product => lexer::test_modules(&text),
+                Scope::WithTests => Vec::new(),
+            };
             let below = if module.is_empty() {
                 folder.to_owned()
             } else {
                 folder.join(module.join("/"))
             };
-            for child in parsed.children.iter().filter(|child| !tests.contains(child)) {
+            for child in parsed.children.iter().filter(|child| !left_out.contains(child)) {
                 let path = [below.join(format!("{child}.rs")), below.join(child).join("mod.rs")]
                     .into_iter()
                     .find(|path| path.is_file());

@@ -8,7 +8,8 @@ pub fn tokens(text: &str) -> Vec<Token> {
     without_tests(&all_tokens(text))
 }
 
-fn all_tokens(text: &str) -> Vec<Token> {
+/// The tokens of `text` without comments and literals.
+pub fn all_tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let (mut at, mut found) = (0, Vec::new());
     while let Some(&c) = chars.get(at) {

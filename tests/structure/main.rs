@@ -1,5 +1,5 @@
 //! The shape of the source: imports go down, no two files import each other, the pure parts stay pure, one name means one thing,
-//! and what the documents name is there.
+//! and what the documents name is there. Claims of the product are held by tests.
 //!
 //! `cargo test -p ripcord-tests --test structure` also prints which type names the server and the command line define more than once (with
 //! `-- --nocapture`). What is tolerated stands in `allowed.rs`, each with its reason.
@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 mod allowed;
+mod claims;
 mod graph;
 mod lexer;
 mod paths;
 mod source;
 
-use graph::Crate;
+use graph::{Crate, Scope};
 
 /// The rooms of the server, highest first: a room imports only rooms below it.
 const ROOMS: &[&str] = &[
@@ -49,7 +50,6 @@ const ROOMS: &[&str] = &[
     "store",
     "telemetry",
     "outbound",
-    "flag_text",
     "tasks",
     "secret",
     "clock",
@@ -80,7 +80,7 @@ fn root() -> PathBuf {
 }
 
 fn server() -> Crate {
-    Crate::read(&root().join("server/src"), "lib.rs")
+    Crate::read(&root().join("server/src"), "lib.rs", Scope::Product)
 }
 
 /// Every crate and every binary of tests and benches, by its folder.
@@ -88,7 +88,7 @@ fn crates() -> Vec<(String, Crate)> {
     let mut found = Vec::new();
     for folder in ["proto/src", "sdk/src", "server/cli/src", "server/src", "tests/src", "benches/src"] {
         if root().join(folder).join("lib.rs").is_file() {
-            found.push((folder.to_owned(), Crate::read(&root().join(folder), "lib.rs")));
+            found.push((folder.to_owned(), Crate::read(&root().join(folder), "lib.rs", Scope::Product)));
         }
     }
     for folder in ["tests", "benches/benches"] {
@@ -96,7 +96,7 @@ fn crates() -> Vec<(String, Crate)> {
         for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
             if root().join(folder).join(&name).join("main.rs").is_file() {
                 let folder = format!("{folder}/{name}");
-                let read = Crate::read(&root().join(&folder), "main.rs");
+                let read = Crate::read(&root().join(&folder), "main.rs", Scope::Product);
                 found.push((folder, read));
             }
         }
@@ -195,12 +195,13 @@ fn crates_depend_one_way() {
 
 #[test]
 fn a_type_name_of_the_server_means_one_thing() {
-    assert_one_meaning(&server(), allowed::TYPES);
+    let with_tests = Crate::read(&root().join("server/src"), "lib.rs", Scope::WithTests);
+    assert_one_meaning(&with_tests, allowed::TYPES);
 }
 
 #[test]
 fn a_type_name_of_the_command_line_means_one_thing() {
-    let cli = Crate::read(&root().join("server/cli/src"), "lib.rs");
+    let cli = Crate::read(&root().join("server/cli/src"), "lib.rs", Scope::Product);
     assert_one_meaning(&cli, allowed::CLI_TYPES);
 }
 
@@ -227,6 +228,25 @@ fn paths_that_documents_name_exist() {
     let mut missing = paths::missing(&root());
     missing.retain(|path| !allowed::PATHS.contains(&path.as_str()));
     assert_none(&missing, "these documents name files that are not there");
+}
+
+#[test]
+fn every_claim_is_held_by_a_test() {
+    assert_none(&claims::unheld(&root()), "what is claimed is tested against its counterexample");
+}
+
+/// The first column of the table of rooms.
+#[test]
+fn the_architecture_names_every_room() {
+    let page = source::read(&root().join("server/ARCHITECTURE.md"));
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| room "))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let named: BTreeSet<&str> = rows.filter_map(|row| row.split('|').nth(1)).flat_map(paths::in_backticks).collect();
+    let listed: BTreeSet<&str> = ROOMS.iter().copied().filter(|room| *room != "bench").collect();
+    assert_eq!(named, listed, "the table of rooms in server/ARCHITECTURE.md and ROOMS");
 }
 
 #[test]
@@ -265,7 +285,7 @@ fn the_engine_knows_no_io_no_clock_and_no_lock() {
 }
 
 fn assert_free_of(folder: &str, below: &[&str], forbidden: &[&str]) {
-    let read = Crate::read(&root().join(folder), "lib.rs");
+    let read = Crate::read(&root().join(folder), "lib.rs", Scope::Product);
     let mut found = Vec::new();
     for file in read
         .files

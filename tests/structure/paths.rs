@@ -1,6 +1,6 @@
 //! Paths of this repository that documents name: in backticks, and as targets of links.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::source::read;
 
@@ -45,11 +45,23 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
     }
 }
 
+/// Every Rust file of the repository.
+pub fn source_files(root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    collect(root, root, &mut files);
+    files.iter().filter(|file| file.ends_with(".rs")).map(|file| root.join(file)).collect()
+}
+
+/// What stands in backticks.
+pub fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
 /// Files named in backticks: `commit/writer.rs`.
 fn named(text: &str) -> impl Iterator<Item = &str> {
     let prose = text.split("```").step_by(2);
     prose
-        .flat_map(|prose| prose.split('`').skip(1).step_by(2))
+        .flat_map(in_backticks)
         .filter(|span| ENDINGS.iter().any(|ending| span.ends_with(ending)))
         .filter(|span| span.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)))
         .map(|span| span.trim_start_matches("./"))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::graph::Scope;
 use crate::lexer::{self, Token};
 
 /// A `use` of one name.
@@ -26,7 +27,7 @@ pub struct Source {
     pub imports: Vec<Import>,
     /// Paths that stand in its code and begin with `crate`, `super`, `self` or a module of its own.
     pub paths: Vec<Vec<String>>,
-    /// Types and traits that it defines at its top level.
+    /// Types and traits that it defines at its top level, or at that of a module within the file.
     pub types: Vec<String>,
     /// Names in its code, outside of `use`.
     pub words: BTreeSet<String>,
@@ -36,8 +37,11 @@ pub struct Source {
 }
 
 impl Source {
-    pub fn parse(module: Vec<String>, text: &str) -> Self {
-        let tokens = lexer::tokens(text);
+    pub fn parse(module: Vec<String>, text: &str, scope: Scope) -> Self {
+        let tokens = match scope {
+            Scope::Product => lexer::tokens(text),
+            Scope::WithTests => lexer::all_tokens(text),
+        };
         let children = (0..tokens.len())
             .filter(|&at| tokens[at] == "mod" && tokens.get(at + 2).is_some_and(|token| token == ";"))
             .map(|at| tokens[at + 1].clone())
@@ -164,11 +168,13 @@ fn members(tokens: &[Token]) -> Vec<&[Token]> {
 }
 
 fn types(tokens: &[Token]) -> Vec<String> {
-    let (mut depth, mut found) = (0_usize, Vec::new());
+    // Of each open bracket, whether it is the brace of a module.
+    let (mut open, mut found) = (Vec::<bool>::new(), Vec::new());
     for (at, token) in tokens.iter().enumerate() {
+        let depth = open.iter().filter(|is_module| !**is_module).count();
         match token.as_str() {
-            "{" | "(" | "[" => depth += 1,
-            "}" | ")" | "]" => depth = depth.saturating_sub(1),
+            "{" | "(" | "[" => open.push(token == "{" && at > 1 && tokens[at - 2] == "mod"),
+            "}" | ")" | "]" => drop(open.pop()),
             "struct" | "enum" | "trait" | "type" | "union" if depth == 0 => {
                 found.extend(tokens.get(at + 1).filter(|name| is_name(name)).cloned());
             }

@@ -24,7 +24,7 @@ pub struct Readiness {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReadyState {
-    /// Everything works.
+    /// Loaded, not known to be behind, and as far as the last look at the store and the peers tells, all of it works.
     Ready,
     /// Flags are served and kills work; ordinary writes do not.
     Degraded,

@@ -111,10 +111,44 @@ pub struct RevisionDiff {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditReport {
-    /// Whether all logs are intact.
+    /// Whether no fault was found: each chain is unbroken up to the newest entry that this node knows. Each log says
+    /// what was damaged in the store and repaired, or could not be compared.
     pub whole: bool,
     /// The result for each log.
     pub logs: Vec<LogReport>,
+}
+
+/// An item of `GET /v1/audit/orphans`: an entry that a node had, but that its log lacks since another node filled the store again. Its
+/// kills and revocations were merged; the rest was not applied again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrphanView {
+    /// The log's name: `system`, or the name of an environment.
+    pub log: String,
+    /// The node that had the entry, and found that the log lacks it.
+    pub node: String,
+    /// When it found that; absent if an older version did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub found_at: Option<jiff::Timestamp>,
+    /// Its position in the log as it was.
+    pub sequence: Sequence,
+    /// The epoch of the revision; revisions of different epochs cannot be compared.
+    pub epoch: Epoch,
+    /// The revision that it made; `null` if it changed only records.
+    pub revision: Option<Revision>,
+    /// When the commit was made.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Who made the commit.
+    pub actor: Actor,
+    /// The reason given for the commit; absent if none was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it changed, in order; at most the first 100.
+    pub changes: Vec<ChangeSummary>,
+    /// How many changes it has.
+    pub changes_total: usize,
 }
 
 /// The result of verifying one log.
@@ -135,7 +169,7 @@ pub struct LogReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub damaged_in_store: Option<Sequence>,
-    /// Whether the store was mended from this node's copy.
+    /// Whether the store was repaired from this node's copy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mended: bool,
     /// Why only this node's copy was verified, and not the store.

@@ -15,7 +15,7 @@ pub struct WriteResponse {
     pub epoch: Epoch,
     /// The revision from which it holds: the new one, or the current one if nothing had to change.
     pub revision: Option<Revision>,
-    /// Whether anything had to change.
+    /// Whether anything changed, apart from records such as the owner of a flag.
     pub changed: bool,
     /// The keys of the flags whose definition or kills changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

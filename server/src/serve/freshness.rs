@@ -64,7 +64,7 @@ fn note(was: &Verdict, now: &Verdict) {
             log = %behind.log, own = %behind.own.position(), theirs = %behind.theirs.position(), node = behind.node,
             "another node has commits that this node lacks; its heartbeats renew no lease until it has caught up"
         ),
-        (Some(_), None) => tracing::info!("this node has caught up"),
+        (Some(_), None) => tracing::info!("no other node is known any more to have commits that this node lacks"),
         (Some(_), Some(_)) | (None, None) => {}
     }
 }
