@@ -5,10 +5,11 @@ mod plan;
 use crate::actor::Actor;
 use crate::diff::UserShare;
 use crate::gate::{GateReading, GateSample};
+use crate::id::RollbackId;
 use crate::key::RuleId;
 use crate::revision::Position;
-use crate::rollback::{RollbackId, RollbackTarget};
 use crate::table::Entity;
+use crate::target::RollbackTarget;
 use crate::validation::ValidationErrors;
 
 pub use crate::actor::Attribution;
