@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ripcord_server::{FlagdConfig, LogFormat, PublicUrl, Reload, Secret, ServeConfig, Started, StoreChoice};
+use ripcord_server::{FlagdConfig, LogFormat, Outbound, PublicUrl, Reload, Secret, ServeConfig, Started, StoreChoice};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +77,7 @@ fn config(folder: &TempDir) -> ServeConfig {
             origins: Vec::new(),
         },
         otlp_endpoint: None,
+        outbound: Outbound::default(),
         log_format: LogFormat::Pretty,
         reload: Reload::default(),
     }

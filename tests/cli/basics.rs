@@ -93,11 +93,7 @@ async fn watch_prints_what_happens_while_it_happens() -> Outcome {
     let admin = server.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let mut watching = server
-        .command()
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", admin.key())
-        .env("NO_COLOR", "1")
-        .args(["watch", "--json"])
+        .ripcord(&["watch", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;

@@ -19,17 +19,10 @@ use ripcord_tests::{CommandOutput, Server};
 
 /// Runs `ripcord ARGUMENTS` against a server, as its admin.
 pub async fn ripcord(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
-    let key = server.admin().key().to_owned();
-    ripcord_as(server, &key, arguments).await
+    CommandOutput::of(server.ripcord(arguments)).await
 }
 
 /// The same with this key.
 pub async fn ripcord_as(server: &Server, key: &str, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
-    let mut command = server.command();
-    command
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", key)
-        .env("NO_COLOR", "1")
-        .args(arguments);
-    CommandOutput::of(command).await
+    CommandOutput::of(server.ripcord_as(key, arguments)).await
 }

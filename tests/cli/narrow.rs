@@ -13,14 +13,10 @@ use super::ripcord;
 const WIDTH: usize = 80;
 
 async fn narrow(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
-    let mut command = server.command();
+    let mut command = server.ripcord(arguments);
     command
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", server.admin().key())
         .env("RIPCORD_ACTOR", "somebody with a rather long name")
-        .env("COLUMNS", WIDTH.to_string())
-        .env("NO_COLOR", "1")
-        .args(arguments);
+        .env("COLUMNS", WIDTH.to_string());
     CommandOutput::of(command).await
 }
 

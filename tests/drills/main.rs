@@ -52,13 +52,8 @@ impl Ground {
 
     /// `ripcord ARGUMENTS` with the environment's server and a folder for what it starts.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.server.command();
-        command
-            .env("RIPCORD_SERVER", self.server.url())
-            .env("RIPCORD_KEY", self.server.admin().key())
-            .env("NO_COLOR", "1")
-            .env("TMPDIR", self.folder.path())
-            .args(arguments);
+        let mut command = self.server.ripcord(arguments);
+        command.env("TMPDIR", self.folder.path());
         command
     }
 

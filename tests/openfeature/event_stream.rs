@@ -130,14 +130,19 @@ async fn revoked() -> Result<()> {
     Ok(())
 }
 
-async fn kill_in_the_gap() -> Result<()> {
-    let node = Node::start().await?;
+/// A client that has heard of the flag `a` and keeps it, and whose stream has ended.
+async fn caching_and_away(node: &Node) -> Result<CachingClient> {
     node.api.put_flag("a", &flags::boolean("on")).await?.ok()?;
-    let mut client = CachingClient::connect(&node).await?;
+    let mut client = CachingClient::connect(node).await?;
     let mut stream = client.listen().await?;
     client.hear(&mut stream).await?;
     ensure!(client.value("a").await? == Some(true));
-    drop(stream);
+    Ok(client)
+}
+
+async fn kill_in_the_gap() -> Result<()> {
+    let node = Node::start().await?;
+    let mut client = caching_and_away(&node).await?;
     node.api.kill_flag("a").await?;
     ensure!(client.value("a").await? == Some(true), "it keeps what it has");
     let mut stream = client.listen().await?;
@@ -148,12 +153,7 @@ async fn kill_in_the_gap() -> Result<()> {
 
 async fn deletion_in_the_gap() -> Result<()> {
     let node = Node::start().await?;
-    node.api.put_flag("a", &flags::boolean("on")).await?.ok()?;
-    let mut client = CachingClient::connect(&node).await?;
-    let mut stream = client.listen().await?;
-    client.hear(&mut stream).await?;
-    ensure!(client.value("a").await? == Some(true));
-    drop(stream);
+    let mut client = caching_and_away(&node).await?;
     node.api.delete("flags/a?reason=test").await?.ok()?;
     let mut stream = client.listen().await?;
     let told = client.hear(&mut stream).await?;

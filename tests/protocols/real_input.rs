@@ -20,12 +20,7 @@ fn named(variant: &str) -> Value {
 }
 
 async fn ripcord(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
-    let mut command = server.command();
-    command
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", server.admin().key())
-        .args(arguments);
-    CommandOutput::of(command).await
+    CommandOutput::of(server.ripcord(arguments)).await
 }
 
 async fn bulk(api: &Api, body: &str) -> anyhow::Result<Answer> {
@@ -220,5 +215,48 @@ async fn a_flag_that_expires_at_the_end_of_the_year_9999_is_kept() -> Outcome {
     admin.put_flag("f", &flag).await?.ok()?;
     let body = json!({"flag": "f", "context": {"targetingKey": "u", "until": "9999-12-31T23:59:59Z"}});
     ensure!(admin.post("explain", &body).await?.ok()?["value"] == true);
+    Ok(())
+}
+
+/// Files of flags as YAML 1.2 has them: texts that other readers take for numbers, empty documents, members that stand twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_means_what_yaml_says_and_what_is_wrong_is_told_with_its_place() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let apply = async |text: &str| {
+        let file = server.scratch().join("flags.yaml");
+        std::fs::write(&file, text)?;
+        ripcord(&server, &["apply", "-f", &file.display().to_string(), "--reason", "a test"]).await
+    };
+    let flag = "flags:\n  f:\n    variants: {on: true, off: false}\n    default: off\n    safe: off\n";
+    let rule = "    rules:\n    - when: {attribute: a, one_of: [123_456, 0b11, 1:30]}\n      serve: on\n";
+    apply(&format!("{flag}{rule}---\n")).await?.expect(0)?;
+    let shown = server.admin().flag("f").await?;
+    ensure!(shown["flag"]["rules"][0]["when"]["one_of"] == json!(["123_456", "0b11", "1:30"]), "{shown}");
+    for (text, place) in [(format!("{flag}    default: on\n"), "line 6"), (format!("{flag}---\nflags: {{}}\n"), "line 7")] {
+        apply(&text).await?.expect(1)?.error_names(&[place])?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_condition_says_when_types_differ_and_both_ways_to_compare_versions_agree() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    let explain = async |condition: Value, context: Value| {
+        let mut flag = flags::boolean("off");
+        flag["rules"] = json!([{"when": condition, "serve": "on"}]);
+        admin.put_flag("f", &flag).await?.ok()?;
+        admin.post("explain", &json!({"flag": "f", "context": context})).await?.ok()
+    };
+    let explained = explain(json!({"attribute": "a", "equals": 5}), json!({"a": "5"})).await?;
+    let rule = explained["steps"].as_array().and_then(|steps| steps.iter().find(|step| step["step"] == "rule"));
+    let differ = rule.map(|step| &step["when"]["types_differ"]);
+    ensure!(differ == Some(&json!({"wanted": "number", "found": "text"})), "{explained}");
+    for (range, least) in [(">=1.2.0", "1.2.0"), (">=v1.2.0", "v1.2.0")] {
+        let beta = json!({"v": "1.3.0-beta.1"});
+        let in_range = explain(json!({"attribute": "v", "semver_in": range}), beta.clone()).await?;
+        let at_least = explain(json!({"attribute": "v", "semver_gte": least}), beta).await?;
+        ensure!(in_range["value"] == true && at_least["value"] == true, "{in_range}\n{at_least}");
+    }
     Ok(())
 }

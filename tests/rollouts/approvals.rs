@@ -218,13 +218,8 @@ on_both_stores!(
 
 /// A command as the holder of a key runs it.
 fn by(server: &Server, who: &Api, arguments: &[&str]) -> std::process::Command {
-    let mut command = server.command();
-    command
-        .args(arguments)
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", who.key())
-        .env("NO_COLOR", "1")
-        .current_dir(server.scratch());
+    let mut command = server.ripcord_as(who.key(), arguments);
+    command.current_dir(server.scratch());
     command
 }
 

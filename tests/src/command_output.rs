@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
+use crate::server::Server;
+
 /// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct CommandOutput {
@@ -14,6 +16,24 @@ pub struct CommandOutput {
     pub out: String,
     /// Standard error.
     pub err: String,
+}
+
+impl Server {
+    /// `ripcord ARGUMENTS` against this server, as its admin.
+    pub fn ripcord(&self, arguments: &[&str]) -> Command {
+        self.ripcord_as(self.admin().key(), arguments)
+    }
+
+    /// The same with this key.
+    pub fn ripcord_as(&self, key: &str, arguments: &[&str]) -> Command {
+        let mut command = self.command();
+        command
+            .env("RIPCORD_SERVER", self.url())
+            .env("RIPCORD_KEY", key)
+            .env("NO_COLOR", "1")
+            .args(arguments);
+        command
+    }
 }
 
 impl CommandOutput {

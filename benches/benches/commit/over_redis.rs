@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ripcord_benches::environments::{attach, redis_store};
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::Row;
 use ripcord_proto::{EnvironmentKey, Position};
-use ripcord_server::bench::{Environments, Journal, Listener, Publication, RedisConfig, RedisStore, SystemClock};
+use ripcord_server::bench::{Environments, Listener, Publication};
 use tokio::sync::mpsc;
-
-use ripcord_benches::environments::attach;
 
 use crate::drafts::{draft_of, put, start};
 use crate::statistics::{micros, p50, p99};
@@ -24,21 +23,7 @@ pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Ve
         eprintln!("redis-server is not installed; its rows are left out");
         return Ok(Vec::new());
     };
-    let open = |node: &str| {
-        let (url, directory, node) = (redis.url(), directory.join(node), node.to_owned());
-        async move {
-            std::fs::create_dir_all(&directory)?;
-            let config = RedisConfig {
-                journal: Journal::open(&directory.join("kills.journal"))?,
-                url,
-                directory,
-                node,
-                clock: Arc::new(SystemClock),
-            };
-            anyhow::Ok(RedisStore::open(config).await?)
-        }
-    };
-    let environments = start(Arc::new(open("one").await?), 100).await?;
+    let environments = start(redis_store(&redis, &directory, "one").await?, 100).await?;
     let mut scripts = redis.bare_scripts("handed-over").await?;
     let (mut bare, mut commits) = (Vec::new(), Vec::new());
     for block in 0..BLOCKS {
@@ -46,7 +31,7 @@ pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Ve
         commits.extend(timed(&environments, block * BLOCK, BLOCK).await?);
     }
     let alone = alone(&redis)?;
-    let other = attach(Arc::new(open("two").await?)).await?;
+    let other = attach(redis_store(&redis, &directory, "two").await?).await?;
     let mut swaps = listen(&other);
     let (mut bare_feed, mut hand_over) = (Vec::new(), Vec::new());
     for block in 0..BLOCKS {

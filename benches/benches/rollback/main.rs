@@ -14,7 +14,7 @@ use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, TargetName};
-use ripcord_server::bench::{EmbeddedStore, Environments, Flush, Journal, MemoryStore, RedisConfig, RedisStore, RollbackSpec, SampleUsers, SystemClock, plan};
+use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, RollbackSpec, SampleUsers, SystemClock, plan};
 
 /// Flags of the environment in which commits are timed, all of which a rollback puts back.
 const FLAGS: usize = 1_000;
@@ -44,17 +44,8 @@ async fn measure() -> anyhow::Result<()> {
 }
 
 async fn over_redis(directory: &Path, redis: &RedisServer) -> anyhow::Result<Vec<Row>> {
-    let (url, directory, node) = (redis.url(), directory.join("one"), "one".to_owned());
-    std::fs::create_dir_all(&directory)?;
-    let config = RedisConfig {
-        journal: Journal::open(&directory.join("kills.journal"))?,
-        url,
-        directory,
-        node,
-        clock: Arc::new(SystemClock),
-    };
-    let store = RedisStore::open(config).await?;
-    commits("Redis", &environments::start(Arc::new(store)).await?, 30.0).await
+    let store = environments::redis_store(redis, directory, "one").await?;
+    commits("Redis", &environments::start(store).await?, 30.0).await
 }
 
 /// The environment goes forth and back between two states, of all flags and of one.

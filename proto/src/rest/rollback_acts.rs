@@ -48,7 +48,7 @@ impl Members for ResumeRequest {
 
 impl Members for UndoRequest {
     const WHAT: &'static str = "this request";
-    const KNOWN: &'static [&'static str] = &ExecutionOptions::KNOWN;
+    const KNOWN: &'static [&'static str] = ExecutionOptions::KNOWN;
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         Ok(Self {

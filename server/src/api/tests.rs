@@ -11,6 +11,7 @@ mod history;
 mod keys;
 mod kills;
 mod openapi;
+mod outbound;
 mod permissions;
 mod procedures;
 mod proposals;

@@ -1,3 +1,5 @@
+mod revocations;
+
 use ripcord_proto::digest::Digest;
 use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::key::Tag;
@@ -29,14 +31,14 @@ fn author(role: Role) -> Author {
 }
 
 /// A node: environments, kills and a store that fails on command.
-struct Node {
+struct KillNode {
     store: Arc<FaultyStore<MemoryStore>>,
     environments: Environments,
     kills: Kills,
     journal: Journal,
 }
 
-impl Node {
+impl KillNode {
     async fn start() -> Self {
         Self::over(FaultyStore::new(MemoryStore::new()), Journal::in_memory()).await
     }
@@ -82,7 +84,7 @@ impl Node {
     }
 
     /// A message of the node `b`, whose log ends at `at`, with these kills in force in it.
-    fn hear(&self, at: Position, overlay: Overlay, committed: &[KillId]) {
+    async fn hear(&self, at: Position, overlay: Overlay, committed: &[KillId]) {
         let own = self.environments.heads();
         let head = Head {
             epoch: at.epoch,
@@ -90,25 +92,27 @@ impl Node {
             sequence: Sequence(at.revision.0),
             chain: Digest::of(["b".as_bytes()]),
         };
-        self.kills.take_in(&PeerSync {
+        let message = PeerSync {
             node: "b".to_owned(),
             history: own.history,
             store_current: true,
             anchored: true,
-            system: Head::START,
+            system: Some(Head::START),
+            revoked: Vec::new(),
             environments: vec![PeerLog {
                 environment: production(),
-                head,
+                head: Some(head),
                 overlay,
                 committed: Some(committed.iter().map(ripcord_kill).collect()),
                 ended: BTreeSet::new(),
             }],
-        });
+        };
+        self.kills.take_in(&message).await;
     }
 
-    fn hear_provisional(&self, id: &KillId) {
+    async fn hear_provisional(&self, id: &KillId) {
         let kills = [(id.clone(), ripcord_kill(id))].into();
-        self.hear(Position::START, Overlay { kills, ..Overlay::default() }, &[]);
+        self.hear(Position::START, Overlay { kills, ..Overlay::default() }, &[]).await;
     }
 
     async fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
@@ -178,7 +182,7 @@ fn durability(outcome: &KillOutcome) -> KillDurability {
 
 #[tokio::test]
 async fn a_killed_flag_serves_its_safe_variant_until_it_is_restored() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     assert_eq!(node.variant("checkout").as_deref(), Some("on"));
     let outcome = node.kill(flag("checkout")).await;
@@ -190,7 +194,7 @@ async fn a_killed_flag_serves_its_safe_variant_until_it_is_restored() {
 
 #[tokio::test]
 async fn killing_a_scope_again_answers_with_the_kill_in_force() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     let (first, second) = (node.kill(flag("checkout")).await, node.kill(flag("checkout")).await);
     assert_eq!(id_of(&first), id_of(&second));
@@ -199,7 +203,7 @@ async fn killing_a_scope_again_answers_with_the_kill_in_force() {
 
 #[tokio::test]
 async fn no_edit_lifts_a_kill_not_even_untagging_deletion_and_re_creation() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", r#""payments""#).await;
     node.kill(KillScope::Tag(Tag::new("payments").unwrap())).await;
     node.put("late", r#""payments""#).await;
@@ -217,7 +221,7 @@ async fn no_edit_lifts_a_kill_not_even_untagging_deletion_and_re_creation() {
 
 #[tokio::test]
 async fn a_kill_of_everything_covers_flags_made_later() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.kill(KillScope::All(AllFlags)).await;
     node.put("new", "").await;
     assert_eq!(node.variant("new").as_deref(), Some("off"));
@@ -225,7 +229,7 @@ async fn a_kill_of_everything_covers_flags_made_later() {
 
 #[tokio::test]
 async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_mend() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     node.kill(flag("checkout")).await;
     let refused = node.submit(Role::Pipeline, vec![put("checkout", r#""x""#)]).await;
@@ -246,7 +250,7 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_me
 
 #[tokio::test]
 async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     let bad = vec![put("other", ""), Operation::DeleteFlag(FlagKey::new("missing").unwrap())];
     assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NotFound(MissingItem::Flag(_)))));
@@ -256,7 +260,7 @@ async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
 #[tokio::test]
 async fn a_kill_without_the_store_takes_effect_and_is_merged_when_it_is_back() {
     for fault in [Fault::Away, Fault::Reseeding, Fault::Silent, Fault::UnknownLost, Fault::UnknownWritten] {
-        let node = Node::start().await;
+        let node = KillNode::start().await;
         node.put("checkout", "").await;
         node.store.set(fault);
         let outcome = node.kill(flag("checkout")).await;
@@ -279,7 +283,7 @@ async fn a_kill_without_the_store_takes_effect_and_is_merged_when_it_is_back() {
 
 #[tokio::test]
 async fn a_withdrawn_kill_lifts_here_and_never_enters_the_log() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     node.store.set(Fault::Away);
     let id = id_of(&node.kill(flag("checkout")).await);
@@ -290,8 +294,8 @@ async fn a_withdrawn_kill_lifts_here_and_never_enters_the_log() {
         node.environments.state(&production()).unwrap().ended_kills.contains(&id)
     })
     .await;
-    node.hear(Position::START, Overlay::default(), &[]);
-    node.hear_provisional(&id);
+    node.hear(Position::START, Overlay::default(), &[]).await;
+    node.hear_provisional(&id).await;
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "a peer cannot bring it back");
 }
 
@@ -308,12 +312,12 @@ fn ripcord_kill(id: &KillId) -> ripcord_proto::Kill {
 
 #[tokio::test]
 async fn two_provisional_kills_of_one_scope_both_merge_and_a_restore_lifts_only_its_own() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     node.store.set(Fault::Away);
     let own = id_of(&node.kill(flag("checkout")).await);
     let theirs = KillId::from_parts(1, 7);
-    node.hear_provisional(&theirs);
+    node.hear_provisional(&theirs).await;
     node.store.set(Fault::None);
     node.eventually("both merges", |node| node.served().snapshot.kills.len() == 2).await;
     node.kills.restore(own.clone(), restore(&own)).await.unwrap();
@@ -324,18 +328,18 @@ async fn two_provisional_kills_of_one_scope_both_merge_and_a_restore_lifts_only_
 
 #[tokio::test]
 async fn a_provisional_kill_survives_a_restart_of_its_node() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     node.store.set(Fault::Away);
     let id = id_of(&node.kill(flag("checkout")).await);
-    let again = Node::over(Arc::clone(&node.store), node.journal.clone()).await;
+    let again = KillNode::over(Arc::clone(&node.store), node.journal.clone()).await;
     assert_eq!(again.variant("checkout").as_deref(), Some("off"));
     assert!(again.served().overlay.kills.contains_key(&id));
 }
 
 #[tokio::test]
 async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     let call = |body: &str| IdempotentCall {
         caller: "k".to_owned(),
@@ -358,7 +362,7 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
         node.kills.kill(ask("b")).await,
         Err(CommitError::Invalid(InvalidDraft::IdempotencyMismatch))
     ));
-    let restarted = Node::over(Arc::clone(&node.store), Journal::in_memory()).await;
+    let restarted = KillNode::over(Arc::clone(&node.store), Journal::in_memory()).await;
     let over_a_restart = restarted.kills.kill(ask("a")).await.unwrap();
     assert!(matches!(over_a_restart, KillOutcome::Replayed(_)), "it is remembered over a restart");
 }
@@ -366,7 +370,7 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
 #[tokio::test]
 async fn a_write_in_doubt_is_applied_once_or_not_at_all() {
     for (fault, written) in [(Fault::UnknownWritten, true), (Fault::UnknownLost, false)] {
-        let node = Node::start().await;
+        let node = KillNode::start().await;
         node.store.set(fault);
         assert!(matches!(
             node.submit(Role::Editor, vec![put("checkout", "")]).await,
@@ -382,7 +386,7 @@ async fn a_write_in_doubt_is_applied_once_or_not_at_all() {
 
 #[tokio::test]
 async fn an_id_that_was_restored_never_enters_the_log_again() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     let id = id_of(&node.kill(flag("checkout")).await);
     node.kills.restore(id.clone(), restore(&id)).await.unwrap();
@@ -394,7 +398,7 @@ async fn an_id_that_was_restored_never_enters_the_log_again() {
 #[tokio::test]
 async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
     for fault in [Fault::Away, Fault::Reseeding, Fault::UnknownLost, Fault::UnknownWritten] {
-        let node = Node::start().await;
+        let node = KillNode::start().await;
         node.put("checkout", "").await;
         node.store.set(fault);
         let failed = node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap_err();
@@ -404,13 +408,13 @@ async fn a_write_that_the_store_cannot_take_says_that_the_store_is_away() {
 
 #[tokio::test]
 async fn a_kill_that_is_committed_elsewhere_takes_effect_on_a_node_that_is_cut_off() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     let theirs = KillId::from_parts(1, 7);
-    node.hear(Position::new(1, 9), Overlay::default(), std::slice::from_ref(&theirs));
+    node.hear(Position::new(1, 9), Overlay::default(), std::slice::from_ref(&theirs)).await;
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "while the store is there, the feed brings it");
     node.store.set(Fault::Away);
-    node.hear(Position::new(1, 9), Overlay::default(), std::slice::from_ref(&theirs));
+    node.hear(Position::new(1, 9), Overlay::default(), std::slice::from_ref(&theirs)).await;
     assert_eq!(node.variant("checkout").as_deref(), Some("off"));
     let own = id_of(&node.kill(KillScope::All(AllFlags)).await);
     node.kills.restore(own.clone(), restore(&own)).await.unwrap();
@@ -425,7 +429,7 @@ async fn a_kill_that_is_committed_elsewhere_takes_effect_on_a_node_that_is_cut_o
 
 #[tokio::test]
 async fn a_kill_that_only_memory_held_is_journaled_when_the_disk_takes_it() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     node.put("checkout", "").await;
     node.store.set(Fault::Away);
     node.journal.fill_disk(true);
@@ -444,7 +448,7 @@ async fn a_kill_that_only_memory_held_is_journaled_when_the_disk_takes_it() {
 
 #[tokio::test]
 async fn a_provisional_kill_of_an_environment_that_is_not_loaded_yet_is_not_forgotten() {
-    let node = Node::start().await;
+    let node = KillNode::start().await;
     let staging = staging_that_does_not_load(&node.environments, &node.store).await;
     let refused = node
         .kills
@@ -466,7 +470,7 @@ async fn a_provisional_kill_of_an_environment_that_is_not_loaded_yet_is_not_forg
     node.kills.merge(node.journal.pending().remove(0)).await;
     assert_eq!(node.journal.pending().len(), 1, "it waits for its environment");
     node.store.set(Fault::None);
-    let is_merged = |node: &Node| {
+    let is_merged = |node: &KillNode| {
         node.environments
             .state(&staging)
             .is_ok_and(|state| state.snapshot.kills.get(id.as_str()).is_some())

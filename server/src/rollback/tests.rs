@@ -1,6 +1,7 @@
 //! Rollbacks on a node whose applications and clock are in the test's hands.
 
 mod confirming;
+mod earlier_states;
 mod faults;
 mod stepping;
 mod taking_over;
@@ -30,7 +31,7 @@ use crate::store::fault_injection::FaultyStore;
 use crate::store::memory::MemoryStore;
 
 /// A node, and what it knows.
-pub(super) struct World {
+pub(super) struct RollbackWorld {
     pub(super) environments: Environments,
     pub(super) fleet: Fleet,
     pub(super) outcomes: Outcomes,
@@ -43,7 +44,7 @@ fn author() -> Author {
     fixture::author("ana")
 }
 
-impl World {
+impl RollbackWorld {
     /// An environment with the flag `checkout`, off for everyone.
     pub(super) async fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());

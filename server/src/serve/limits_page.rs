@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 use ripcord_proto::limits;
 
 use crate::access::limits::Config as RateConfig;
+use crate::environment::{LISTED, LISTED_BYTES};
 use crate::fleet::FleetSettings;
+use crate::outbound::RESOLVED;
 use crate::stream::StreamSettings;
+use crate::system::REVOCATIONS;
 use crate::telemetry::names;
 
 /// What happens at a limit.
@@ -44,43 +47,38 @@ struct LimitRow {
 }
 
 macro_rules! rows {
-    ($($name:ident $at:expr, $metric:expr;)*) => {
-        vec![$(LimitRow { name: stringify!($name), value: limits::$name.to_string(), at: $at, metric: $metric }),*]
+    ($($refused:ident)*; $($name:ident $at:expr, $metric:expr;)*) => {
+        vec![
+            $(LimitRow { name: stringify!($refused), value: limits::$refused.to_string(), at: At::Refused, metric: "" },)*
+            $(LimitRow { name: stringify!($name), value: limits::$name.to_string(), at: $at, metric: $metric },)*
+        ]
     };
 }
 
 const KILL_TEXT: At = At::Said("refused (422 `INVALID`); the reason of a kill is cut instead");
+/// actix-http builds its side of HTTP/2 itself, and gives no way to set `SETTINGS_MAX_CONCURRENT_STREAMS`.
+const UNANNOUNCED: At = At::Said(
+    "429 `RATE_LIMITED` for the request; by HTTP/2 too, where a client is not told the number when it connects (flagd's ports tell it theirs, 1,000, and it waits)",
+);
 const EVALUATION: At = At::Said("the flag answers `GENERAL` and the caller's default; `explain` says why");
 
-#[expect(clippy::too_many_lines, reason = "a table")]
+/// First those at which a write is refused and that no metric shows coming.
 fn rows() -> Vec<LimitRow> {
     rows! {
-        KEY_CHARACTERS At::Refused, "";
-        ENVIRONMENT_CHARACTERS At::Refused, "";
-        VARIANTS At::Refused, "";
-        RULES At::Refused, "";
-        CONDITION_DEPTH At::Refused, "";
-        LIST_VALUES At::Refused, "";
-        TAGS At::Refused, "";
-        REQUIREMENTS At::Refused, "";
-        FLAG_BYTES At::Refused, "";
-        SEGMENT_BYTES At::Refused, "";
+        KEY_CHARACTERS ENVIRONMENT_CHARACTERS VARIANTS RULES CONDITION_DEPTH LIST_VALUES TAGS REQUIREMENTS FLAG_BYTES SEGMENT_BYTES
+        SEGMENTS SNAPSHOT_BYTES WEIGHT_SUM REGEX_BYTES LEASE_SECONDS_MIN LEASE_SECONDS_MAX CHANGES CONTEXT_VALUES CONTEXT_BYTES
+        OUTCOME_COUNTS OUTCOMES_PER_BATCH JSONLOGIC_LOOPS NUMBER_MAX SHARES JSON_DEPTH SEGMENT_DEPTH REQUIREMENT_DEPTH NAME_CHARACTERS
+        ENVIRONMENTS KEYS KEY_ENVIRONMENTS CHECKS LADDER_STEPS SAMPLE_CONTEXTS ROLLOUT_STEPS GATES PLAN_BYTES
+        PROPOSALS_EXPIRE_SECONDS_MAX DRILL_VERDICTS DRILL_FIGURES DRILL_FAULTS DRILL_APPLICATIONS FIGURES RELEASE_FLAGS RELEASE_TEXTS
+        WINDOW_SECONDS_MAX VOUCH_AFTER_SECONDS_MAX CONFIRM_WITHIN_SECONDS_MAX PING_EVERY_SECONDS_MIN PING_EVERY_SECONDS_MAX
+        REVIEW_WITHIN_SECONDS_MAX TRIGGERS TRIGGER_FLAGS COOLDOWN_MILLIS_MAX ACTIONS_PER_HOUR_MAX ANSWER_MILLIS_MIN ANSWER_MILLIS_MAX
+        TRIGGER_SECRET_CHARACTERS_MIN;
+
         FLAGS At::Refused, names::FLAGS;
-        SEGMENTS At::Refused, "";
-        SNAPSHOT_BYTES At::Refused, "";
-        WEIGHT_SUM At::Refused, "";
-        REGEX_BYTES At::Refused, "";
         TEXT_CHARACTERS KILL_TEXT, "";
-        LEASE_SECONDS_MIN At::Refused, "";
-        LEASE_SECONDS_MAX At::Refused, "";
-        CHANGES At::Refused, "";
-        CONTEXT_VALUES At::Refused, "";
-        CONTEXT_BYTES At::Refused, "";
-        CONNECTION_REQUESTS At::Said("429 `RATE_LIMITED` for the request"), names::RATE_LIMITED;
+        CONNECTION_REQUESTS UNANNOUNCED, names::RATE_LIMITED;
         INSTANCE_CHARACTERS At::Said("the stream is refused (400), or ends with a goodbye"), names::STREAM_CUTS;
         ACK_KILLS At::Said("refused (400), or the stream ends with a goodbye"), names::STREAM_CUTS;
-        OUTCOME_COUNTS At::Refused, "";
-        OUTCOMES_PER_BATCH At::Refused, "";
         REPORTERS At::Said("the process that was first seen is forgotten: a batch that it sends again would count twice"), "";
         LOST_APPLICATIONS At::Said("the one that was lost first is no longer named; it counts as gone"), "";
         POLLING_CLIENTS At::Said("further ones are answered, but not counted"), "";
@@ -96,53 +94,16 @@ fn rows() -> Vec<LimitRow> {
         OFREP_STREAMS At::Later, "";
         JSONLOGIC_STEPS EVALUATION, "";
         JSONLOGIC_BYTES EVALUATION, "";
-        JSONLOGIC_LOOPS At::Refused, "";
         IDEMPOTENCY_KEY_CHARACTERS At::Said("refused (400)"), "";
-        NUMBER_MAX At::Refused, "";
-        SHARES At::Refused, "";
-        JSON_DEPTH At::Refused, "";
-        SEGMENT_DEPTH At::Refused, "";
-        REQUIREMENT_DEPTH At::Refused, "";
-        NAME_CHARACTERS At::Refused, "";
-        ENVIRONMENTS At::Refused, "";
-        KEYS At::Refused, "";
-        KEY_ENVIRONMENTS At::Refused, "";
         COMMIT_BYTES At::TooLarge, "";
-        CHECKS At::Refused, "";
-        LADDER_STEPS At::Refused, "";
-        SAMPLE_CONTEXTS At::Refused, "";
-        ROLLOUT_STEPS At::Refused, "";
         ROLLOUTS_KEPT At::Oldest, names::ROLLOUT_ENDS;
-        GATES At::Refused, "";
-        PLAN_BYTES At::Refused, "";
-        PROPOSALS_EXPIRE_SECONDS_MAX At::Refused, "";
         PROPOSALS At::Said("the oldest decided one is dropped; if all are waiting, the write is refused (409 `SECOND_PERSON_NEEDED`)"), "";
         PROPOSALS_BYTES At::Said("the same"), "";
         DRILLS At::Oldest, "";
-        DRILL_VERDICTS At::Refused, "";
-        DRILL_FIGURES At::Refused, "";
-        DRILL_FAULTS At::Refused, "";
-        DRILL_APPLICATIONS At::Refused, "";
-        FIGURES At::Refused, "";
-        RELEASE_FLAGS At::Refused, "";
-        RELEASE_TEXTS At::Refused, "";
-        WINDOW_SECONDS_MAX At::Refused, "";
-        VOUCH_AFTER_SECONDS_MAX At::Refused, "";
-        CONFIRM_WITHIN_SECONDS_MAX At::Refused, "";
-        PING_EVERY_SECONDS_MIN At::Refused, "";
-        PING_EVERY_SECONDS_MAX At::Refused, "";
-        REVIEW_WITHIN_SECONDS_MAX At::Refused, "";
-        TRIGGERS At::Refused, "";
         FIRINGS At::Oldest, names::TRIGGER_FIRINGS;
         SIGNAL_BYTES At::TooLarge, names::TRIGGER_REFUSALS;
-        TRIGGER_FLAGS At::Refused, "";
         SIGNAL_LABELS At::Said("further labels of a signal are left out of its firing"), "";
         SIGNAL_CHARACTERS At::Said("cut in the firing"), "";
-        COOLDOWN_MILLIS_MAX At::Refused, "";
-        ACTIONS_PER_HOUR_MAX At::Refused, "";
-        ANSWER_MILLIS_MIN At::Refused, "";
-        ANSWER_MILLIS_MAX At::Refused, "";
-        TRIGGER_SECRET_CHARACTERS_MIN At::Refused, "";
     }
 }
 
@@ -158,17 +119,9 @@ fn constants() -> Vec<(&'static str, &'static str)> {
     pairs.collect()
 }
 
-/// With a space between thousands.
+/// A number with its thousands separated; any other text as it is.
 fn grouped(digits: &str) -> String {
-    let first = digits.len() % 3;
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && place % 3 == first {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
+    digits.parse().map_or_else(|_| digits.to_owned(), ripcord_proto::text::grouped)
 }
 
 fn metric(name: &str) -> String {
@@ -209,10 +162,28 @@ fn of_a_node(page: &mut String) {
         ("Writes of a key", rate(rates.writes), limited, names::RATE_LIMITED),
         ("Remote evaluations of a key", rate(rates.evaluations), limited, names::RATE_LIMITED),
         (
-            "Requests with a wrong key from one address (of IPv6, from one network)",
+            "Requests with a wrong key, token or secret of peers from one address (of IPv6, from one network), on all ports together",
             rate(rates.wrong_keys),
             "429 `RATE_LIMITED`; a valid key from there works at once",
             names::RATE_LIMITED,
+        ),
+        (
+            "Revocations of keys that a node tells another at a time, or keeps of keys that it does not know",
+            grouped(&REVOCATIONS.to_string()),
+            "the newest are told; those of keys that are valid there are always taken",
+            "",
+        ),
+        (
+            "Orphaned commits that are listed",
+            format!("{}, of {} MiB in all", grouped(&LISTED.to_string()), LISTED_BYTES / 1024 / 1024),
+            "the oldest is only in `orphaned.jsonl`",
+            "",
+        ),
+        (
+            "Names of a request that are resolved for `--outbound-allow` when it is made",
+            grouped(&RESOLVED.to_string()),
+            "further ones are judged when they are called",
+            "",
         ),
         (
             "Open files",
@@ -231,10 +202,12 @@ fn of_a_node(page: &mut String) {
 #[test]
 fn the_documentation_lists_every_limit_with_its_value() {
     let constants = constants();
-    let rows = rows();
+    let mut rows = rows();
+    let place = |name: &str| constants.iter().position(|(constant, _)| *constant == name);
+    rows.sort_by_key(|row| place(row.name));
     let listed: Vec<&str> = rows.iter().map(|row| row.name).collect();
     let named: Vec<&str> = constants.iter().map(|(name, _)| *name).collect();
-    assert_eq!(listed, named, "every limit has a row, in the order of proto/src/limits.rs");
+    assert_eq!(listed, named, "every limit has one row");
     let mut page = String::from(
         "# Limits\n\n\
         Everything that comes from outside has a bound. An error that comes from one names it. This page is generated from\n\

@@ -2,7 +2,7 @@
 //! kills and freshness is the product's own: the rules of the overlay, the exchange of peers, the standing of a node, the journal,
 //! the admission of drafts, the comparison of logs. Only what carries messages is simulated.
 //!
-//! The rules that it checks stand in [`rules`]: no flag that is covered by an answered kill is served live by a node that calls
+//! The rules that it checks are in [`rules`]: no flag that is covered by an answered kill is served live by a node that calls
 //! itself fresh, and an answered kill never ends except by its restore.
 //!
 //! `RIPCORD_SIMULATIONS=1000000 cargo test -p ripcord-server simulation` runs more schedules; `RIPCORD_SIMULATION_SEED` repeats one.
@@ -12,6 +12,7 @@ mod node;
 mod people;
 mod redis;
 mod rules;
+mod schedule;
 mod world;
 
 use std::sync::Mutex;
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use self::node::Sabotage;
-use self::world::World;
+use self::world::SimulatedWorld;
 
 /// Schedules of an ordinary run.
 const SCHEDULES: u64 = 2_000;
@@ -54,7 +55,7 @@ fn setting(name: &str) -> Option<u64> {
 #[test]
 fn no_fault_lifts_an_answered_kill_or_hides_it_behind_a_fresh_heartbeat() {
     if let Some(seed) = setting("RIPCORD_SIMULATION_SEED") {
-        let mut world = World::new(seed);
+        let mut world = SimulatedWorld::new(seed);
         let outcome = world.run();
         eprintln!("{}", world.trace.join("\n"));
         outcome.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
@@ -70,7 +71,7 @@ fn no_fault_lifts_an_answered_kill_or_hides_it_behind_a_fresh_heartbeat() {
             if seed >= schedules || broken.lock().unwrap().is_some() {
                 return;
             }
-            let mut world = World::new(seed);
+            let mut world = SimulatedWorld::new(seed);
             if let Err(rule) = world.run() {
                 broken.lock().unwrap().get_or_insert((seed, rule, world.trace.join("\n")));
                 return;
@@ -106,7 +107,7 @@ fn the_rules_notice_a_decision_that_is_wrong() {
         Sabotage::DropOrphans,
         Sabotage::DeafToCommittedKills,
     ] {
-        let broken = (0..SCHEDULES).find_map(|seed| World::sabotaged(seed, sabotage).run().err().map(|rule| (seed, rule)));
+        let broken = (0..SCHEDULES).find_map(|seed| SimulatedWorld::sabotaged(seed, sabotage).run().err().map(|rule| (seed, rule)));
         let (seed, rule) = broken.unwrap_or_else(|| panic!("{sabotage:?} breaks no rule in {SCHEDULES} schedules"));
         eprintln!("{sabotage:?}: seed {seed}: {rule}");
     }

@@ -36,7 +36,7 @@ use crate::store::memory::MemoryStore;
 const FAULTS: [Fault; 4] = [Fault::Away, Fault::Reseeding, Fault::UnknownLost, Fault::UnknownWritten];
 
 /// A node whose policy lets triggers act, with the flag `checkout` at 10% and then at 50%.
-struct World {
+struct TriggerWorld {
     node: TestNode,
     store: Arc<FaultyStore<MemoryStore>>,
     triggers: Triggers,
@@ -45,7 +45,7 @@ struct World {
     _gates: broadcast::Sender<GateFired>,
 }
 
-impl World {
+impl TriggerWorld {
     async fn new() -> Self {
         let store = FaultyStore::new(MemoryStore::new());
         let node = TestNode::over(Arc::clone(&store) as _).await;
@@ -129,7 +129,7 @@ fn rollback_to(position: Position) -> Value {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_by_a_trigger_that_the_store_cannot_take_kills_its_flags_instead() {
     for fault in FAULTS {
-        let world = World::new().await;
+        let world = TriggerWorld::new().await;
         world.store.set_unnoticed(fault);
         let answer = world.fire(production(), &rollback_to(world.good)).await.unwrap();
         assert_eq!((answer.outcome, answer.provisional), (HookOutcome::Fired, true), "{fault:?}");
@@ -154,7 +154,7 @@ async fn a_rollback_by_a_trigger_that_the_store_cannot_take_kills_its_flags_inst
 #[tokio::test(start_paused = true)]
 async fn a_hold_by_a_trigger_that_the_store_cannot_take_is_done_once_when_it_is_back() {
     for fault in FAULTS {
-        let world = World::new().await;
+        let world = TriggerWorld::new().await;
         let id = RolloutId::from_parts(1, 1);
         let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "60%", "hold": "1h"}], "no_gates": true});
         let word = Attribution {
@@ -182,7 +182,7 @@ async fn a_hold_by_a_trigger_that_the_store_cannot_take_is_done_once_when_it_is_
 
 #[tokio::test(start_paused = true)]
 async fn an_alert_for_an_environment_that_is_not_loaded_yet_has_to_be_sent_again() {
-    let world = World::new().await;
+    let world = TriggerWorld::new().await;
     let staging = staging_that_does_not_load(&world.node.environments, &world.store).await;
     let is_not_ready = |error: &DeliveryError| matches!(error, DeliveryError::Commit(CommitError::Store(StoreFailure::NotReady(_))));
     let refused = world.fire(staging, &json!({"hold": {}})).await.unwrap_err();

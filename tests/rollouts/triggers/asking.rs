@@ -232,13 +232,7 @@ on_both_stores!(
 );
 
 async fn ripcord(server: &Server, api: &Api, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
-    let mut command = server.command();
-    command
-        .args(arguments)
-        .env("RIPCORD_SERVER", server.url())
-        .env("RIPCORD_KEY", api.key())
-        .env("NO_COLOR", "1");
-    CommandOutput::of(command).await
+    CommandOutput::of(server.ripcord_as(api.key(), arguments)).await
 }
 
 async fn patch(api: &Api, path: &str, body: &Value) -> anyhow::Result<ripcord_tests::Answer> {

@@ -116,16 +116,25 @@ impl RollbackRequest {
     }
 }
 
+/// The members of every act that executes a rollback, between others.
+macro_rules! execution_members {
+    ($($before:literal),*; $($after:literal),*) => {
+        &[
+            $($before,)*
+            "include_conflicts",
+            "with_segments",
+            "allow_killed_edit",
+            "acknowledge_one_way",
+            "acknowledge_checks",
+            "plan",
+            "reason",
+            $($after),*
+        ]
+    };
+}
+
 impl ExecutionOptions {
-    pub(crate) const KNOWN: [&str; 7] = [
-        "include_conflicts",
-        "with_segments",
-        "allow_killed_edit",
-        "acknowledge_one_way",
-        "acknowledge_checks",
-        "plan",
-        "reason",
-    ];
+    pub(crate) const KNOWN: &'static [&'static str] = execution_members!(;);
 
     pub(crate) fn read(reader: &mut Reader, map: &Map<String, Value>) -> Self {
         let mut flag = |name: &str| reader.optional(map, name, Reader::boolean).unwrap_or_default();
@@ -155,24 +164,7 @@ impl ExecutionOptions {
 /// The members of a rollback, and `$more`.
 macro_rules! rollback_members {
     ($($more:literal),*) => {
-        &[
-            "to",
-            "release",
-            "flags",
-            "tags",
-            "segment",
-            "steps",
-            "every_seconds",
-            "include_conflicts",
-            "with_segments",
-            "allow_killed_edit",
-            "acknowledge_one_way",
-            "acknowledge_checks",
-            "plan",
-            "reason",
-            "detected_at",
-            $($more),*
-        ]
+        execution_members!("to", "release", "flags", "tags", "segment", "steps", "every_seconds"; "detected_at" $(, $more)*)
     };
 }
 

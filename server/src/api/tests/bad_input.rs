@@ -3,10 +3,10 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::harness::{ADMIN, FLAG, Node, flag};
+use super::harness::{ADMIN, ApiNode, FLAG, flag};
 use crate::access::limits;
 
-async fn put(node: &Node, body: &'static [u8]) -> super::harness::Got {
+async fn put(node: &ApiNode, body: &'static [u8]) -> super::harness::Got {
     node.call(Method::PUT, &format!("{FLAG}?reason=r"))
         .key(ADMIN)
         .header("content-type", "application/json")
@@ -17,7 +17,7 @@ async fn put(node: &Node, body: &'static [u8]) -> super::harness::Got {
 
 #[actix_web::test]
 async fn every_refusal_is_a_problem_document_with_the_request_id() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let path = "/v1/environments/production/flags/nothing";
     let got = node.call(Method::GET, path).key(ADMIN).header("x-request-id", "abc-1").send().await.expect(404);
     assert_eq!(got.header("content-type"), "application/problem+json");
@@ -33,7 +33,7 @@ async fn every_refusal_is_a_problem_document_with_the_request_id() {
 
 #[actix_web::test]
 async fn a_body_that_is_no_json_is_told_with_line_and_column() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let got = put(&node, b"{\n  \"variants\": {,}\n}").await.expect(400);
     assert_eq!(got.code(), "PARSE_ERROR");
     assert!(got.body["detail"].as_str().unwrap().contains("line 2 column 16"), "{}", got.body);
@@ -46,7 +46,7 @@ async fn a_body_that_is_no_json_is_told_with_line_and_column() {
 
 #[actix_web::test]
 async fn all_fields_that_are_wrong_are_named_at_once() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let body =
         json!({"variants": {"on": true, "off": false}, "default": "no", "saef": "off", "rules": [{"serve": {"split": [{"variant": "blue", "weight": 1}]}}]});
     let got = node.put(&format!("{FLAG}?reason=r"), &body).await.expect(422);
@@ -64,7 +64,7 @@ async fn all_fields_that_are_wrong_are_named_at_once() {
 
 #[actix_web::test]
 async fn a_body_of_the_wrong_kind_or_size_is_refused_before_it_is_read() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let form = node
         .call(Method::PUT, FLAG)
         .key(ADMIN)
@@ -84,7 +84,7 @@ async fn a_body_of_the_wrong_kind_or_size_is_refused_before_it_is_read() {
 
 #[actix_web::test]
 async fn headers_and_parameters_that_make_no_sense_are_named() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let cases = [
         ("if-match", "1:2"),
         ("if-match", "\"latest\""),
@@ -109,7 +109,7 @@ async fn headers_and_parameters_that_make_no_sense_are_named() {
 #[actix_web::test]
 async fn a_key_that_sends_too_much_is_held_back_and_can_still_kill() {
     let one = std::num::NonZeroU32::MIN;
-    let node = Node::limited(limits::Config {
+    let node = ApiNode::limited(limits::Config {
         reads: one,
         writes: one,
         ..limits::Config::default()
@@ -134,13 +134,14 @@ async fn a_key_that_sends_too_much_is_held_back_and_can_still_kill() {
 
 #[actix_web::test]
 async fn peers_are_asked_for_their_secret_and_keys_are_worth_nothing_there() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let sync = json!(crate::peer::PeerSync {
         node: "b".to_owned(),
         history: None,
         store_current: false,
         anchored: false,
-        system: crate::store::Head::START,
+        system: None,
+        revoked: Vec::new(),
         environments: Vec::new(),
     });
     node.post("/v1/peer/sync", &sync).await.expect(401);
@@ -164,8 +165,27 @@ async fn peers_are_asked_for_their_secret_and_keys_are_worth_nothing_there() {
 }
 
 #[actix_web::test]
+async fn guesses_at_the_secret_of_peers_are_held_back_and_peers_are_not() {
+    let one = std::num::NonZeroU32::MIN;
+    let node = ApiNode::limited(limits::Config {
+        wrong_keys: one,
+        ..limits::Config::default()
+    })
+    .await;
+    let sync = json!({"node": "b", "overlays": []});
+    let call = |secret: &str| node.call(Method::POST, "/v1/peer/sync").key(secret).json(&sync).send();
+    let mut guesses = Vec::new();
+    for number in 0..12 {
+        guesses.push(call(&format!("guess {number}")).await.status);
+    }
+    assert_eq!(guesses.first(), Some(&401));
+    assert!(guesses.contains(&429), "{guesses:?}");
+    call(super::harness::PEERS).await.expect(200);
+}
+
+#[actix_web::test]
 async fn a_name_that_nothing_has_is_answered_with_the_one_that_may_be_meant() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let env = "/v1/environments/production";
     let segment = json!({"when": {"attribute": "plan", "equals": "beta"}});

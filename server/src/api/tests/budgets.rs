@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{FLAG, Node, flag};
+use super::harness::{ApiNode, FLAG, flag};
 
 #[actix_web::test]
 async fn a_rule_beyond_the_budget_is_refused_by_name_wherever_it_stands() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let doubling = json!({"reduce": [{"var": "l"}, {"cat": [{"var": "accumulator"}, {"var": "accumulator"}]}, "x"]});
     let with = |rule: Value| {
         let mut flag = flag();
@@ -35,7 +35,7 @@ async fn a_rule_beyond_the_budget_is_refused_by_name_wherever_it_stands() {
 
 #[actix_web::test]
 async fn names_hide_nothing_and_reasons_are_one_line() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     for (member, value) in [("owner", "team\nCONFIRMED 12 of 12"), ("owner", "a\u{202e}b"), ("description", "a\u{1b}[2K")] {
         let mut hiding = flag();
         hiding[member] = json!(value);

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::harness::{FLAG, Node, flag};
+use super::harness::{ApiNode, FLAG, flag};
 
 const CHECKPOINTS: &str = "/v1/environments/production/checkpoints";
 const RELEASES: &str = "/v1/environments/production/releases";
 
-async fn node() -> Node {
-    let node = Node::start().await;
+async fn node() -> ApiNode {
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node
 }
 
-async fn switch(node: &Node, enabled: bool) {
+async fn switch(node: &ApiNode, enabled: bool) {
     node.patch(FLAG, &json!({"enabled": enabled, "reason": "r"})).await.expect(200);
 }
 

@@ -5,7 +5,7 @@ use ripcord_proto::limits;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{Node, key_of};
+use super::harness::{ApiNode, key_of};
 
 const DRILLS: &str = "/v1/environments/production/drills";
 
@@ -20,7 +20,7 @@ pub(super) fn report(scenario: &str, passed: bool) -> Value {
 
 #[actix_web::test]
 async fn a_report_is_kept_read_back_and_listed_newest_first() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let first = node.post(DRILLS, &report("happy-path", true)).await.expect(201).body;
     assert_eq!(
         (&first["passed"], &first["revision"], &first["by"]["role"]),
@@ -43,7 +43,7 @@ async fn a_report_is_kept_read_back_and_listed_newest_first() {
 
 #[actix_web::test]
 async fn a_report_changes_no_answer_and_takes_no_revision() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let before = node.get("/v1/environments/production").await.body;
     node.call(Method::POST, DRILLS)
         .key(&key_of(Role::Oncall))
@@ -56,7 +56,7 @@ async fn a_report_changes_no_answer_and_takes_no_revision() {
 
 #[actix_web::test]
 async fn only_the_newest_reports_stay() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     for _ in 0..limits::DRILLS + 3 {
         node.post(DRILLS, &report("happy-path", true)).await.expect(201);
     }
@@ -66,7 +66,7 @@ async fn only_the_newest_reports_stay() {
 
 #[actix_web::test]
 async fn a_report_that_says_nothing_is_refused_field_by_field() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let bad = json!({"scenario": "x", "store": "oracle", "fork": "y", "applications": -1, "verdicts": [], "figures": {"a": "b"}, "passed": true});
     let got = node.post(DRILLS, &bad).await.expect(422).body;
     let fields: Vec<&str> = got["errors"].as_array().unwrap().iter().map(|error| error["path"].as_str().unwrap()).collect();

@@ -4,14 +4,14 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::json;
 
-use super::harness::{ADMIN, FLAG, Node, flag, key_of};
+use super::harness::{ADMIN, ApiNode, FLAG, flag, key_of};
 use crate::store::fault_injection::Fault;
 
 const ENV: &str = "/v1/environments/production";
 
 #[actix_web::test]
 async fn a_flag_is_made_read_changed_and_deleted() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let made = node.put(&format!("{FLAG}?reason=launch"), &flag()).await.expect(201);
     assert_eq!(
         (&made.body["epoch"], &made.body["revision"], &made.body["changed"]),
@@ -46,7 +46,7 @@ fn flag_as_kept() -> serde_json::Value {
 
 #[actix_web::test]
 async fn a_put_that_changes_nothing_makes_no_commit() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node.put(&format!("{ENV}/flags/other?reason=r"), &flag()).await.expect(201);
     let again = node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(200);
@@ -57,7 +57,7 @@ async fn a_put_that_changes_nothing_makes_no_commit() {
 
 #[actix_web::test]
 async fn a_person_says_why_and_a_pipeline_need_not() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     assert_eq!(node.put(FLAG, &flag()).await.expect(422).code(), "REASON_REQUIRED");
     let call = node.call(Method::PUT, FLAG).key(&key_of(Role::Pipeline)).json(&flag());
     call.send().await.expect(201);
@@ -65,7 +65,7 @@ async fn a_person_says_why_and_a_pipeline_need_not() {
 
 #[actix_web::test]
 async fn an_edit_of_what_has_changed_meanwhile_is_refused_with_where_it_is_now() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node.patch(FLAG, &json!({"enabled": false, "reason": "r"})).await.expect(200);
     let path = format!("{FLAG}?reason=r");
@@ -96,7 +96,7 @@ async fn an_edit_of_what_has_changed_meanwhile_is_refused_with_where_it_is_now()
 
 #[actix_web::test]
 async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let call = |body: serde_json::Value, wait: &str| {
         let path = format!("{FLAG}?reason=r{wait}");
         let call = node.call(Method::PUT, &path).key(ADMIN).header("idempotency-key", "7c1f").json(&body);
@@ -113,7 +113,7 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
 
 #[actix_web::test]
 async fn a_commit_does_what_its_plan_showed_or_nothing() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let changes =
         json!([{"put_segment": {"key": "beta", "segment": {"attribute": "plan", "equals": "beta"}}}, {"put_flag": {"key": "checkout", "flag": flag()}}]);
     let plan = node
@@ -137,7 +137,7 @@ async fn a_commit_does_what_its_plan_showed_or_nothing() {
 
 #[actix_web::test]
 async fn a_commit_with_one_bad_change_applies_nothing() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let body = json!({"reason": "r", "changes": [{"put_flag": {"key": "checkout", "flag": flag()}}, {"delete_flag": "nothing"}]});
     assert_eq!(node.post(&format!("{ENV}/commits"), &body).await.expect(404).code(), "FLAG_NOT_FOUND");
     assert_eq!(node.get(FLAG).await.status, 404);
@@ -145,7 +145,7 @@ async fn a_commit_with_one_bad_change_applies_nothing() {
 
 #[actix_web::test]
 async fn a_segment_that_is_used_says_by_whom_and_stays() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{ENV}/segments/beta?reason=r"), &json!({"attribute": "plan", "equals": "beta"}))
         .await
         .expect(201);
@@ -162,10 +162,10 @@ async fn a_segment_that_is_used_says_by_whom_and_stays() {
 
 #[actix_web::test]
 async fn a_new_bucketing_generation_must_be_asked_for_knowingly() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let path = format!("{ENV}/settings");
     let refused = node.put(&path, &json!({"bucketing": "v2", "reason": "r"})).await.expect(422);
-    assert_eq!(refused.body["errors"][0]["path"], "rebuckets_everybody");
+    assert_eq!(refused.body["errors"][0]["path"], "reassign_users");
     node.put(&path, &json!({"bucketing": "v3", "reason": "r"})).await.expect(200);
     let done = node
         .put(&path, &json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "r"}))
@@ -177,7 +177,7 @@ async fn a_new_bucketing_generation_must_be_asked_for_knowingly() {
 
 #[actix_web::test]
 async fn a_list_is_paged_and_filtered() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     for key in ["a", "b", "c"] {
         node.put(&format!("{ENV}/flags/{key}?reason=r"), &flag()).await.expect(201);
     }
@@ -203,7 +203,7 @@ async fn a_list_is_paged_and_filtered() {
 
 #[actix_web::test]
 async fn reads_go_on_without_the_store_and_say_that_they_are_stale() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node.store.set(Fault::Away);
     let write = node.patch(FLAG, &json!({"enabled": false, "reason": "r"})).await.expect(503);
@@ -221,7 +221,7 @@ async fn reads_go_on_without_the_store_and_say_that_they_are_stale() {
 
 #[actix_web::test]
 async fn an_answer_that_never_came_is_told_as_unknown() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.store.set(Fault::UnknownWritten);
     let write = node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(503);
     assert_eq!(write.code(), "OUTCOME_UNKNOWN");
@@ -229,7 +229,7 @@ async fn an_answer_that_never_came_is_told_as_unknown() {
 
 #[actix_web::test]
 async fn large_answers_are_compressed_where_the_caller_takes_it() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let changes: Vec<_> = (0..50)
         .map(|index| json!({"put_flag": {"key": format!("flag-{index}"), "flag": flag()}}))
         .collect();

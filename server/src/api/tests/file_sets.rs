@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{Got, Node, key_of};
+use super::harness::{ApiNode, Got, key_of};
 
 const COMMITS: &str = "/v1/environments/production/commits";
 const PLAN: &str = "/v1/environments/production/commits/plan";
@@ -22,21 +22,21 @@ fn body(set: &Value) -> Value {
     json!({"reason": "r", "changes": [{"apply_set": set}]})
 }
 
-async fn apply(node: &Node, set: &Value) -> Got {
+async fn apply(node: &ApiNode, set: &Value) -> Got {
     node.post(COMMITS, &body(set)).await
 }
 
-async fn plan(node: &Node, set: &Value) -> Value {
+async fn plan(node: &ApiNode, set: &Value) -> Value {
     node.post(PLAN, &body(set)).await.expect(200).body
 }
 
-async fn now(node: &Node, key: &str) -> Value {
+async fn now(node: &ApiNode, key: &str) -> Value {
     node.get(&path(key)).await.expect(200).body["flag"].clone()
 }
 
 #[actix_web::test]
 async fn what_was_changed_by_hand_stays_until_the_file_changes_just_that() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let set = |percent, owner| {
         let mut flag = flag(percent);
         flag["owner"] = json!(owner);
@@ -72,7 +72,7 @@ async fn what_was_changed_by_hand_stays_until_the_file_changes_just_that() {
 
 #[actix_web::test]
 async fn a_set_changes_what_it_owns_and_refuses_the_rest_until_told_to_take_it_over() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     apply(&node, &json!({"set": "search", "flags": {"ranking": flag(1)}})).await.expect(200);
     node.put(&path("by-hand"), &flag(1)).await.expect(201);
     let mut set = json!({"set": "payments", "flags": {"checkout": flag(1), "ranking": flag(2), "by-hand": flag(2)}});
@@ -103,7 +103,7 @@ async fn a_set_changes_what_it_owns_and_refuses_the_rest_until_told_to_take_it_o
 
 #[actix_web::test]
 async fn pruning_deletes_what_the_set_owns_and_nothing_else() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let beta = json!({"attribute": "plan", "equals": "beta"});
     let both = json!({"set": "payments", "segments": {"beta": beta}, "flags": {"a": flag(1), "b": flag(1)}});
     apply(&node, &both).await.expect(200);
@@ -129,7 +129,7 @@ async fn pruning_deletes_what_the_set_owns_and_nothing_else() {
 
 #[actix_web::test]
 async fn an_apply_with_its_plan_does_exactly_that_and_a_second_one_changes_nothing() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let set = json!({"set": "payments", "flags": {"checkout": flag(10)}});
     let planned = plan(&node, &set).await;
     let mut commit = body(&set);
@@ -144,7 +144,7 @@ async fn an_apply_with_its_plan_does_exactly_that_and_a_second_one_changes_nothi
 
 #[actix_web::test]
 async fn a_flag_that_was_deleted_by_hand_stays_deleted_until_its_file_changes() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let set = json!({"set": "payments", "flags": {"checkout": flag(10)}});
     apply(&node, &set).await.expect(200);
     node.delete(&path("checkout")).await.expect(200);
@@ -158,7 +158,7 @@ async fn a_flag_that_was_deleted_by_hand_stays_deleted_until_its_file_changes() 
 
 #[actix_web::test]
 async fn what_was_changed_by_hand_and_does_not_fit_the_file_is_refused() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let set = |variants: Value| {
         let mut flag = flag(10);
         flag["variants"] = variants;
@@ -175,7 +175,7 @@ async fn what_was_changed_by_hand_and_does_not_fit_the_file_is_refused() {
 
 #[actix_web::test]
 async fn a_person_says_why_and_a_pipeline_leaves_a_killed_flag_as_it_is() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let set = json!({"changes": [{"apply_set": {"flags": {"checkout": flag(10), "other": flag(10)}}}]});
     let no_reason = node.post(COMMITS, &set).await.expect(422);
     assert_eq!(no_reason.code(), "REASON_REQUIRED");
@@ -197,7 +197,7 @@ async fn a_person_says_why_and_a_pipeline_leaves_a_killed_flag_as_it_is() {
 
 #[actix_web::test]
 async fn a_plan_warns_of_what_would_be_lost() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let mut with_default = flag(50);
     with_default["default"] = json!("on");
     let set = json!({"set": "s", "flags": {"a": flag(50), "b": with_default, "gone": flag(1)}});

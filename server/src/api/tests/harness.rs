@@ -51,7 +51,7 @@ pub(super) fn flag() -> Value {
     json!({"variants": {"on": true, "off": false}, "default": "on", "safe": "off", "tags": ["payments"]})
 }
 
-pub(super) struct Node {
+pub(super) struct ApiNode {
     pub(super) store: Arc<FaultyStore<MemoryStore>>,
     api: Api,
 }
@@ -82,7 +82,7 @@ impl Got {
 
 /// A call on its way.
 pub(super) struct Call<'a> {
-    node: &'a Node,
+    node: &'a ApiNode,
     request: TestRequest,
 }
 
@@ -123,7 +123,7 @@ impl Call<'_> {
     }
 }
 
-impl Node {
+impl ApiNode {
     pub(super) async fn start() -> Self {
         Self::limited(limits::Config::default()).await
     }

@@ -5,12 +5,12 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{ADMIN, FLAG, Node, flag, key_of};
+use super::harness::{ADMIN, ApiNode, FLAG, flag, key_of};
 
 const ENV: &str = "/v1/environments/production";
 
-async fn with_history() -> Node {
-    let node = Node::start().await;
+async fn with_history() -> ApiNode {
+    let node = ApiNode::start().await;
     let call = node
         .call(Method::PUT, &format!("{FLAG}?reason=launch"))
         .key(ADMIN)

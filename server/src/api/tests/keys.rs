@@ -3,11 +3,11 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::harness::{ADMIN, FLAG, Node, flag};
+use super::harness::{ADMIN, ApiNode, FLAG, flag};
 
 #[actix_web::test]
 async fn a_key_is_shown_once_works_at_once_and_is_worth_nothing_when_revoked() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let body = json!({"role": "viewer", "environment": "production", "name": "grafana"});
     let create = || {
         node.call(Method::POST, "/v1/keys")
@@ -33,14 +33,14 @@ async fn a_key_is_shown_once_works_at_once_and_is_worth_nothing_when_revoked() {
 
 #[actix_web::test]
 async fn a_key_for_an_environment_that_is_not_there_is_refused() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let body = json!({"role": "sdk", "environments": ["production", "nowhere"], "name": "n"});
     assert_eq!(node.post("/v1/keys", &body).await.expect(404).code(), "ENVIRONMENT_NOT_FOUND");
 }
 
 #[actix_web::test]
 async fn a_copy_has_the_flags_and_not_the_kills() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let killed = node.post("/v1/environments/production/kills", &json!({"scope": {"all": true}})).await;
     let killed = killed.expect(201).body["id"].clone();
@@ -61,7 +61,7 @@ async fn a_copy_has_the_flags_and_not_the_kills() {
 
 #[actix_web::test]
 async fn an_environment_is_deleted_only_by_naming_it_twice() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let path = "/v1/environments/staging";
     let refused = node.delete(path).await.expect(400);
     assert!(refused.body["detail"].as_str().unwrap().contains("?confirm=staging"));
@@ -75,7 +75,7 @@ async fn an_environment_is_deleted_only_by_naming_it_twice() {
 
 #[actix_web::test]
 async fn outcomes_are_counted_once_and_shown_as_metrics() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let batch = json!({"instance_id": "outcomes-test", "batch": 1, "counts": [{"flag": "checkout", "variant": "on", "evaluations": 3}, {"flag": "nothing", "evaluations": 1}]});
     let report = || {
@@ -97,7 +97,7 @@ async fn outcomes_are_counted_once_and_shown_as_metrics() {
 
 #[actix_web::test]
 async fn no_key_spoils_what_another_one_reports() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let other = node
         .post("/v1/keys", &json!({"role": "sdk", "environment": "production", "name": "other"}))
@@ -117,7 +117,7 @@ async fn no_key_spoils_what_another_one_reports() {
 
 #[actix_web::test]
 async fn what_no_application_can_have_counted_is_refused_whole() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let numbers = |count: u64, sum: f64, squares: f64| json!({"basket": {"count": count, "sum": sum, "squares": squares}});
     let many: serde_json::Map<String, serde_json::Value> = (0..17)

@@ -7,13 +7,13 @@ use actix_web::http::Method;
 use ripcord_proto::problem::Code;
 use serde_json::{Value, json};
 
-use super::harness::{ADMIN, Node};
+use super::harness::{ADMIN, ApiNode};
 use crate::api::openapi::tests::{document, operations};
 use crate::http::error::MEDIA_TYPE;
 
 #[actix_web::test]
 async fn every_operation_of_the_document_is_there() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     for operation in operations() {
         let (method, path) = operation.split_once(' ').unwrap();
         let path = path.replace("{env}", "production").replace("{key}", "nothing");
@@ -25,7 +25,7 @@ async fn every_operation_of_the_document_is_there() {
 
 #[actix_web::test]
 async fn every_path_tells_what_it_takes() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     for operation in operations() {
         let (method, path) = operation.split_once(' ').unwrap();
         let path = path.replace("{env}", "production").replace("{key}", "nothing");

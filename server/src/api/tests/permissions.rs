@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use ripcord_proto::role::{Action, Role};
 use serde_json::{Value, json};
 
-use super::harness::{ADMIN, FLAG, Node, flag, key_of};
+use super::harness::{ADMIN, ApiNode, FLAG, flag, key_of};
 use crate::api::MetricsAccess;
 use crate::api::openapi::tests::operations;
 
@@ -182,6 +182,7 @@ fn of_the_server() -> Vec<Row> {
         (Method::DELETE, "/v1/keys/{key}", "", Value::Null, Action::Administer),
         (Method::GET, "/v1/audit", "?log=production", Value::Null, Action::Read),
         (Method::GET, "/v1/audit/verify", "", Value::Null, Action::Read),
+        (Method::GET, "/v1/audit/orphans", "", Value::Null, Action::Read),
         (Method::GET, "/v1/backup", "", Value::Null, Action::Administer),
     ]
 }
@@ -199,7 +200,7 @@ fn table() -> impl Iterator<Item = Row> {
 
 #[actix_web::test]
 async fn every_role_may_do_what_the_table_says_and_nothing_else() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     for (method, template, query, body, action) in table() {
         let path = template.replace("{env}", "production").replace("{key}", "other") + query;
@@ -234,7 +235,7 @@ fn the_table_has_every_operation_that_needs_a_key() {
 
 #[actix_web::test]
 async fn metrics_that_others_can_reach_need_a_key_that_may_read() {
-    let node = Node::start().await.with_metrics(MetricsAccess::WithKey);
+    let node = ApiNode::start().await.with_metrics(MetricsAccess::WithKey);
     assert_eq!(node.call(Method::GET, "/metrics").send().await.status, 401);
     for role in Role::ALL {
         let got = node.call(Method::GET, "/metrics").key(&key_of(role)).send().await;
@@ -251,7 +252,7 @@ async fn metrics_that_others_can_reach_need_a_key_that_may_read() {
 
 #[actix_web::test]
 async fn a_key_is_worth_nothing_in_another_environment_and_learns_nothing_of_it() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     for name in ["staging", "nowhere"] {
         let got = node
             .call(Method::GET, &format!("/v1/environments/{name}/flags"))
@@ -269,7 +270,7 @@ async fn a_key_is_worth_nothing_in_another_environment_and_learns_nothing_of_it(
 
 #[actix_web::test]
 async fn a_commit_needs_the_right_to_each_of_its_changes() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let settings = json!({"put_settings": {"bucketing": "v2", "rebuckets_everybody": true}});
     let edit = json!({"set_enabled": {"key": "checkout", "enabled": false}});
@@ -291,7 +292,7 @@ async fn a_commit_needs_the_right_to_each_of_its_changes() {
 
 #[actix_web::test]
 async fn those_on_call_may_disarm_a_trigger_and_nothing_else() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let made = json!({"name": "error-rate", "source": "alertmanager", "action": {"hold": {}}});
     node.post("/v1/environments/production/triggers", &made).await.expect(201);
     let change = async |role: Role, body: Value| {
@@ -315,7 +316,7 @@ async fn those_on_call_may_disarm_a_trigger_and_nothing_else() {
 
 #[actix_web::test]
 async fn a_key_goes_in_either_header_and_nothing_else_passes_for_one() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let path = "/v1/environments/production/flags";
     node.call(Method::GET, path).header("x-api-key", ADMIN).send().await.expect(200);
     node.call(Method::GET, path)

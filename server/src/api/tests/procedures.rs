@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{FLAG, Node, flag, key_of};
+use super::harness::{ApiNode, FLAG, flag, key_of};
 
 const ROLLBACKS: &str = "/v1/environments/production/rollbacks";
 const PINGS: &str = "/v1/environments/production/pings";
@@ -14,7 +14,7 @@ fn other() -> Value {
 }
 
 /// A rollback of `checkout` to revision 1, with these members beside.
-async fn roll_back(node: &Node, beside: Value) -> Value {
+async fn roll_back(node: &ApiNode, beside: Value) -> Value {
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node.put(&format!("{FLAG}?reason=r"), &other()).await.expect(200);
     let mut body = json!({"to": 1, "flags": ["checkout"]});
@@ -26,7 +26,7 @@ async fn roll_back(node: &Node, beside: Value) -> Value {
 
 #[actix_web::test]
 async fn a_rollback_is_answered_with_what_became_of_it_and_can_be_looked_up() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let made = roll_back(&node, json!({})).await;
     assert_eq!(made["state"], "confirmed", "{made:#}");
     // No check was made: nothing says that service is healthy.
@@ -42,7 +42,7 @@ async fn a_rollback_is_answered_with_what_became_of_it_and_can_be_looked_up() {
 
 #[actix_web::test]
 async fn an_act_that_makes_no_sense_in_its_state_is_refused_with_what_does() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let id = roll_back(&node, json!({})).await["id"].as_str().unwrap().to_owned();
     for act in ["stop", "resume"] {
         let got = node.post(&format!("{ROLLBACKS}/{id}/{act}"), &json!({})).await;
@@ -59,7 +59,7 @@ async fn an_act_that_makes_no_sense_in_its_state_is_refused_with_what_does() {
 
 #[actix_web::test]
 async fn a_ladder_is_stopped_and_a_repeated_call_gets_the_same_answer() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let staged = |wait: &str| format!("{ROLLBACKS}{wait}");
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node.put(&format!("{FLAG}?reason=r"), &other()).await.expect(200);
@@ -81,7 +81,7 @@ async fn a_ladder_is_stopped_and_a_repeated_call_gets_the_same_answer() {
 
 #[actix_web::test]
 async fn an_undo_marks_the_first_and_is_planned_and_repeated_like_every_rollback() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let id = roll_back(&node, json!({})).await["id"].as_str().unwrap().to_owned();
     let plan = node.post(&format!("{ROLLBACKS}/{id}/undo/plan"), &json!({})).await.expect(200).body;
     assert_eq!(plan["flags"][0]["key"], "checkout", "{plan:#}");
@@ -98,7 +98,7 @@ async fn an_undo_marks_the_first_and_is_planned_and_repeated_like_every_rollback
 
 #[actix_web::test]
 async fn a_ping_is_a_revision_that_changes_nothing_and_is_kept() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let ping = || {
         let call = node.call(Method::POST, &format!("{PINGS}?wait=5s")).key(&key_of(Role::Oncall));

@@ -4,27 +4,27 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{FLAG, Got, Node, flag, key_of};
+use super::harness::{ApiNode, FLAG, Got, flag, key_of};
 use crate::store::fault_injection::Fault;
 
 const PRODUCTION: &str = "/v1/environments/production";
 const PROPOSALS: &str = "/v1/environments/production/proposals";
 
 /// A node with the flag `checkout`, whose policy asks for a second person for `guarded`.
-async fn node(guarded: &[&str]) -> Node {
-    let node = Node::start().await;
+async fn node(guarded: &[&str]) -> ApiNode {
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let policy = json!({"second_person": guarded});
     node.put(&format!("{PRODUCTION}/policy"), &policy).await.expect(200);
     node
 }
 
-async fn send(node: &Node, role: Role, method: Method, path: &str, body: &Value) -> Got {
+async fn send(node: &ApiNode, role: Role, method: Method, path: &str, body: &Value) -> Got {
     node.call(method, path).key(&key_of(role)).json(body).send().await
 }
 
 /// What an editor asks for, and must become a proposal.
-async fn proposed(node: &Node, method: Method, path: &str, body: &Value) -> Value {
+async fn proposed(node: &ApiNode, method: Method, path: &str, body: &Value) -> Value {
     let got = send(node, Role::Editor, method, path, body).await.expect(202);
     let proposal = got.body["proposal"].clone();
     let id = proposal["id"].as_str().unwrap();
@@ -33,17 +33,17 @@ async fn proposed(node: &Node, method: Method, path: &str, body: &Value) -> Valu
     proposal
 }
 
-async fn decide(node: &Node, role: Role, proposal: &Value, what: &str) -> Got {
+async fn decide(node: &ApiNode, role: Role, proposal: &Value, what: &str) -> Got {
     let path = format!("{PROPOSALS}/{}/{what}", proposal["id"].as_str().unwrap());
     send(node, role, Method::POST, &path, &json!({"reason": "looked at it"})).await
 }
 
-async fn state_of(node: &Node, proposal: &Value) -> Value {
+async fn state_of(node: &ApiNode, proposal: &Value) -> Value {
     let path = format!("{PROPOSALS}/{}", proposal["id"].as_str().unwrap());
     node.get(&path).await.expect(200).body
 }
 
-async fn is_enabled(node: &Node) -> bool {
+async fn is_enabled(node: &ApiNode) -> bool {
     node.get(FLAG).await.expect(200).body["flag"]["enabled"] != json!(false)
 }
 

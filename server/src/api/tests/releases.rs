@@ -4,12 +4,12 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{FLAG, Got, Node, flag, key_of};
+use super::harness::{ApiNode, FLAG, Got, flag, key_of};
 
 const RELEASES: &str = "/v1/environments/production/releases";
 const POLICY: &str = "/v1/environments/production/policy";
 
-async fn put(node: &Node, query: &str, flag: &Value) -> Got {
+async fn put(node: &ApiNode, query: &str, flag: &Value) -> Got {
     node.put(&format!("{FLAG}?reason=r{query}"), flag).await
 }
 
@@ -29,7 +29,7 @@ fn paths(got: &Got) -> Vec<&str> {
 
 #[actix_web::test]
 async fn a_release_shows_what_it_changed_against_its_baseline_and_whose_hands_were_in_it() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "", &flag()).await.expect(201);
     let begun = node
         .post(RELEASES, &json!({"name": "web-12", "artifact": "web 12", "window_seconds": 7200}))
@@ -68,7 +68,7 @@ async fn a_release_shows_what_it_changed_against_its_baseline_and_whose_hands_we
 
 #[actix_web::test]
 async fn what_a_release_says_is_changed_member_by_member() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     let body = json!({"name": "web-12", "success": ["a"], "data": {"checkout": "both formats"}, "owners": {"commander": "ana"}});
     node.post(RELEASES, &body).await.expect(201);
     let patch = json!({"success": ["b", "c"], "data": {"search": "no data"}, "owners": {"operations": "bo"}, "artifact": "web 12"});
@@ -91,7 +91,7 @@ async fn what_a_release_says_is_changed_member_by_member() {
 
 #[actix_web::test]
 async fn a_protected_environment_names_everything_that_is_missing_and_lets_a_complete_release_pass() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     put(&node, "", &split("10%", "90%")).await.expect(201);
     let policy = json!({"protection": "protected", "vouch_after_seconds": 1800});
     assert_eq!(node.put(POLICY, &policy).await.expect(200).body["changed"], true);
@@ -121,7 +121,7 @@ async fn a_protected_environment_names_everything_that_is_missing_and_lets_a_com
 
 #[actix_web::test]
 async fn a_plan_warns_of_what_a_protected_environment_will_refuse() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     node.put(POLICY, &json!({"protection": "protected"})).await.expect(200);
     let body = json!({"changes": [{"put_flag": {"key": "checkout", "flag": split("1%", "99%")}}]});
     let plan = node.post("/v1/environments/production/commits/plan", &body).await.expect(200);
@@ -130,7 +130,7 @@ async fn a_plan_warns_of_what_a_protected_environment_will_refuse() {
 
 #[actix_web::test]
 async fn a_policy_is_read_strictly_and_set_by_its_etag() {
-    let node = Node::start().await;
+    let node = ApiNode::start().await;
     assert_eq!(node.get(POLICY).await.expect(200).body, json!({"protection": "open"}));
     let set = node.put(POLICY, &json!({"ping_every_seconds": 600})).await.expect(200);
     let etag = set.header("etag").to_owned();

@@ -4,12 +4,12 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{Node, key_of};
+use super::harness::{ApiNode, key_of};
 
 const ROLLOUTS: &str = "/v1/environments/production/rollouts";
 
-async fn node() -> Node {
-    let node = Node::start().await;
+async fn node() -> ApiNode {
+    let node = ApiNode::start().await;
     let flag = json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
     node.put("/v1/environments/production/flags/checkout?reason=r", &flag).await.expect(201);
     node
@@ -20,7 +20,7 @@ fn plan() -> Value {
 }
 
 /// The rollout once its first step is taken.
-async fn stepped(node: &Node, id: &str) -> Value {
+async fn stepped(node: &ApiNode, id: &str) -> Value {
     for _ in 0..500 {
         let got = node.get(&format!("{ROLLOUTS}/{id}")).await.expect(200).body;
         if got["step"] == 1 {

@@ -4,19 +4,19 @@ use actix_web::http::Method;
 use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
-use super::harness::{FLAG, Got, Node, flag, key_of};
+use super::harness::{ApiNode, FLAG, Got, flag, key_of};
 
 const TRIGGERS: &str = "/v1/environments/production/triggers";
 
-async fn node(guarded: &[&str]) -> Node {
-    let node = Node::start().await;
+async fn node(guarded: &[&str]) -> ApiNode {
+    let node = ApiNode::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let policy = json!({"second_person": guarded, "triggers": "automatic"});
     node.put("/v1/environments/production/policy", &policy).await.expect(200);
     node
 }
 
-async fn send(node: &Node, role: Role, method: Method, path: &str, body: &Value) -> Got {
+async fn send(node: &ApiNode, role: Role, method: Method, path: &str, body: &Value) -> Got {
     node.call(method, path).key(&key_of(role)).json(body).send().await
 }
 

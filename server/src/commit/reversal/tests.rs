@@ -106,9 +106,9 @@ pub(super) fn after(reversal: &Reversal, now: &Snapshot) -> (Snapshot, ReversalD
 }
 
 /// What one user is served: variant, value, why.
-pub(super) type Served = (Option<VariantName>, Option<ripcord_proto::value::Value>, Reason);
+pub(super) type ServedAnswer = (Option<VariantName>, Option<ripcord_proto::value::Value>, Reason);
 
-pub(super) fn served(compiled: &Compiled, flag: &str, user: &Map<String, Value>) -> Served {
+pub(super) fn served(compiled: &Compiled, flag: &str, user: &Map<String, Value>) -> ServedAnswer {
     let context = Context::from_json(user);
     let detail = compiled.evaluate(flag, &context, SinceContact::FRESH);
     (detail.variant().cloned(), detail.value().cloned(), detail.reason())

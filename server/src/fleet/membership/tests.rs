@@ -12,13 +12,13 @@ use crate::snapshot::fixture::{self, Stage};
 mod lost;
 
 /// Members under a clock of their own.
-struct Play {
+struct FleetPlay {
     stage: Stage,
     members: Members,
     now: Instant,
 }
 
-impl Play {
+impl FleetPlay {
     fn new() -> Self {
         let stage = Stage::new(1);
         let settings = FleetSettings {
@@ -95,7 +95,7 @@ fn member(name: &str, revision: Option<u64>) -> NewMember {
 
 #[test]
 fn the_denominator_is_who_is_connected_at_the_commit() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let early = play.join("early", Some(1));
     let revision = play.commit();
     let late = play.join("late", None);
@@ -108,7 +108,7 @@ fn the_denominator_is_who_is_connected_at_the_commit() {
 
 #[test]
 fn an_acknowledgement_covers_every_revision_before_and_is_timed_from_each() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     let first = play.commit();
     play.now += Duration::from_millis(100);
@@ -124,7 +124,7 @@ fn an_acknowledgement_covers_every_revision_before_and_is_timed_from_each() {
 
 #[test]
 fn who_comes_back_within_the_grace_time_counts_and_who_comes_later_does_not() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let quick = play.join("quick", Some(1));
     let slow = play.join("slow", Some(1));
     play.members.lost(quick, play.now);
@@ -147,7 +147,7 @@ fn who_comes_back_within_the_grace_time_counts_and_who_comes_later_does_not() {
 
 #[test]
 fn a_goodbye_leaves_the_denominator_and_what_was_confirmed_stays() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let one = play.join("one", Some(1));
     let other = play.join("other", Some(1));
     let first = play.commit();
@@ -161,7 +161,7 @@ fn a_goodbye_leaves_the_denominator_and_what_was_confirmed_stays() {
 
 #[test]
 fn an_instance_that_connects_twice_counts_once() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let before = play.join("a", Some(1));
     let revision = play.commit();
     let after = play.join("a", Some(1));
@@ -175,7 +175,7 @@ fn an_instance_that_connects_twice_counts_once() {
 
 #[test]
 fn a_client_that_cannot_answer_counts_as_sent_and_one_that_polls_as_fetched() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let mute = play.members.join(
         NewMember {
             acknowledges: false,
@@ -197,7 +197,7 @@ fn a_client_that_cannot_answer_counts_as_sent_and_one_that_polls_as_fetched() {
 
 #[test]
 fn what_a_client_claims_beyond_the_newest_revision_is_not_believed() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     play.ack(member, 5);
     let revision = play.commit();
@@ -206,7 +206,7 @@ fn what_a_client_claims_beyond_the_newest_revision_is_not_believed() {
 
 #[test]
 fn old_revisions_are_kept_as_figures() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     let revision = play.commit();
     play.ack(member, revision);
@@ -226,7 +226,7 @@ fn old_revisions_are_kept_as_figures() {
 
 #[test]
 fn a_new_epoch_asks_everybody_again() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     play.ack(member, 1);
     play.stage.next_epoch();
@@ -240,7 +240,7 @@ fn a_new_epoch_asks_everybody_again() {
 
 #[test]
 fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merged_at() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let by_id = play.join("by-id", Some(1));
     let by_revision = play.join("by-revision", Some(1));
     let kill = fixture::kill(1, "flag-0");
@@ -251,7 +251,7 @@ fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merg
         ended: [].into(),
     });
     play.members.acknowledged(by_id, Position::new(1, 1), std::slice::from_ref(&id), play.now);
-    let share = |play: &Play| {
+    let share = |play: &FleetPlay| {
         let level = play.confirmation(&target).applied;
         (level.confirmed, level.connected)
     };
@@ -269,7 +269,7 @@ fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merg
 
 #[test]
 fn the_same_id_with_another_key_is_somebody_else() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let own = play.join("web", Some(1));
     let other = NewMember {
         key: "another key".to_owned(),
@@ -302,7 +302,7 @@ fn the_same_id_with_another_key_is_somebody_else() {
 
 #[test]
 fn a_lost_application_beyond_the_limit_is_the_one_that_was_lost_first() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     for number in 0..=limits::LOST_APPLICATIONS {
         let lost = play.join(&format!("app-{number}"), Some(1));
         play.now += Duration::from_millis(1);
@@ -340,7 +340,7 @@ proptest! {
     /// than an earlier one by those who count for both.
     #[test]
     fn the_counts_hold_together(acts in acts()) {
-        let mut play = Play::new();
+        let mut play = FleetPlay::new();
         let mut members = std::collections::BTreeMap::<u8, MemberId>::new();
         for act in acts {
             let head = play.stage.position().revision.0;

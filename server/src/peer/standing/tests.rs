@@ -42,10 +42,11 @@ fn message(epoch: u64, sequence: u64) -> PeerSync {
         history: Some(history("ours")),
         store_current: true,
         anchored: true,
-        system: Head::START,
+        system: Some(Head::START),
+        revoked: Vec::new(),
         environments: vec![PeerLog {
             environment: production(),
-            head: head(epoch, sequence),
+            head: Some(head(epoch, sequence)),
             overlay: Overlay::default(),
             committed: None,
             ended: std::collections::BTreeSet::new(),
@@ -53,13 +54,13 @@ fn message(epoch: u64, sequence: u64) -> PeerSync {
     }
 }
 
-struct Case {
+struct StandingCase {
     standing: Standing,
     own: NodeHeads,
     now: Instant,
 }
 
-impl Case {
+impl StandingCase {
     /// A node whose log ends at 1:6.
     fn new() -> Self {
         let mut standing = Standing::new(&[URL.to_owned()]);
@@ -87,7 +88,7 @@ impl Case {
 
 #[test]
 fn a_node_without_its_store_is_fresh_while_every_peer_answers_and_none_has_more() {
-    let mut case = Case::new();
+    let mut case = StandingCase::new();
     assert!(case.verdict(StoreStanding::Current).fresh, "its store is enough");
     assert!(!case.verdict(StoreStanding::Away).fresh, "nobody has answered yet");
     case.answers(message(1, 6));
@@ -106,7 +107,7 @@ fn a_node_without_its_store_is_fresh_while_every_peer_answers_and_none_has_more(
 
 #[test]
 fn a_node_that_knows_of_more_is_behind_until_it_has_it() {
-    let mut case = Case::new();
+    let mut case = StandingCase::new();
     case.answers(message(1, 8));
     let behind = case.verdict(StoreStanding::Away).behind.expect("it is behind");
     assert_eq!((behind.theirs, behind.node.as_str()), (head(1, 8), "b"));
@@ -124,7 +125,7 @@ fn a_node_that_knows_of_more_is_behind_until_it_has_it() {
 
 #[test]
 fn with_its_store_a_node_is_behind_only_if_its_feed_is_late() {
-    let mut case = Case::new();
+    let mut case = StandingCase::new();
     case.answers(message(1, 8));
     assert!(case.verdict(StoreStanding::Current).fresh);
     case.pass(1_100);
@@ -138,7 +139,7 @@ fn with_its_store_a_node_is_behind_only_if_its_feed_is_late() {
 
 #[test]
 fn nodes_with_logs_of_their_own_are_not_compared() {
-    let mut case = Case::new();
+    let mut case = StandingCase::new();
     let stranger = PeerSync {
         history: Some(history("theirs")),
         ..message(1, 99)
@@ -157,7 +158,7 @@ fn nodes_with_logs_of_their_own_are_not_compared() {
 
 #[test]
 fn nodes_that_have_not_met_their_store_since_they_started_cannot_vouch_for_each_other() {
-    let mut case = Case::new();
+    let mut case = StandingCase::new();
     case.answers(PeerSync {
         anchored: false,
         ..message(1, 6)
@@ -172,7 +173,7 @@ fn nodes_that_have_not_met_their_store_since_they_started_cannot_vouch_for_each_
 
 #[test]
 fn what_neither_the_store_nor_the_node_that_had_it_has_any_more_is_not_waited_for() {
-    let mut case = Case::new();
+    let mut case = StandingCase::new();
     case.answers(message(1, 8));
     case.pass(1_100);
     assert!(!case.verdict(StoreStanding::Current).fresh);
@@ -184,4 +185,28 @@ fn what_neither_the_store_nor_the_node_that_had_it_has_any_more_is_not_waited_fo
     assert!(case.verdict(StoreStanding::Away).behind.is_some(), "the store may have it");
     case.answers(message(1, 8));
     assert!(!case.verdict(StoreStanding::Current).fresh);
+}
+
+/// While a cluster is upgraded, some of its nodes say nothing of their logs.
+#[test]
+fn a_peer_that_does_not_say_where_its_logs_end_vouches_for_nothing() {
+    let without = |change: fn(&mut PeerSync)| {
+        let mut message = message(1, 6);
+        change(&mut message);
+        message
+    };
+    let before: PeerSync = serde_json::from_str(r#"{"node":"b","overlays":[["production",{"kills":{}}]]}"#).unwrap();
+    let silent = [
+        before,
+        without(|message| message.system = None),
+        without(|message| message.environments[0].head = None),
+        without(|message| message.history = None),
+    ];
+    for message in silent {
+        let mut case = StandingCase::new();
+        case.answers(message.clone());
+        let verdict = case.verdict(StoreStanding::Away);
+        assert!(!verdict.fresh, "{message:?}");
+        assert!(verdict.behind.is_none() && case.verdict(StoreStanding::Current).fresh, "{message:?}");
+    }
 }

@@ -6,13 +6,13 @@ use ripcord_proto::policy::Policy;
 use ripcord_proto::rollback::RollbackState;
 use ripcord_proto::{FlagKey, VariantName};
 
-use super::World;
+use super::RollbackWorld;
 use crate::environment::fixture::production;
 use crate::rollback::wait;
 
 #[tokio::test(start_paused = true)]
 async fn it_is_confirmed_when_everybody_has_acknowledged_it() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let (a, b) = (world.app("checkout-1"), world.app("checkout-2"));
     let good = world.environments.state(&production()).unwrap().head.position();
@@ -42,7 +42,7 @@ async fn it_is_confirmed_when_everybody_has_acknowledged_it() {
 
 #[tokio::test(start_paused = true)]
 async fn with_nobody_connected_it_is_over_at_once_and_claims_no_confirmation() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("checkout", 100, &[]).await;
@@ -55,7 +55,7 @@ async fn with_nobody_connected_it_is_over_at_once_and_claims_no_confirmation() {
 
 #[tokio::test(start_paused = true)]
 async fn an_application_that_was_lost_shortly_before_is_missing() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let (a, lost) = (world.app("checkout-1"), world.app("checkout-2"));
     let good = world.environments.state(&production()).unwrap().head.position();
@@ -75,7 +75,7 @@ async fn an_application_that_was_lost_shortly_before_is_missing() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_missing_is_named_and_it_is_confirmed_when_they_are_gone() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let (a, silent) = (world.app("checkout-1"), world.app("reports-7"));
     let good = world.environments.state(&production()).unwrap().head.position();
@@ -103,7 +103,7 @@ async fn who_is_missing_is_named_and_it_is_confirmed_when_they_are_gone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_keeps_failing_is_shown_at_once_and_fails_it_at_the_deadline() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let policy = Policy {
         confirm_within_seconds: Some(20),
@@ -130,7 +130,7 @@ async fn a_check_that_keeps_failing_is_shown_at_once_and_fails_it_at_the_deadlin
 }
 
 /// Reports evaluations of `checkout`, two of them with an error.
-fn report(world: &World, number: u64, variant: &str, evaluations: u64) {
+fn report(world: &RollbackWorld, number: u64, variant: &str, evaluations: u64) {
     let batch = OutcomeBatch {
         instance_id: "a1".to_owned(),
         batch: number,
@@ -151,7 +151,7 @@ fn report(world: &World, number: u64, variant: &str, evaluations: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn how_often_the_bad_state_was_served_counts_from_its_commit_on_and_only_what_the_rollback_lowers() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     report(&world, 1, "on", 1_000);
     tokio::time::sleep(Duration::from_mins(1)).await;

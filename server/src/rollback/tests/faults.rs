@@ -23,7 +23,7 @@ fn back_to(position: Position) -> RollbackSpec {
     }
 }
 
-async fn commit(world: &World, prepared: &PreparedRollback, spec: &RollbackSpec) -> Result<(), RollbackError> {
+async fn commit(world: &RollbackWorld, prepared: &PreparedRollback, spec: &RollbackSpec) -> Result<(), RollbackError> {
     let draft = Draft {
         reason: Some("a test".to_owned()),
         ..Draft::new(production(), author(), vec![Operation::Rollback(Box::new(prepared.reversal.clone()))])
@@ -32,7 +32,7 @@ async fn commit(world: &World, prepared: &PreparedRollback, spec: &RollbackSpec)
     rollback::commit(&world.environments, &checks, prepared, spec, draft).await.map(drop)
 }
 
-fn rollbacks(world: &World) -> usize {
+fn rollbacks(world: &RollbackWorld) -> usize {
     world.environments.state(&production()).unwrap().records.rollbacks.len()
 }
 
@@ -43,7 +43,7 @@ async fn a_rollback_that_the_store_cannot_take_is_refused_whole_and_names_the_ki
         (Fault::Reseeding, StoreFailure::Reseeding),
         (Fault::UnknownLost, StoreFailure::OutcomeUnknown),
     ] {
-        let world = World::new().await;
+        let world = RollbackWorld::new().await;
         let good = world.put("checkout", 10, &[]).await;
         world.put("checkout", 50, &[]).await;
         let spec = back_to(good);
@@ -64,7 +64,7 @@ async fn a_rollback_that_the_store_cannot_take_is_refused_whole_and_names_the_ki
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_whose_append_is_in_doubt_and_was_written_is_applied_once_and_whole() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     let good = world.put("checkout", 10, &[]).await;
     let bad = world.put("checkout", 50, &[]).await;
     let spec = back_to(good);
@@ -95,7 +95,7 @@ async fn a_rollback_whose_append_is_in_doubt_and_was_written_is_applied_once_and
 
 #[tokio::test(start_paused = true)]
 async fn a_rollback_of_an_environment_that_is_not_loaded_yet_is_refused_until_it_is() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     let staging = staging_that_does_not_load(&world.environments, &world.store).await;
     let refused = rollback::prepare(&world.environments, &staging, &author(), &back_to(Position::START))
         .await

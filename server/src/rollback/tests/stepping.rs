@@ -3,12 +3,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use ripcord_proto::rollback::RollbackState;
 
-use super::World;
+use super::RollbackWorld;
 use crate::environment::fixture::production;
 use crate::rollback::actions::{self, ResumePace};
 
 /// A staged rollback whose first stage is committed: `checkout` and `search` are on for everyone, and go down to 50, 25 and 5 percent.
-async fn staged(world: &World) -> ripcord_proto::RollbackId {
+async fn staged(world: &RollbackWorld) -> ripcord_proto::RollbackId {
     world.put("search", 0, &[]).await;
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("checkout", 100, &[]).await;
@@ -17,7 +17,7 @@ async fn staged(world: &World) -> ripcord_proto::RollbackId {
 }
 
 async fn act(
-    world: &World,
+    world: &RollbackWorld,
     id: &ripcord_proto::RollbackId,
     change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, crate::rollback::WrongRollbackState>,
 ) -> Result<(), crate::rollback::ActionError> {
@@ -27,7 +27,7 @@ async fn act(
 
 #[tokio::test(start_paused = true)]
 async fn a_staged_rollback_goes_down_step_by_step_and_is_confirmed_at_the_target() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let began = world.clock.now();
     let id = staged(&world).await;
@@ -44,7 +44,7 @@ async fn a_staged_rollback_goes_down_step_by_step_and_is_confirmed_at_the_target
 
 #[tokio::test(start_paused = true)]
 async fn a_staged_rollback_stops_and_resumes_when_a_person_says_so() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let id = staged(&world).await;
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;
@@ -73,7 +73,7 @@ async fn a_staged_rollback_stops_and_resumes_when_a_person_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn resuming_now_makes_all_remaining_stages_in_one_commit() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let id = staged(&world).await;
     world.until_it(&id, |rollback| rollback.confirmation.is_some()).await;
@@ -90,7 +90,7 @@ async fn resuming_now_makes_all_remaining_stages_in_one_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_fails_after_a_stage_stops_the_rollback() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("checkout", 100, &["http://127.0.0.1:9/health"]).await;
@@ -110,7 +110,7 @@ async fn a_check_that_fails_after_a_stage_stops_the_rollback() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_person_changes_during_a_staged_rollback_is_kept_and_the_rest_goes_on() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     world.run_single_controller();
     let id = staged(&world).await;
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;

@@ -4,13 +4,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use ripcord_proto::rollback::RollbackState;
 
-use super::World;
+use super::RollbackWorld;
 use crate::environment::fixture::production;
 use crate::leader::fixture::FixedNodes;
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_starts_goes_on_from_the_record_and_waits_for_those_who_come_back() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     let good = world.environments.state(&production()).unwrap().head.position();
     world.put("checkout", 100, &[]).await;
     let id = world.roll_back(&["checkout"], good, &[]).await;
@@ -24,7 +24,7 @@ async fn a_node_that_starts_goes_on_from_the_record_and_waits_for_those_who_come
 
 #[tokio::test(start_paused = true)]
 async fn of_two_nodes_one_leads_and_the_other_goes_on_when_it_is_gone() {
-    let world = World::new().await;
+    let world = RollbackWorld::new().await;
     let (of_a, of_b) = (Arc::new(FixedNodes::default()), Arc::new(FixedNodes::default()));
     of_a.alive(&["b"]);
     of_b.alive(&["a"]);

@@ -80,7 +80,7 @@ fn author(name: &str, role: Role) -> Author {
     author
 }
 
-struct World {
+struct RolloutWorld {
     environments: Environments,
     store: Arc<FaultyStore<MemoryStore>>,
     clock: Arc<TokioClock>,
@@ -89,7 +89,7 @@ struct World {
     ids: std::sync::atomic::AtomicU64,
 }
 
-impl World {
+impl RolloutWorld {
     /// A node that leads, with the flag `checkout`, which serves `off` to all.
     async fn new() -> Self {
         let world = Self::without_controller().await;

@@ -10,13 +10,13 @@ use std::time::Duration;
 use ripcord_proto::Position;
 use ripcord_proto::frame::{KillEnd, Overlay, ServerFrame};
 
-use self::harness::{Client, Node, eventually, hello};
+use self::harness::{Client, HttpNode, eventually, hello};
 use crate::fleet::ConfirmationTarget;
 use crate::snapshot::fixture::{self, Stage};
 
 #[test]
 fn a_new_reader_gets_a_snapshot_and_then_each_delta() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut client = Client::connect(&node, hello("a", None)).await;
         let ServerFrame::Snapshot(snapshot, hash, _) = client.next().await else {
             panic!("a snapshot comes first");
@@ -32,7 +32,7 @@ fn a_new_reader_gets_a_snapshot_and_then_each_delta() {
 
 #[test]
 fn a_reader_with_nothing_new_gets_only_a_heartbeat() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut client = Client::connect(&node, hello("a", Some(Position::new(1, 1)))).await;
         assert!(matches!(client.frame().await, ServerFrame::Heartbeat(beat) if beat.fresh && beat.revision.0 == 1));
     });
@@ -40,7 +40,7 @@ fn a_reader_with_nothing_new_gets_only_a_heartbeat() {
 
 #[test]
 fn a_reader_that_is_behind_gets_one_delta_for_all_it_missed() {
-    Node::run(Stage::new(200), async |node| {
+    HttpNode::run(Stage::new(200), async |node| {
         for round in 0..10 {
             node.stage().put(round % 2 == 0);
         }
@@ -55,7 +55,7 @@ fn a_reader_that_is_behind_gets_one_delta_for_all_it_missed() {
 
 #[test]
 fn another_hash_at_the_same_revision_and_another_epoch_are_healed_with_a_snapshot() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut diverged = hello("a", Some(Position::new(1, 1)));
         diverged.hash = Some(ripcord_proto::digest::Digest::ZERO);
         let mut client = Client::connect(&node, diverged).await;
@@ -67,7 +67,7 @@ fn another_hash_at_the_same_revision_and_another_epoch_are_healed_with_a_snapsho
 
 #[test]
 fn a_provisional_kill_is_an_overlay_over_the_revision_that_the_reader_has() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let kill = fixture::kill(1, "flag-1");
         let id = kill.id.clone();
         let overlay = Overlay {
@@ -98,7 +98,7 @@ fn a_provisional_kill_is_an_overlay_over_the_revision_that_the_reader_has() {
 
 #[test]
 fn acknowledgements_are_counted_and_timed() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut clients = Vec::new();
         for name in ["a", "b", "c"] {
             let mut client = Client::connect(&node, hello(name, Some(Position::new(1, 1)))).await;
@@ -130,7 +130,7 @@ fn acknowledgements_are_counted_and_timed() {
 
 #[test]
 fn an_event_stream_carries_the_same_frames_and_resumes_by_its_last_event() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut events = node.events("?instance=web&instance_id=i1", None).await;
         let (id, snapshot) = events.next().await;
         assert_eq!(id.as_deref(), Some("1:1"));
@@ -149,7 +149,7 @@ fn an_event_stream_carries_the_same_frames_and_resumes_by_its_last_event() {
 
 #[test]
 fn nobody_speaks_for_another_key_s_instance_and_people_who_watch_are_not_counted() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut web = node.events("?instance=web&instance_id=i1&epoch=1&revision=1", None).await;
         web.event().await;
         // The same id with other keys.
@@ -182,7 +182,7 @@ fn nobody_speaks_for_another_key_s_instance_and_people_who_watch_are_not_counted
 
 #[test]
 fn a_name_that_hides_something_is_refused() {
-    Node::run(Stage::new(1), async |node| {
+    HttpNode::run(Stage::new(1), async |node| {
         for name in ["a%0ACONFIRMED", "a%1B%5B2K", "a%C2%9B", "a%E2%80%AEb"] {
             let refused = node.get_status(&format!("/v1/stream?instance={name}&instance_id=i1"), "good").await;
             assert_eq!(refused, 400, "{name}");
@@ -194,7 +194,7 @@ fn a_name_that_hides_something_is_refused() {
 
 #[test]
 fn a_reader_of_events_acknowledges_by_post_and_one_that_cannot_counts_as_sent() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut acks = node.events("?instance=web&instance_id=i1&epoch=1&revision=1", None).await;
         let mut mute = node.events("?instance=mute&instance_id=i2&epoch=1&revision=1&acknowledges=false", None).await;
         acks.event().await;
@@ -216,7 +216,7 @@ fn a_reader_of_events_acknowledges_by_post_and_one_that_cannot_counts_as_sent() 
 
 #[test]
 fn a_poller_that_has_the_snapshot_is_told_so() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let (status, tag, body) = node.snapshot(None).await;
         assert_eq!(status, 200);
         assert!(tag.starts_with("\"1:1-"), "{tag}");
@@ -232,7 +232,7 @@ fn a_poller_that_has_the_snapshot_is_told_so() {
 
 #[test]
 fn a_revoked_key_ends_its_streams_and_no_others() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut kept = Client::connect_as(&node, "other", hello("kept", Some(Position::new(1, 1)))).await;
         let mut ended = Client::connect(&node, hello("ended", Some(Position::new(1, 1)))).await;
         kept.frame().await;
@@ -247,7 +247,7 @@ fn a_revoked_key_ends_its_streams_and_no_others() {
 
 #[test]
 fn without_a_valid_key_there_is_no_stream() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         assert_eq!(Client::refused(&node, "wrong").await, 401);
         assert_eq!(Client::refused(&node, "browser").await, 403);
         assert_eq!(node.get_status("/v1/stream", "wrong").await, 401);
@@ -258,7 +258,7 @@ fn without_a_valid_key_there_is_no_stream() {
 
 #[test]
 fn the_end_of_the_server_is_a_goodbye_that_asks_to_come_back() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut client = Client::connect(&node, hello("a", Some(Position::new(1, 1)))).await;
         let mut events = node.events("?epoch=1&revision=1", None).await;
         client.frame().await;
@@ -277,7 +277,7 @@ fn the_end_of_the_server_is_a_goodbye_that_asks_to_come_back() {
 
 #[test]
 fn what_is_no_frame_ends_the_stream_with_the_reason() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut client = Client::connect(&node, hello("a", Some(Position::new(1, 1)))).await;
         client.frame().await;
         client.send_text(r#"{"type":"snapshto"}"#).await;
@@ -289,7 +289,7 @@ fn what_is_no_frame_ends_the_stream_with_the_reason() {
 
 #[test]
 fn a_deleted_environment_sends_its_readers_away() {
-    Node::run(Stage::new(3), async |node| {
+    HttpNode::run(Stage::new(3), async |node| {
         let mut client = Client::connect(&node, hello("a", Some(Position::new(1, 1)))).await;
         client.frame().await;
         let environment = node.environment();
@@ -301,7 +301,7 @@ fn a_deleted_environment_sends_its_readers_away() {
 
 #[test]
 fn a_stuck_reader_delays_nobody_and_gets_the_newest_when_it_reads_again() {
-    Node::run(Stage::new(2_000), async |node| {
+    HttpNode::run(Stage::new(2_000), async |node| {
         let mut stuck = Client::connect(&node, hello("stuck", None)).await;
         let mut quick = Client::connect(&node, hello("quick", Some(Position::new(1, 1)))).await;
         quick.frame().await;
@@ -328,7 +328,7 @@ fn a_stuck_reader_delays_nobody_and_gets_the_newest_when_it_reads_again() {
 
 #[test]
 fn a_stuck_reader_of_events_gets_whole_frames_and_the_newest_when_it_reads_again() {
-    Node::run(Stage::new(2_000), async |node| {
+    HttpNode::run(Stage::new(2_000), async |node| {
         let mut stuck = node.events("?instance=stuck&instance_id=i1", None).await;
         let mut quick = node.events("?instance=quick&instance_id=i2", None).await;
         quick.next().await;

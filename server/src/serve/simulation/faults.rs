@@ -1,9 +1,9 @@
 //! What people do, and what goes wrong, chosen by dice.
 
 use super::rules;
-use super::world::World;
+use super::world::SimulatedWorld;
 
-impl World {
+impl SimulatedWorld {
     /// One thing that happens.
     pub(super) fn act(&mut self) {
         let node = self.dice.below(self.nodes.len());
@@ -22,7 +22,7 @@ impl World {
 
     fn go_wrong(&mut self, node: usize) {
         let name = self.nodes[node].name.clone();
-        // What is broken is mended as a rule, so that most of the world works most of the time.
+        // Broken parts are usually repaired, so that most of the world works most of the time.
         let is_rare = self.dice.percent(50);
         match self.dice.below(100) {
             0..20 if is_rare || !self.redis_links[node] => {

@@ -176,7 +176,8 @@ impl SimulatedNode {
             history: Some(history()),
             store_current: self.store_standing() == StoreStanding::Current,
             anchored: self.standing.is_anchored(),
-            system: Head::START,
+            system: Some(Head::START),
+            revoked: Vec::new(),
             environments: vec![PeerLog::of(production(), &self.state, &self.overlay, last)],
         }
     }
@@ -187,7 +188,7 @@ impl SimulatedNode {
         let verdict = self.verdict(now);
         let is_cut_off = self.store_standing() == StoreStanding::Away || verdict.behind.is_some();
         for log in &theirs.environments {
-            let mut take = TakeCommitted::decide(theirs, log, own.history, self.state.head, is_cut_off);
+            let mut take = TakeCommitted::decide(theirs, log.head, own.history, self.state.head, is_cut_off);
             if self.is(Sabotage::DeafToCommittedKills) {
                 take = TakeCommitted::No;
             }

@@ -7,14 +7,14 @@ use ripcord_proto::kill::AllFlags;
 use ripcord_proto::{FlagKey, Kill, KillId, KillScope};
 
 use super::node::{held, production, withdrawn};
-use super::world::{AnsweredKill, FLAGS, Failure, World};
+use super::world::{AnsweredKill, FLAGS, Failure, SimulatedWorld};
 use crate::commit::Operation;
 use crate::kill::exchange::{WithdrawalDecision, has_ended};
 use crate::kill::merge::merge_draft;
 use crate::snapshot::fixture::flag;
 use crate::snapshot::overlay;
 
-impl World {
+impl SimulatedWorld {
     pub(super) fn kill(&mut self, node: usize) {
         let scope = match self.dice.below(FLAGS.len() + 1) {
             index if index < FLAGS.len() => KillScope::Flag(FlagKey::new(FLAGS[index]).unwrap()),

@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use ripcord_proto::KillId;
 use ripcord_proto::commit::Sealed;
 
-use super::world::{TICK, World};
+use super::world::{SimulatedWorld, TICK};
 use crate::peer::StoreStanding;
 
-/// How long a node may call itself fresh without having heard of a kill: the shortest lease, in milliseconds.
+/// How long a node may call itself fresh without knowing of a kill: the shortest lease, in milliseconds.
 const GRACE: u64 = 5_000;
 
 /// The kills in force at the end of a log.
@@ -32,7 +32,7 @@ fn kills_in(entries: &[Sealed]) -> BTreeSet<KillId> {
 }
 
 /// Notes who has which kill in force, and since when.
-pub(super) fn note(world: &mut World) {
+pub(super) fn note(world: &mut SimulatedWorld) {
     let now = world.now;
     let ids: Vec<KillId> = world.answered.keys().cloned().collect();
     let in_log = kills_in(&world.redis.entries);
@@ -49,8 +49,8 @@ pub(super) fn note(world: &mut World) {
     }
 }
 
-/// Notes kills that nobody has any more: those that only memory held, or that Redis lost before any node had written them down.
-pub(super) fn note_losses(world: &mut World) {
+/// Notes kills that no node has any more: those that were only in memory, or that Redis lost before any node had written them down.
+pub(super) fn note_losses(world: &mut SimulatedWorld) {
     let in_redis = kills_in(&world.redis.entries);
     let mirrors: Vec<_> = world.nodes.iter().map(|node| kills_in(&node.mirror)).collect();
     // A kill that was restored is nowhere in force, and is not lost.
@@ -63,7 +63,7 @@ pub(super) fn note_losses(world: &mut World) {
 }
 
 /// Rules 1 to 3.
-pub(super) fn check(world: &World) -> Result<(), String> {
+pub(super) fn check(world: &SimulatedWorld) -> Result<(), String> {
     for (id, answered) in &world.answered {
         if answered.may_have_ended || answered.is_lost {
             continue;
@@ -88,7 +88,7 @@ pub(super) fn check(world: &World) -> Result<(), String> {
     peers_know(world)
 }
 
-fn peers_know(world: &World) -> Result<(), String> {
+fn peers_know(world: &SimulatedWorld) -> Result<(), String> {
     for (from, knows) in world.nodes.iter().enumerate().filter(|(_, node)| node.is_alive) {
         for (to, other) in world.nodes.iter().enumerate().filter(|(_, node)| node.is_alive) {
             let reach = |since: u64| world.now - since > GRACE;
@@ -108,7 +108,7 @@ fn peers_know(world: &World) -> Result<(), String> {
 }
 
 /// Rule 4.
-pub(super) fn all_agree(world: &World) -> Result<(), String> {
+pub(super) fn all_agree(world: &SimulatedWorld) -> Result<(), String> {
     let first = &world.nodes[0];
     if world.nodes.iter().all(|node| node.entries.is_empty()) {
         // The nodes died before they had written anything down, and Redis lost it.

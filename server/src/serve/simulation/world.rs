@@ -8,9 +8,9 @@ use ripcord_proto::change::EpochCause;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{FlagKey, KillId};
 
+use super::Dice;
 use super::node::{Sabotage, SimulatedNode, held, production};
 use super::redis::{SimulatedRedis, contains, head_of};
-use super::{Dice, rules};
 use crate::commit::{Draft, Operation};
 use crate::kill::merge::merge_draft;
 use crate::peer::PeerSync;
@@ -23,17 +23,13 @@ use crate::store::{LogName, StoreState, orphans};
 
 /// Milliseconds between two moments.
 pub(super) const TICK: u64 = 250;
-/// What people and faults do in one schedule.
-const ACTIONS: usize = 40;
-/// Moments after the last fault, until which all must agree.
-const HEALING: usize = 80;
 pub(super) const FLAGS: [&str; 3] = ["f0", "f1", "f2"];
 
 /// A kill that was answered.
 #[derive(Debug, Clone)]
 pub(super) struct AnsweredKill {
     pub(super) at: u64,
-    /// Somebody restored it, or tried to and was not told what came of it.
+    /// Someone restored it, or tried to and never learned the result.
     pub(super) may_have_ended: bool,
     /// Its restore was answered.
     pub(super) is_restored: bool,
@@ -49,7 +45,7 @@ pub(super) enum Failure {
 }
 
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct SimulatedWorld {
     pub(super) now: u64,
     begun: Instant,
     pub(super) dice: Dice,
@@ -68,7 +64,7 @@ pub(super) struct World {
     pub(super) trace: Vec<String>,
 }
 
-impl World {
+impl SimulatedWorld {
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let count = 2 + dice.below(2);
@@ -111,34 +107,6 @@ impl World {
         world
     }
 
-    /// Runs the schedule; the error is the rule that was broken.
-    pub(super) fn run(&mut self) -> Result<(), String> {
-        for _ in 0..ACTIONS {
-            self.act();
-            for _ in 0..=self.dice.below(8) {
-                self.moment()?;
-            }
-        }
-        self.heal_all();
-        for _ in 0..HEALING {
-            self.moment()?;
-        }
-        let agreed = rules::all_agree(self);
-        if agreed.is_err() {
-            let nodes = self.nodes.iter().map(|node| (node.state.head.position(), node.store, node.is_behind));
-            let nodes: Vec<_> = nodes.collect();
-            self.say(format!("Redis is at {}; nodes at {nodes:?}", self.redis.head()));
-        }
-        agreed
-    }
-
-    fn moment(&mut self) -> Result<(), String> {
-        self.now += TICK;
-        self.tick_all();
-        rules::note(self);
-        rules::check(self)
-    }
-
     pub(super) fn instant(&self) -> Instant {
         self.begun + Duration::from_millis(self.now)
     }
@@ -158,7 +126,7 @@ impl World {
     }
 
     /// What every node does on its own.
-    fn tick_all(&mut self) {
+    pub(super) fn tick_all(&mut self) {
         let first = self.dice.below(self.nodes.len());
         for offset in 0..self.nodes.len() {
             let node = (first + offset) % self.nodes.len();

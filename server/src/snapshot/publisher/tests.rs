@@ -15,13 +15,13 @@ use crate::snapshot::board::Board;
 use crate::snapshot::fixture::{flag, kill};
 use crate::store::fixture::next_entry;
 
-struct Case {
+struct PublisherCase {
     state: EnvironmentState,
     board: Arc<Board>,
     publisher: Publisher,
 }
 
-impl Case {
+impl PublisherCase {
     fn new() -> Self {
         let state = EnvironmentState::empty(EnvironmentKey::new("production").unwrap());
         let board = Arc::<Board>::default();
@@ -47,7 +47,7 @@ impl Case {
 
 #[test]
 fn what_is_prepared_is_seen_by_nobody_until_it_is_durable() {
-    let case = Case::new();
+    let case = PublisherCase::new();
     let (sealed, after) = case.commit("checkout");
     case.publisher.prepare(&case.state, &after, std::slice::from_ref(&sealed));
     assert!(!case.serves("checkout"));
@@ -57,7 +57,7 @@ fn what_is_prepared_is_seen_by_nobody_until_it_is_durable() {
 
 #[test]
 fn a_kill_laid_over_what_is_on_its_way_to_the_store_stands() {
-    let case = Case::new();
+    let case = PublisherCase::new();
     let (sealed, after) = case.commit("checkout");
     case.publisher.prepare(&case.state, &after, std::slice::from_ref(&sealed));
     let kill = kill(1, "checkout");
@@ -69,7 +69,7 @@ fn a_kill_laid_over_what_is_on_its_way_to_the_store_stands() {
 
 #[test]
 fn what_the_store_refused_is_not_shown_with_what_came_instead() {
-    let case = Case::new();
+    let case = PublisherCase::new();
     let (refused, not_made) = case.commit("refused");
     case.publisher.prepare(&case.state, &not_made, &[refused]);
     let (sealed, after) = case.commit("checkout");

@@ -10,14 +10,14 @@ use crate::snapshot::fixture::{self, Stage};
 use crate::snapshot::history::{History, HistoryLimits};
 
 /// A stage with the history and the overlay numbers that a feed would keep.
-struct Play {
+struct SessionPlay {
     stage: Stage,
     history: Arc<Mutex<History>>,
     previous: Option<Revision>,
     overlays: u64,
 }
 
-impl Play {
+impl SessionPlay {
     fn new(flags: usize) -> Self {
         Self {
             stage: Stage::new(flags),
@@ -73,19 +73,19 @@ fn hello_at(revision: Option<u64>) -> Hello {
     }
 }
 
-fn live(play: &Play, revision: Option<u64>) -> Session {
+fn live(play: &SessionPlay, revision: Option<u64>) -> Session {
     let mut session = Session::greeting();
     session.greet(&hello_at(revision), &play.head());
     session.admit();
     session
 }
 
-fn next(session: &mut Session, play: &Play) -> Option<ServerFrame> {
+fn next(session: &mut Session, play: &SessionPlay) -> Option<ServerFrame> {
     let frame = session.next(&play.head())?;
     Some(ServerFrame::parse(std::str::from_utf8(&frame.json()).unwrap()).unwrap())
 }
 
-fn ack(play: &Play, revision: u64, hash: ContentHash) -> ClientFrame {
+fn ack(play: &SessionPlay, revision: u64, hash: ContentHash) -> ClientFrame {
     ClientFrame::Ack(Ack {
         epoch: play.stage.position().epoch,
         revision: Revision(revision),
@@ -96,7 +96,7 @@ fn ack(play: &Play, revision: u64, hash: ContentHash) -> ClientFrame {
 
 #[test]
 fn nothing_is_handed_out_before_the_hello_and_before_the_admission() {
-    let play = Play::new(3);
+    let play = SessionPlay::new(3);
     let mut session = Session::greeting();
     assert!(next(&mut session, &play).is_none());
     assert_eq!(session.greet(&hello_at(None), &play.head()), Greeted::Behind(Precedence::Ordinary));
@@ -108,7 +108,7 @@ fn nothing_is_handed_out_before_the_hello_and_before_the_admission() {
 
 #[test]
 fn a_slow_reader_gets_one_delta_from_what_was_written_last() {
-    let mut play = Play::new(100);
+    let mut play = SessionPlay::new(100);
     let mut session = live(&play, Some(1));
     play.put();
     assert!(matches!(next(&mut session, &play), Some(ServerFrame::Delta(delta)) if delta.from.0 == 1 && delta.to.revision.0 == 2));
@@ -127,7 +127,7 @@ fn a_slow_reader_gets_one_delta_from_what_was_written_last() {
 
 #[test]
 fn who_serves_what_was_killed_is_let_in_before_who_is_merely_behind() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     play.put();
     play.pull();
     play.put();
@@ -140,7 +140,7 @@ fn who_serves_what_was_killed_is_let_in_before_who_is_merely_behind() {
 
 #[test]
 fn a_node_that_is_behind_its_reader_takes_it_nowhere() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     let mut session = live(&play, Some(3));
     assert!(next(&mut session, &play).is_none());
     play.put();
@@ -152,7 +152,7 @@ fn a_node_that_is_behind_its_reader_takes_it_nowhere() {
 
 #[test]
 fn a_new_epoch_is_a_snapshot() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     let mut session = live(&play, Some(1));
     play.stage.next_epoch();
     play.previous = None;
@@ -161,7 +161,7 @@ fn a_new_epoch_is_a_snapshot() {
 
 #[test]
 fn a_hash_that_differs_is_healed_once_and_confirms_nothing() {
-    let play = Play::new(3);
+    let play = SessionPlay::new(3);
     let mut session = live(&play, Some(1));
     let wrong = ripcord_proto::digest::Digest::ZERO;
     for expected in [true, false] {
@@ -174,7 +174,7 @@ fn a_hash_that_differs_is_healed_once_and_confirms_nothing() {
 
 #[test]
 fn a_client_that_asks_for_a_snapshot_gets_it() {
-    let play = Play::new(3);
+    let play = SessionPlay::new(3);
     let mut session = live(&play, Some(1));
     let resync = ClientFrame::Resync(Resync { why: "hash".to_owned() });
     assert_eq!(session.hear(resync, &play.head()), Reaction::Noted);
@@ -183,7 +183,7 @@ fn a_client_that_asks_for_a_snapshot_gets_it() {
 
 #[test]
 fn an_overlay_comes_with_the_snapshot_or_by_itself_and_only_once() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     play.kill_provisionally();
     let mut fresh = live(&play, None);
     assert!(matches!(next(&mut fresh, &play), Some(ServerFrame::Snapshot(_, _, overlay)) if overlay.kills.len() == 1));
@@ -199,7 +199,7 @@ fn an_overlay_comes_with_the_snapshot_or_by_itself_and_only_once() {
 
 #[test]
 fn a_provisional_kill_does_not_wait_for_the_admission() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     play.put();
     play.kill_provisionally();
     let mut session = Session::greeting();
@@ -210,7 +210,7 @@ fn a_provisional_kill_does_not_wait_for_the_admission() {
 
 #[test]
 fn news_come_before_signs_of_life_and_the_newest_heartbeat_is_the_one_that_is_sent() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     let mut session = live(&play, Some(1));
     let beat = |revision| {
         Frame::heartbeat(&ripcord_proto::frame::Heartbeat {
@@ -231,7 +231,7 @@ fn news_come_before_signs_of_life_and_the_newest_heartbeat_is_the_one_that_is_se
 
 #[test]
 fn a_goodbye_is_the_last_frame() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     let mut session = live(&play, Some(1));
     play.put();
     let goodbye = Frame::goodbye(&Goodbye {
@@ -248,7 +248,7 @@ fn a_goodbye_is_the_last_frame() {
 
 #[test]
 fn frames_out_of_turn_are_refused() {
-    let play = Play::new(3);
+    let play = SessionPlay::new(3);
     let hash = play.stage.served.hash;
     assert!(matches!(Session::greeting().hear(ack(&play, 1, hash), &play.head()), Reaction::Refused(_)));
     let mut session = live(&play, Some(1));
@@ -257,7 +257,7 @@ fn frames_out_of_turn_are_refused() {
 
 #[test]
 fn a_client_that_is_ahead_gets_a_snapshot_that_names_its_position() {
-    let mut play = Play::new(3);
+    let mut play = SessionPlay::new(3);
     play.put();
     let mut session = live(&play, Some(26));
     assert!(

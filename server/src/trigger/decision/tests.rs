@@ -190,7 +190,7 @@ fn mode_and_state_decide_what_firing_means() {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Alert {
+struct AlertDelivery {
     activation: i64,
     phase: SignalPhase,
 }
@@ -202,7 +202,7 @@ proptest! {
         let (trigger, mut records) = (trigger(&json!({"cooldown": "0s", "max_per_hour": 1_000})), records(TriggerMode::Automatic));
         let mut acted: BTreeMap<i64, u32> = BTreeMap::new();
         for (place, (activation, begins)) in alerts.into_iter().enumerate() {
-            let alert = Alert { activation, phase: if begins { SignalPhase::Firing } else { SignalPhase::Resolved } };
+            let alert = AlertDelivery { activation, phase: if begins { SignalPhase::Firing } else { SignalPhase::Resolved } };
             let second = alert.activation * 200 + if begins { 100 } else { 200 };
             let now = 10_000 + i64::try_from(place).unwrap();
             if take(&mut records, &trigger, &signal(alert.phase, "g", second), now) == SignalDecision::Act {

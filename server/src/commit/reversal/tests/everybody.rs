@@ -108,7 +108,7 @@ fn what_others_changed_since_or_in_between_stays_unless_it_was_asked_for() {
             (FlagOrSegment::Flag(key("since")), ConflictReason::ChangedSince)
         ]
     );
-    reversal.record.latitude.include_conflicts = true;
+    reversal.record.options.include_conflicts = true;
     assert_eq!(reversal.decide(&now).unwrap().flags.len(), 3);
 }
 
@@ -122,9 +122,9 @@ fn a_segment_that_differs_stays_in_a_narrower_scope_and_one_that_is_gone_comes_b
     let decision = narrow.decide(&moved).unwrap();
     assert_eq!(decision.conflicts[0].thing, FlagOrSegment::Segment("eu".parse().unwrap()));
     assert!(decision.segments.is_empty());
-    narrow.record.latitude.with_segments = true;
+    narrow.record.options.with_segments = true;
     assert_eq!(narrow.decide(&moved).unwrap().segments.len(), 1);
-    narrow.record.latitude.with_segments = false;
+    narrow.record.options.with_segments = false;
     let gone = snapshot([("a", plain("on"))], []);
     let (next, decision) = after(&narrow, &gone);
     assert_eq!((decision.missing.len(), decision.conflicts.len()), (1, 0));

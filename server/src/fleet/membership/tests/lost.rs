@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Play {
+impl FleetPlay {
     fn revision(&self, revision: u64) -> Confirmation {
         self.confirmation(&ConfirmationTarget::Revision(Position::new(1, revision)))
     }
@@ -16,7 +16,7 @@ impl Play {
 
 #[test]
 fn who_is_lost_after_a_commit_is_missing_by_name_for_15_minutes_and_then_gone() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     let revision = play.commit();
     play.members.lost(member, play.now);
@@ -36,7 +36,7 @@ fn who_is_lost_after_a_commit_is_missing_by_name_for_15_minutes_and_then_gone() 
 
 #[test]
 fn who_was_lost_less_than_two_minutes_before_a_commit_is_missing_and_who_was_lost_earlier_is_named() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let connected = play.join("connected", Some(1));
     let early = play.join("early", Some(1));
     let late = play.join("late", Some(1));
@@ -61,7 +61,7 @@ fn who_was_lost_less_than_two_minutes_before_a_commit_is_missing_and_who_was_los
 
 #[test]
 fn who_comes_back_confirms_what_it_missed() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     play.members.lost(member, play.now);
     let revision = play.commit();
@@ -74,7 +74,7 @@ fn who_comes_back_confirms_what_it_missed() {
 
 #[test]
 fn a_new_process_of_the_same_key_and_name_takes_the_place_of_a_lost_one() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let process = |id: &str, key: &str| NewMember {
         id: id.to_owned(),
         key: key.to_owned(),
@@ -97,7 +97,7 @@ fn a_new_process_of_the_same_key_and_name_takes_the_place_of_a_lost_one() {
 
 #[test]
 fn a_lost_application_is_named_across_epochs_and_for_provisional_kills() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     play.members.lost(member, play.now);
     play.stage.next_epoch();
@@ -127,7 +127,7 @@ fn a_lost_application_is_named_across_epochs_and_for_provisional_kills() {
 
 #[test]
 fn who_said_goodbye_is_not_lost() {
-    let mut play = Play::new();
+    let mut play = FleetPlay::new();
     let member = play.join("a", Some(1));
     play.members.left(member);
     let revision = play.commit();

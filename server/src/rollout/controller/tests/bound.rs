@@ -4,7 +4,7 @@ use ripcord_proto::rollout::WaitsFor;
 
 use super::*;
 
-async fn two(world: &World) -> [RolloutId; 2] {
+async fn two(world: &RolloutWorld) -> [RolloutId; 2] {
     world.put("other", &json!([])).await;
     // The release need not be known for its rollouts to be bound; joining it is the commit's affair.
     let first = world.start(&["10% for 10s", "50% for 10s"], &json!({"release": "web-1"})).await;
@@ -14,7 +14,7 @@ async fn two(world: &World) -> [RolloutId; 2] {
     [first, second]
 }
 
-async fn release(world: &World) {
+async fn release(world: &RolloutWorld) {
     let release = json!({"name": "web-1", "baseline": "before-web-1", "state": "open", "by": {"name": "p", "role": "pipeline"},
         "at": world.clock.now(), "commits": 0});
     let release: ripcord_proto::release::Release = serde_json::from_value(release).unwrap();
@@ -24,7 +24,7 @@ async fn release(world: &World) {
 
 #[tokio::test(start_paused = true)]
 async fn the_faster_one_waits_and_both_step_in_one_commit() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     release(&world).await;
     let [first, second] = two(&world).await;
     let waiting = world.until(&first, RolloutState::Waiting).await;
@@ -40,7 +40,7 @@ async fn the_faster_one_waits_and_both_step_in_one_commit() {
 
 #[tokio::test(start_paused = true)]
 async fn they_go_back_together() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     release(&world).await;
     let [first, second] = two(&world).await;
     world.until_step(&second, 2).await;

@@ -20,7 +20,7 @@ fn failed(rollout: &Rollout) -> &str {
 
 #[tokio::test(start_paused = true)]
 async fn a_variant_that_goes_wrong_more_often_is_taken_back_with_the_reason() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     world.serves(&[("on", 50, 1), ("off", 50, 1)]);
     let before = world.flag("checkout");
     let id = world.start(&["1% for 1m", "10% for 1h", "100% for 1h"], &errors(&json!({}))).await;
@@ -44,7 +44,7 @@ async fn a_variant_that_goes_wrong_more_often_is_taken_back_with_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn through_a_one_way_door_nothing_goes_back_by_itself() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let mut flag = serde_json::to_value(world.flag("checkout")).unwrap();
     flag["one_way"] = json!({"from": "on", "reason": "orders are written in the new format"});
     let put = Operation::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::from_value(&flag).unwrap()));
@@ -60,7 +60,7 @@ async fn through_a_one_way_door_nothing_goes_back_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gate_that_holds_pauses_and_a_dry_run_does_nothing() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     world.serves(&[("on", 50, 9), ("off", 50, 1)]);
     let id = world.start(&["10% for 1h"], &errors(&json!({"on_fail": "hold"}))).await;
     let rollout = world.until(&id, RolloutState::Paused).await;
@@ -77,7 +77,7 @@ async fn a_gate_that_holds_pauses_and_a_dry_run_does_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gate_without_samples_waits_says_so_and_has_failed_after_its_deadline() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["10% for 1m", "50% for 1m"], &errors(&json!({"deadline": "10m"}))).await;
     let waiting = world.until(&id, RolloutState::Waiting).await;
     assert_eq!(waiting.waits_for, Some(WaitsFor::Samples));
@@ -90,7 +90,7 @@ async fn a_gate_without_samples_waits_says_so_and_has_failed_after_its_deadline(
 
 #[tokio::test(start_paused = true)]
 async fn samples_that_come_late_let_it_go_on() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["10% for 1m", "50% for 1m"], &errors(&json!({}))).await;
     world.until(&id, RolloutState::Waiting).await;
     world.serves(&[("on", 50, 1), ("off", 50, 1)]);
@@ -99,7 +99,7 @@ async fn samples_that_come_late_let_it_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_without_a_control_is_compared_with_the_last_one_that_had_one() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     world.serves(&[("on", 50, 1), ("off", 50, 1)]);
     let id = world.start(&["50% for 1m", "100% for 1h"], &errors(&json!({}))).await;
     world.until_step(&id, 2).await;
@@ -112,7 +112,7 @@ async fn a_step_without_a_control_is_compared_with_the_last_one_that_had_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_prometheus_that_does_not_answer_holds_the_step() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let gate = json!({"name": "p99", "prometheus": "p99", "url": "http://127.0.0.1:1", "below": 0.8, "on_fail": "rollback"});
     let id = world.start(&["10% for 10s", "50% for 10s"], &json!({"gates": [gate]})).await;
     let waiting = world.until(&id, RolloutState::Waiting).await;
@@ -126,7 +126,7 @@ async fn a_prometheus_that_does_not_answer_holds_the_step() {
 
 #[tokio::test(start_paused = true)]
 async fn one_failure_of_a_probe_takes_it_back() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let gate = json!({"name": "smoke", "probe": {"url": "http://127.0.0.1:1/healthz", "timeout_ms": 100}, "on_fail": "rollback"});
     let id = world.start(&["10% for 1h"], &json!({"gates": [gate]})).await;
     let rollout = world.until(&id, RolloutState::RolledBack).await;
@@ -136,7 +136,7 @@ async fn one_failure_of_a_probe_takes_it_back() {
 }
 
 /// A rollout that goes well until the store has this fault, and fails then.
-async fn fails_without_the_store(world: &World, fault: Fault) -> RolloutId {
+async fn fails_without_the_store(world: &RolloutWorld, fault: Fault) -> RolloutId {
     world.serves(&[("on", 50, 1), ("off", 50, 1)]);
     let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
     world.until_step(&id, 1).await;
@@ -147,7 +147,7 @@ async fn fails_without_the_store(world: &World, fault: Fault) -> RolloutId {
 }
 
 /// Whether a kill without the store comes to lie over the flag.
-async fn is_killed_provisionally(world: &World) -> bool {
+async fn is_killed_provisionally(world: &RolloutWorld) -> bool {
     let board = world.environments.board();
     for _ in 0..600 {
         if board.served("production").unwrap().overlay.kills.values().any(|kill| kill.covers("checkout")) {
@@ -160,7 +160,7 @@ async fn is_killed_provisionally(world: &World) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_silent_keeps_nobody_exposed() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     fails_without_the_store(&world, Fault::Silent).await;
     assert!(is_killed_provisionally(&world).await);
 }
@@ -168,13 +168,8 @@ async fn a_store_that_is_silent_keeps_nobody_exposed() {
 #[tokio::test(start_paused = true)]
 async fn a_take_back_that_the_store_cannot_take_kills_the_flag_and_is_done_once_it_can() {
     for fault in [Fault::Away, Fault::Reseeding, Fault::UnknownLost, Fault::UnknownWritten] {
-        let world = World::new().await;
-        world.serves(&[("on", 50, 1), ("off", 50, 1)]);
-        let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
-        world.until_step(&id, 1).await;
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        world.store.set(fault);
-        world.serves(&[("on", 500, 20), ("off", 50, 1)]);
+        let world = RolloutWorld::new().await;
+        let id = fails_without_the_store(&world, fault).await;
         assert!(is_killed_provisionally(&world).await, "{fault:?}");
         world.store.set(Fault::None);
         let rollout = world.until_it(&id, |rollout| rollout.state.is_final()).await;
@@ -190,7 +185,7 @@ async fn a_take_back_that_the_store_cannot_take_kills_the_flag_and_is_done_once_
 
 #[tokio::test(start_paused = true)]
 async fn what_a_gate_said_before_a_person_let_it_go_on_does_not_hold_it_again() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     world.serves(&[("on", 50, 9), ("off", 50, 1)]);
     let id = world.start(&["10% for 10m", "20% for 1m"], &errors(&json!({"on_fail": "hold"}))).await;
     world.until(&id, RolloutState::Paused).await;

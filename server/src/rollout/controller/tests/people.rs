@@ -13,7 +13,7 @@ fn anna() -> Author {
 
 #[tokio::test(start_paused = true)]
 async fn what_had_run_of_a_hold_when_it_was_paused_is_not_run_again() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["10% for 1m", "50% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;
     tokio::time::sleep(Duration::from_secs(40)).await;
@@ -32,7 +32,7 @@ async fn what_had_run_of_a_hold_when_it_was_paused_is_not_run_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_waits_for_its_approval_and_the_starter_gives_it_only_where_the_policy_lets_him() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     world
         .policy(Policy {
             approve_own: Some(false),
@@ -60,7 +60,7 @@ async fn a_step_waits_for_its_approval_and_the_starter_gives_it_only_where_the_p
 
 #[tokio::test(start_paused = true)]
 async fn an_edit_of_the_split_ends_it_and_names_who_made_it() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["10% for 1m", "50% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;
     let edited = json!([{"id": "rollout", "serve": {"split": [{"variant": "on", "weight": "3%"}, {"variant": "off", "weight": "97%"}]}}]);
@@ -80,7 +80,7 @@ async fn an_edit_of_the_split_ends_it_and_names_who_made_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_kill_ends_it_and_restoring_does_not_start_it_again() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["10% for 1m", "50% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;
     let kill = Kill {
@@ -104,7 +104,7 @@ async fn a_kill_ends_it_and_restoring_does_not_start_it_again() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_taken_back_by_hand_and_what_others_changed_meanwhile_stays() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["10% for 1m", "50% for 1h"], &json!({})).await;
     world.until_step(&id, 2).await;
     let mut flag = world.flag("checkout");
@@ -128,7 +128,7 @@ async fn it_is_taken_back_by_hand_and_what_others_changed_meanwhile_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn of_rollouts_that_are_over_the_newest_are_kept() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let first = world.start(&["10% for 1m"], &json!({})).await;
     world.act(&first, RolloutAction::Abort, anna()).await.unwrap();
     let kept = ripcord_proto::limits::ROLLOUTS_KEPT;

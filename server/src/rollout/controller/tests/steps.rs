@@ -7,7 +7,7 @@ use crate::leader::fixture::FixedNodes;
 
 #[tokio::test(start_paused = true)]
 async fn steps_are_taken_when_they_are_due_and_the_last_is_held_to_its_end() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["1% for 10s", "10% for 20s", "100% for 30s"], &json!({"bake": "5s"})).await;
     for (step, percent, second) in [(1, 1, 0), (2, 10, 10), (3, 100, 30)] {
         let rollout = world.until_step(&id, step).await;
@@ -22,7 +22,7 @@ async fn steps_are_taken_when_they_are_due_and_the_last_is_held_to_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn every_step_is_one_commit_that_says_what_it_is() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let before = world.environments.state(&production()).unwrap().head.revision.0;
     let id = world.start(&["1% for 1s", "50% for 1s"], &json!({})).await;
     world.until(&id, RolloutState::Completed).await;
@@ -36,7 +36,7 @@ async fn every_step_is_one_commit_that_says_what_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flag_is_moved_by_one_rollout_at_a_time_and_one_that_cannot_follow_is_refused() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["1% for 1h"], &json!({})).await;
     let refused = world.try_start(&["2% for 1h"], &json!({})).await.unwrap_err();
     assert!(
@@ -58,7 +58,7 @@ async fn a_flag_is_moved_by_one_rollout_at_a_time_and_one_that_cannot_follow_is_
 
 #[tokio::test(start_paused = true)]
 async fn a_step_waits_for_its_window_and_for_its_beginning() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let start = world.clock.now() + jiff::SignedDuration::from_secs(600);
     let id = world.start(&["1% for 1s"], &json!({"start_at": start.to_string()})).await;
     world.until(&id, RolloutState::Completed).await;
@@ -79,7 +79,7 @@ async fn a_step_waits_for_its_window_and_for_its_beginning() {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_nodes_one_leads_and_the_other_goes_on_when_it_is_gone() {
-    let world = World::without_controller().await;
+    let world = RolloutWorld::without_controller().await;
     let (of_a, of_b) = (Arc::new(FixedNodes::default()), Arc::new(FixedNodes::default()));
     of_a.alive(&["b"]);
     of_b.alive(&["a"]);
@@ -99,7 +99,7 @@ async fn of_two_nodes_one_leads_and_the_other_goes_on_when_it_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_goes_away_or_is_reseeded_delays_a_step_and_repeats_none() {
     for fault in [Fault::Away, Fault::Reseeding] {
-        let world = World::new().await;
+        let world = RolloutWorld::new().await;
         let id = world.start(&["1% for 10s", "10% for 10s", "50% for 10s"], &json!({})).await;
         world.until_step(&id, 1).await;
         world.store.set(fault);
@@ -117,7 +117,7 @@ async fn a_store_that_goes_away_or_is_reseeded_delays_a_step_and_repeats_none() 
 #[tokio::test(start_paused = true)]
 async fn a_step_whose_append_is_in_doubt_is_neither_repeated_nor_skipped() {
     for fault in [Fault::UnknownWritten, Fault::UnknownLost] {
-        let world = World::new().await;
+        let world = RolloutWorld::new().await;
         let id = world.start(&["1% for 10s", "10% for 10s", "50% for 10s"], &json!({})).await;
         world.until_step(&id, 1).await;
         tokio::time::sleep(Duration::from_secs(8)).await;
@@ -136,7 +136,7 @@ async fn a_step_whose_append_is_in_doubt_is_neither_repeated_nor_skipped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wall_clock_that_jumps_makes_no_hold_shorter_or_longer() {
-    let world = World::new().await;
+    let world = RolloutWorld::new().await;
     let id = world.start(&["1% for 1m", "10% for 1m", "50% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -151,7 +151,7 @@ async fn a_wall_clock_that_jumps_makes_no_hold_shorter_or_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_begins_goes_on_with_what_is_left_of_a_hold() {
-    let world = World::without_controller().await;
+    let world = RolloutWorld::without_controller().await;
     world.run_controller("a", Arc::new(SingleNode));
     let id = world.start(&["1% for 1m", "10% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::harness::Node;
+use super::harness::HttpNode;
 use crate::snapshot::fixture::Stage;
 
 /// Sends the head and the beginning of a body, and reads until the server closes.
-async fn answered_and_closed(node: &Node, framing: &str) -> Vec<u8> {
+async fn answered_and_closed(node: &HttpNode, framing: &str) -> Vec<u8> {
     let head = format!("POST /v1/stream/ack HTTP/1.1\r\nhost: here\r\nx-api-key: wrong\r\n{framing}");
     let mut connection = TcpStream::connect(node.address).await.unwrap();
     connection.write_all(head.as_bytes()).await.unwrap();
@@ -22,7 +22,7 @@ async fn answered_and_closed(node: &Node, framing: &str) -> Vec<u8> {
 
 #[test]
 fn a_refused_body_that_never_ends_keeps_no_connection() {
-    Node::run(Stage::new(1), async |node| {
+    HttpNode::run(Stage::new(1), async |node| {
         let stated = answered_and_closed(&node, "content-length: 4000\r\n\r\n{").await;
         let chunked = answered_and_closed(&node, "transfer-encoding: chunked\r\n\r\nfff\r\n{").await;
         for answer in [stated, chunked] {

@@ -7,11 +7,11 @@ use ripcord_proto::frame::ServerFrame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::harness::{Client, Node, eventually, hello};
+use super::harness::{Client, HttpNode, eventually, hello};
 use crate::snapshot::fixture::Stage;
 
 /// A connection on which a WebSocket is open and nothing more is done.
-async fn opened(node: &Node) -> TcpStream {
+async fn opened(node: &HttpNode) -> TcpStream {
     let mut stream = TcpStream::connect(node.address).await.unwrap();
     let request = "GET /v1/stream HTTP/1.1\r\nhost: x\r\nx-api-key: good\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
                    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -28,7 +28,7 @@ fn a_client_that_never_says_hello_is_cut_off() {
         settings.heartbeat = Duration::from_millis(600);
         settings.hello = Duration::from_millis(100);
     };
-    Node::run_with(Stage::new(1), patient, async |node| {
+    HttpNode::run_with(Stage::new(1), patient, async |node| {
         let _mute = opened(&node).await;
         eventually(|| node.streams.open() == 0).await;
     });
@@ -37,7 +37,7 @@ fn a_client_that_never_says_hello_is_cut_off() {
 #[test]
 fn a_client_that_is_silent_for_three_heartbeats_is_lost() {
     let quick = |settings: &mut crate::stream::StreamSettings, _: &mut _| settings.heartbeat = Duration::from_millis(700);
-    Node::run_with(Stage::new(1), quick, async |node| {
+    HttpNode::run_with(Stage::new(1), quick, async |node| {
         let mut alive = Client::connect(&node, hello("alive", Some(Position::new(1, 1)))).await;
         let _deaf = Client::connect(&node, hello("deaf", Some(Position::new(1, 1)))).await;
         let environment = node.environment();
@@ -61,7 +61,7 @@ fn a_reader_that_takes_no_byte_is_cut_off_whatever_it_reads_by() {
         settings.heartbeat = Duration::from_secs(6);
         settings.stuck = Duration::from_millis(200);
     };
-    Node::run_with(Stage::new(20_000), impatient, async |node| {
+    HttpNode::run_with(Stage::new(20_000), impatient, async |node| {
         let _stuck = Client::connect(&node, hello("stuck", None)).await;
         let mut events = TcpStream::connect(node.address).await.unwrap();
         events
@@ -80,7 +80,7 @@ fn a_storm_is_let_in_at_a_bounded_rate_and_who_serves_what_was_killed_goes_first
     stage.put(true);
     stage.pull(false);
     stage.put(true);
-    Node::run_with(stage, narrow, async |node| {
+    HttpNode::run_with(stage, narrow, async |node| {
         let began = Instant::now();
         let mut waiting = Vec::new();
         for number in 0..16 {
@@ -107,7 +107,7 @@ fn a_storm_is_let_in_at_a_bounded_rate_and_who_serves_what_was_killed_goes_first
 #[test]
 fn beyond_the_limit_streams_are_refused_with_a_time_to_come_back() {
     let few = |settings: &mut crate::stream::StreamSettings, _: &mut _| settings.connections = 2;
-    Node::run_with(Stage::new(1), few, async |node| {
+    HttpNode::run_with(Stage::new(1), few, async |node| {
         let _one = Client::connect(&node, hello("one", None)).await;
         let _other = Client::connect(&node, hello("other", None)).await;
         assert_eq!(Client::refused(&node, "good").await, 503);

@@ -26,9 +26,9 @@ use crate::snapshot::fixture::Stage;
 use crate::stream::{Authorise, StreamSettings, Streams};
 
 /// Keys by name: `good` and `other` are applications', `viewer` is a person's, `browser` may not stream, `wrong` is none.
-struct Keys(EnvironmentKey);
+struct NamedKeys(EnvironmentKey);
 
-impl Authorise for Keys {
+impl Authorise for NamedKeys {
     fn authorise(&self, headers: &HeaderMap, _: Option<IpAddr>) -> Result<Principal, ApiError> {
         let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let role = match key {
@@ -46,7 +46,7 @@ impl Authorise for Keys {
     }
 }
 
-pub(super) struct Node {
+pub(super) struct HttpNode {
     pub(super) address: SocketAddr,
     pub(super) streams: Streams,
     pub(super) fleet: Fleet,
@@ -54,7 +54,7 @@ pub(super) struct Node {
     _fresh: watch::Sender<bool>,
 }
 
-impl Node {
+impl HttpNode {
     /// Runs `test` against a server that ends with it.
     pub(super) fn run(stage: Stage, test: impl AsyncFnOnce(Arc<Self>)) {
         Self::run_with(stage, |_, _| {}, test);
@@ -77,7 +77,7 @@ impl Node {
             set(&mut settings, &mut entry);
             let (fresh, freshness) = watch::channel(true);
             let fleet = Fleet::new(&stage.board, fleet::FleetSettings::new("node-1"), Arc::new(NoPeers));
-            let keys = Arc::new(Keys(stage.environment()));
+            let keys = Arc::new(NamedKeys(stage.environment()));
             let streams = Streams::new(&stage.board, settings, fleet.clone(), keys, freshness);
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let node = Arc::new(Self {
@@ -208,23 +208,23 @@ pub(super) fn hello(name: &str, position: Option<Position>) -> Hello {
 }
 
 impl Client {
-    pub(super) fn request(node: &Node, key: &str) -> Request {
+    pub(super) fn request(node: &HttpNode, key: &str) -> Request {
         let mut request = format!("ws://{}/v1/stream", node.address).into_client_request().unwrap();
         request.headers_mut().insert("x-api-key", key.parse().unwrap());
         request
     }
 
-    pub(super) async fn connect(node: &Node, hello: Hello) -> Self {
+    pub(super) async fn connect(node: &HttpNode, hello: Hello) -> Self {
         Self::connect_as(node, "good", hello).await
     }
 
-    pub(super) async fn connect_as(node: &Node, key: &str, hello: Hello) -> Self {
+    pub(super) async fn connect_as(node: &HttpNode, key: &str, hello: Hello) -> Self {
         let stream = tokio::net::TcpStream::connect(node.address).await.unwrap();
         Self::over(stream, node, key, hello).await
     }
 
     /// The status with which a connection is refused.
-    pub(super) async fn refused(node: &Node, key: &str) -> u16 {
+    pub(super) async fn refused(node: &HttpNode, key: &str) -> u16 {
         let stream = tokio::net::TcpStream::connect(node.address).await.unwrap();
         match tokio_tungstenite::client_async(Self::request(node, key), stream).await {
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
@@ -235,7 +235,7 @@ impl Client {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Over a connection that is there.
-    pub(super) async fn over(stream: S, node: &Node, key: &str, hello: Hello) -> Self {
+    pub(super) async fn over(stream: S, node: &HttpNode, key: &str, hello: Hello) -> Self {
         let (socket, _) = tokio_tungstenite::client_async(Client::request(node, key), stream).await.unwrap();
         let mut client = Self(socket);
         client.send(&ClientFrame::Hello(hello)).await;
@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    pub(super) async fn ack(&mut self, node: &Node, at: Position, kills: Vec<KillId>) {
+    pub(super) async fn ack(&mut self, node: &HttpNode, at: Position, kills: Vec<KillId>) {
         let ack = Ack {
             epoch: at.epoch,
             revision: at.revision,

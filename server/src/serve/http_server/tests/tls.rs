@@ -6,7 +6,7 @@ use ripcord_proto::Position;
 use ripcord_proto::frame::ServerFrame;
 use rustls_pki_types::{PrivateKeyDer, ServerName};
 
-use super::harness::{Client, Node, hello};
+use super::harness::{Client, HttpNode, hello};
 use crate::snapshot::fixture::Stage;
 
 /// A certificate for `localhost` that signs itself: the server's settings, and what clients are to trust.
@@ -29,7 +29,7 @@ fn certificate() -> (Arc<rustls::ServerConfig>, rustls::RootCertStore, String) {
 #[test]
 fn websockets_and_events_are_carried_by_tls() {
     let (server, roots, pem) = certificate();
-    Node::run_with(
+    HttpNode::run_with(
         Stage::new(500),
         |_, entry| entry.tls = Some(server),
         async |node| {

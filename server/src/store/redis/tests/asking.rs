@@ -14,12 +14,12 @@ use crate::store::Store as _;
 use crate::store::redis::QueryHandler;
 
 /// Answers a query with the query itself, or never.
-enum Node {
+enum StubHandler {
     Echo,
     Mute,
 }
 
-impl QueryHandler for Node {
+impl QueryHandler for StubHandler {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         match self {
             Self::Echo => ready(Some(question.to_owned())).boxed(),
@@ -40,7 +40,7 @@ async fn a_question_is_answered_by_all_live_nodes_and_the_silent_are_named() {
     let mut queries = Vec::new();
     for (name, directory) in ["a", "b", "c", "mute"].iter().zip(&directories) {
         let store = open(&redis, directory, name).await;
-        queries.push(store.cluster_query(Arc::new(if *name == "mute" { Node::Mute } else { Node::Echo })));
+        queries.push(store.cluster_query(Arc::new(if *name == "mute" { StubHandler::Mute } else { StubHandler::Echo })));
         stores.push(store);
     }
     eventually("a knows the others", async || queries[0].others() == ["b", "c", "mute"]).await;
