@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! api/checkpoints.rs -> Operation::decide (commands.rs: on the state that the commit finds) -> the log
-//! a name -> resolve.rs -> the state, read back and verified
+//! a name -> resolve.rs -> the state, from memory or the log, verified by its hash
 //! nothing happens for long -> soak.rs decides -> auto_vouch.rs: the environment vouches automatically
 //! ```
 
@@ -21,5 +21,5 @@ mod view;
 pub use self::auto_vouch::AutoVouch;
 pub use self::commands::{NewCheckpoint, delete, judge, put, take};
 pub use self::evidence::EvidenceSources;
-pub use self::resolve::{ResolveError, ResolvedTarget, resolve};
+pub use self::resolve::{ResolveError, ResolvedTarget, prove, resolve};
 pub use self::view::{distance, known_good, view};

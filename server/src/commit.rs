@@ -14,6 +14,7 @@ mod candidate;
 pub(crate) mod committer;
 mod draft;
 mod dry_run;
+mod earlier;
 mod error;
 pub mod idempotency;
 mod kill_guard;

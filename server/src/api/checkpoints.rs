@@ -55,7 +55,7 @@ pub(super) struct ShowQuery {
     responses((status = 200, description = "The checkpoint", body = CheckpointDetail), Problems))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: PathKey<TargetName>, query: Query<ShowQuery>) -> Result<ApiResponse, ApiError> {
     let (PathKey(name), Query(query), stale) = (name, query, environment.stale());
-    let resolved = environment.resolve(&name).await?;
+    let resolved = environment.prove(&name).await?;
     let state = environment.state()?;
     let found = resolved
         .target

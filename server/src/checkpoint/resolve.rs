@@ -1,5 +1,8 @@
 //! Finds the state that a name refers to, and verifies it.
 
+use std::sync::Arc;
+
+use ripcord_proto::checkpoint::Checkpoint;
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::RollbackTarget;
 use ripcord_proto::snapshot::ContentHash;
@@ -14,13 +17,13 @@ use crate::store::{LogName, StoreError};
 /// Most names that are suggested for an unknown one.
 const NEAREST: usize = 3;
 
-/// A state that was named, read back whole.
+/// A state that was named.
 #[derive(Debug, Clone)]
 pub struct ResolvedTarget {
     /// Which state it is; it names the checkpoint if the name was that of one or `last-known-good`.
     pub target: RollbackTarget,
     /// The state. Its records are those of that time.
-    pub state: EnvironmentState,
+    pub state: Arc<EnvironmentState>,
 }
 
 /// Why a name does not refer to a state.
@@ -59,9 +62,33 @@ pub enum ResolveError {
     Store(#[from] StoreError),
 }
 
-/// The state that `name` refers to, read back and, if it is a checkpoint's, verified against its hash.
+/// The state that `name` refers to. If it is a checkpoint's, it is verified against its hash.
 pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, name: &TargetName) -> Result<ResolvedTarget, ResolveError> {
     let now = environments.state(environment)?;
+    let (position, checkpoint) = find(environments, environment, &now, name).await?;
+    let state = environments.recall(environment, position).await?;
+    verified(name, (position, checkpoint), state, &now)
+}
+
+/// The same, but an earlier state is read back from the log even if it is in memory: whether the log gives it is what the caller asks.
+pub async fn prove(environments: &Environments, environment: &EnvironmentKey, name: &TargetName) -> Result<ResolvedTarget, ResolveError> {
+    let now = environments.state(environment)?;
+    let (position, checkpoint) = find(environments, environment, &now, name).await?;
+    let state = if position == now.head.position() {
+        Some(Arc::clone(&now))
+    } else {
+        environments.state_at(environment, position).await?.map(Arc::new)
+    };
+    verified(name, (position, checkpoint), state, &now)
+}
+
+/// Where the state is that `name` refers to, and the checkpoint if it is one's.
+async fn find<'a>(
+    environments: &Environments,
+    environment: &EnvironmentKey,
+    now: &'a EnvironmentState,
+    name: &TargetName,
+) -> Result<(Position, Option<&'a Checkpoint>), ResolveError> {
     let (position, checkpoint) = match name {
         TargetName::LastKnownGood => {
             let good = now.records.last_known_good();
@@ -73,20 +100,26 @@ pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, 
             let found = found.ok_or_else(|| CommitError::from(no_checkpoint(wanted, &now.records)))?;
             (found.position(), Some(found))
         }
-        TargetName::Revision(revision) => (of_revision(environments, environment, &now, *revision).await?, None),
+        TargetName::Revision(revision) => (of_revision(environments, environment, now, *revision).await?, None),
         TargetName::Position(position) => (*position, None),
     };
     let newest = now.head.position();
     if position > newest {
         return Err(ResolveError::Ahead { named: name.clone(), newest });
     }
-    let state = if position == newest {
-        Some(EnvironmentState::clone(&now))
-    } else {
-        environments.state_at(environment, position).await?
-    };
+    Ok((position, checkpoint))
+}
+
+/// The state that was found under `name`, or why it is not the right one.
+fn verified(
+    name: &TargetName,
+    (position, checkpoint): (Position, Option<&Checkpoint>),
+    state: Option<Arc<EnvironmentState>>,
+    now: &EnvironmentState,
+) -> Result<ResolvedTarget, ResolveError> {
+    let newest = now.head.position();
     let state = state.ok_or_else(|| ResolveError::NoRevision { named: name.clone(), newest })?;
-    if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.hash != state.hash) {
+    if let Some(checkpoint) = checkpoint.filter(|checkpoint| !state.snapshot.has_hash(&checkpoint.hash)) {
         return Err(ResolveError::Altered {
             name: checkpoint.name.clone(),
             stated: checkpoint.hash,

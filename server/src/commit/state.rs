@@ -10,6 +10,7 @@ use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::value::Value;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot, Tag};
 
+use super::earlier::{self, EarlierStates};
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded};
 
@@ -28,6 +29,8 @@ pub struct EnvironmentState {
     pub urgent: Position,
     /// What is kept beside the flags.
     pub records: Arc<Records>,
+    /// Earlier states that are still in memory.
+    pub(crate) earlier: Arc<EarlierStates<Self>>,
 }
 
 impl EnvironmentState {
@@ -42,6 +45,7 @@ impl EnvironmentState {
             ended_kills: Arc::default(),
             urgent: Position::START,
             records: Arc::default(),
+            earlier: Arc::default(),
         }
     }
 
@@ -55,6 +59,7 @@ impl EnvironmentState {
                 ended_kills: Arc::new(stored.ended_kills.clone()),
                 urgent: stored.head.position(),
                 records: Arc::new(stored.records.clone()),
+                earlier: Arc::new(EarlierStates::named_by(&stored.records)),
             },
             None => Self::empty(environment),
         };
@@ -72,7 +77,32 @@ impl EnvironmentState {
                 next.urgent = next.head.position();
             }
         }
+        next.keep_earlier(self, &entry.commit.changes);
         next
+    }
+
+    /// The state at `position` if it is in memory: this one, or an earlier one that a record names. Its records are those that it had last.
+    pub fn in_memory(self: &Arc<Self>, position: Position) -> Option<Arc<Self>> {
+        if self.head.position() == position {
+            return Some(Arc::clone(self));
+        }
+        self.earlier.get(position).cloned()
+    }
+
+    /// Keeps `before`, which `changes` have led on from to this state, if a record names its position; drops what none names any more.
+    pub(super) fn keep_earlier(&mut self, before: &Self, changes: &[Change]) {
+        if earlier::rename(changes) {
+            Arc::make_mut(&mut self.earlier).follow(&self.records);
+        }
+        let left = before.head.position();
+        if left != self.head.position() && self.earlier.names(left) {
+            // Each state by itself: what it kept is kept by this one, or not at all.
+            let before = Self {
+                earlier: Arc::default(),
+                ..before.clone()
+            };
+            Arc::make_mut(&mut self.earlier).keep(left, Arc::new(before));
+        }
     }
 
     /// As a store keeps it.

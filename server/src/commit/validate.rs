@@ -82,6 +82,7 @@ impl LogState for EnvironmentState {
         }
         let sealed = Sealed::seal(commit, &self.head.chain)?;
         next.head = self.head.after(&sealed);
+        next.keep_earlier(self, &sealed.commit.changes);
         Ok((sealed, next))
     }
 

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use ripcord_proto::{EnvironmentKey, Position};
 
 use super::Environments;
@@ -33,6 +35,15 @@ impl Environments {
             tail: Vec::new(),
         };
         Ok(Some(EnvironmentState::restore(environment.clone(), &loaded)))
+    }
+
+    /// The same, but from memory if a record names the position and this node has seen the log move on from it.
+    pub async fn recall(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<Arc<EnvironmentState>>, StoreError> {
+        let now = self.running(environment).ok().map(|running| running.committer.state());
+        match now.and_then(|now| now.in_memory(position)) {
+            Some(state) => Ok(Some(state)),
+            None => Ok(self.state_at(environment, position).await?.map(Arc::new)),
+        }
     }
 }
 

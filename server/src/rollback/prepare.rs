@@ -25,7 +25,7 @@ pub struct PreparedRollback {
     pub reversal: Reversal,
     /// The environment as it was when this was prepared.
     pub state: Arc<EnvironmentState>,
-    /// The entry of the log that made the target.
+    /// The last entry of the log at the target: what came after it is newer.
     pub(super) since: Sequence,
     /// For flags in which others had a hand: the last commit of theirs.
     pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
@@ -49,7 +49,7 @@ pub async fn prepare(
     let reversal = Reversal {
         reach,
         segment: spec.segment.clone(),
-        target: Arc::new(resolved.state.snapshot),
+        target: Arc::new(resolved.state.snapshot.clone()),
         cap: spec.steps.first().copied(),
         record,
     };

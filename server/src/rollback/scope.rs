@@ -73,7 +73,7 @@ pub(super) async fn reached(
         }
         RollbackScope::Rollback(id) => {
             let rollback = record(now, id)?;
-            let before = environments.state_at(environment, rollback.before).await?;
+            let before = environments.recall(environment, rollback.before).await?;
             let since = before.map_or(Sequence(0), |before| before.head.sequence);
             let log = LogName::Environment(environment.clone());
             let history = audit::change_history(&**environments.store(), &log, since).await?;

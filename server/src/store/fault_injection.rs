@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     UnknownLost,
     /// It writes, but logs cannot be loaded.
     Unloadable,
+    /// It writes, but no earlier state can be read back.
+    NoEarlierStates,
 }
 
 /// The wrapper.
@@ -51,7 +53,7 @@ impl<S: Store> FaultyStore<S> {
     pub(crate) fn set(&self, fault: Fault) {
         self.set_unnoticed(fault);
         let state = match fault {
-            Fault::None | Fault::Unloadable => StoreState::Available,
+            Fault::None | Fault::Unloadable | Fault::NoEarlierStates => StoreState::Available,
             Fault::Away | Fault::Reseeding | Fault::Silent | Fault::UnknownWritten | Fault::UnknownLost => StoreState::Unreachable,
         };
         self.health.send_modify(|health| health.state = state);
@@ -75,7 +77,7 @@ impl<S: Store> Store for FaultyStore<S> {
         let fault = *self.fault.lock().unwrap();
         async move {
             match fault {
-                Fault::None | Fault::Unloadable => self.inner.append(append).await,
+                Fault::None | Fault::Unloadable | Fault::NoEarlierStates => self.inner.append(append).await,
                 Fault::Away => Err(AppendError::Unavailable("it is away".to_owned())),
                 Fault::Reseeding => Err(AppendError::Reseeding),
                 Fault::Silent => std::future::pending().await,
@@ -94,6 +96,9 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<StoredState>, StoreError>> {
+        if *self.fault.lock().unwrap() == Fault::NoEarlierStates {
+            return std::future::ready(Err(StoreError::Unavailable("no earlier state can be read".to_owned()))).boxed();
+        }
         self.inner.state_before(log, at)
     }
 

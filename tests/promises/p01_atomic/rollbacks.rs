@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{ALONE, COUPLED, Watch, remote_reads_agree, sdk_views_agree};
 
 /// How often the environment is rolled back, forth and back by turns, under the readers of the same node.
-const ROLLBACKS: u64 = 250;
+const ROLLBACKS: u64 = 1_000;
 /// The same on Redis, and under readers of another node.
 const FEWER: u64 = 200;
 /// Flags that go along with the coupled ones, which lie first and last.

@@ -178,6 +178,11 @@ impl EnvironmentReader {
         Ok(checkpoint::resolve(&self.app.parts.environments, &self.key, name).await?)
     }
 
+    /// The same, as the log gives it.
+    pub(in crate::api) async fn prove(&self, name: &TargetName) -> Result<ResolvedTarget, ApiError> {
+        Ok(checkpoint::prove(&self.app.parts.environments, &self.key, name).await?)
+    }
+
     /// What a release changed.
     pub(in crate::api) async fn changes_of(&self, release: &ReleaseName) -> Result<ReleaseChanges, ApiError> {
         Ok(release::touched(&self.app.parts.environments, &self.key, release).await?)

@@ -99,20 +99,13 @@ pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rol
 async fn falling(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Result<Vec<FallingVariant>, CommitError> {
     let unreadable = |error: StoreError| CommitError::Internal(error.to_string());
     let gone = || CommitError::Internal("the log no longer holds the states before and after the rollback".to_owned());
-    let read_back = async |position| deps.environments.state_at(environment, position).await.map_err(unreadable)?.ok_or_else(gone);
-    let before = read_back(rollback.before).await?;
-    // Mostly nothing was changed since, and the log need not be read for it.
-    let now = deps.environments.state(environment)?;
-    let after = if now.head.position() == rollback.position() {
-        now.snapshot.clone()
-    } else {
-        read_back(rollback.position()).await?.snapshot
-    };
+    let recall = async |position| deps.environments.recall(environment, position).await.map_err(unreadable)?.ok_or_else(gone);
+    let (before, after) = (recall(rollback.before).await?, recall(rollback.position()).await?);
     let touched = TouchedKeys {
         flags: rollback.flags.clone(),
         segments: rollback.segments.clone(),
     };
-    impact::falling(before.snapshot, after, touched).await
+    impact::falling(before.snapshot.clone(), after.snapshot.clone(), touched).await
 }
 
 /// What the counts do not include, in words.

@@ -22,12 +22,19 @@ pub(super) enum NextStep {
 }
 
 /// What the next step commits. Flags that others have changed since the last step are left as they are from then on, and so is
-/// what a kill keeps (`left_out`); nothing is ever raised.
-pub(super) async fn step(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, left_out: &BTreeSet<FlagKey>) -> Result<NextStep, StoreError> {
-    let (Some(target), Some(last)) = (
-        deps.environments.state_at(environment, rollback.target.position()).await?,
-        deps.environments.state_at(environment, rollback.position()).await?,
-    ) else {
+/// what a kill keeps (`left_out`); nothing is ever raised. `target` keeps the state to roll back to for the steps after it.
+pub(super) async fn step(
+    deps: &RollbackDeps,
+    environment: &EnvironmentKey,
+    rollback: &Rollback,
+    left_out: &BTreeSet<FlagKey>,
+    target: &mut Option<Arc<Snapshot>>,
+) -> Result<NextStep, StoreError> {
+    if target.is_none() {
+        let found = deps.environments.recall(environment, rollback.target.position()).await?;
+        *target = found.map(|state| Arc::new(state.snapshot.clone()));
+    }
+    let (Some(target), Some(last)) = (target, deps.environments.recall(environment, rollback.position()).await?) else {
         return Ok(NextStep::Impossible("the log no longer holds the state to roll back to"));
     };
     let Some((cap, mut record)) = next(rollback, deps.clock().now(), environment) else {
@@ -49,7 +56,7 @@ pub(super) async fn step(deps: &RollbackDeps, environment: &EnvironmentKey, roll
     Ok(NextStep::Commit(Box::new(Reversal {
         reach: ReversalScope::Touched(reach),
         segment: rollback.segment.clone(),
-        target: Arc::new(target.snapshot),
+        target: Arc::clone(target),
         cap,
         record,
     })))

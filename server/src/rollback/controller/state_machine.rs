@@ -8,7 +8,7 @@ use std::time::Duration;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, FlagKey, RollbackId};
+use ripcord_proto::{EnvironmentKey, FlagKey, RollbackId, Snapshot};
 use tokio::sync::watch;
 
 use super::deps::RollbackDeps;
@@ -44,6 +44,7 @@ pub(super) async fn run(
         observed: ObservedCommit::new(found, deps.clock().now()),
         found,
         left_out: BTreeSet::new(),
+        target: None,
         id,
     };
     while procedure.advance().await.is_continue() {}
@@ -59,6 +60,8 @@ struct Procedure<'a> {
     observed: ObservedCommit,
     /// Flags that stay as they are because of a kill.
     left_out: BTreeSet<FlagKey>,
+    /// The state to roll back to, once a step has needed it.
+    target: Option<Arc<Snapshot>>,
 }
 
 /// What to write next.
@@ -125,7 +128,7 @@ impl Procedure<'_> {
     }
 
     /// Waits for the next write; `None` if it cannot be determined now.
-    async fn next_write(&self, rollback: &Rollback, stage: ProcedureStage) -> Option<NextWrite> {
+    async fn next_write(&mut self, rollback: &Rollback, stage: ProcedureStage) -> Option<NextWrite> {
         match stage {
             ProcedureStage::Verify => {
                 let within = Duration::from_secs(self.policy().confirm_within_seconds());
@@ -142,7 +145,7 @@ impl Procedure<'_> {
             }
             ProcedureStage::Hold => {
                 tokio::time::sleep_until(verification::due(rollback, self.deps.clock().now())).await;
-                match next_step::step(self.deps, self.environment, rollback, &self.left_out).await {
+                match next_step::step(self.deps, self.environment, rollback, &self.left_out, &mut self.target).await {
                     Ok(NextStep::Commit(reversal)) => Some(NextWrite::Step(reversal)),
                     Ok(NextStep::Impossible(why)) => Some(NextWrite::Record(Box::new(next_step::cannot_step(rollback, why, self.environment)))),
                     Err(error) => {
