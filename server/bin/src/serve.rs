@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, indented, note, print};
+use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, hold, indented, note, print};
 use ripcord_server::{
     Exporter, FlagdConfig, LogConfig, LogFormat, PublicUrl, Readiness, ReadyState, Reload, Secret, ServeConfig, ServeSettings, Started, StoreChoice,
     TelemetryError, start_logs,
@@ -135,8 +135,11 @@ async fn until_stopped(output: Output, config: ServeConfig) -> Result<(), Server
     // A key from the settings is not saved anywhere.
     let own_key = config.admin_key.is_none();
     let mut announcement: Option<Announcement> = None;
+    // Until it is announced that this one runs.
+    let mut held = own_key.then(|| hold(&config.data_dir)).flatten();
     let started = |started: &Started| {
         announcement = own_key.then(|| announce(&to_cli(started))).flatten();
+        drop(held.take());
         match output.format() {
             Format::Text => {
                 let announced = announcement.as_ref().map(Announcement::key);

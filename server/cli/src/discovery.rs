@@ -3,6 +3,9 @@
 //! Each data folder's server has a file of its own, which it writes when it starts and locks while it runs. It names the
 //! server's address and an admin key. The key is made once, at the first start, so the file stays when the server ends: the
 //! next start finds the key in it. A file that others can read is refused.
+//!
+//! The lock is also the proof that the address is still the server's: anything may listen there once it has ended, so that the key of a
+//! file that nobody has locked is not sent.
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
@@ -20,7 +23,7 @@ pub(crate) struct Announced {
     pub(crate) key: Option<String>,
     /// Its data folder.
     pub(crate) data_dir: PathBuf,
-    /// Whether it is a demo, which nobody means who runs a server beside it.
+    /// Whether it is a demo; if another server runs too, that one is meant.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) demo: bool,
 }
@@ -28,7 +31,7 @@ pub(crate) struct Announced {
 /// The servers on this machine that a caller may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LocalServers {
-    /// The one that has run longest; if none runs, the last one that ran.
+    /// The one that has run longest; if none runs, the last one that ran, without its key.
     pub(crate) server: Announced,
     /// Others of its kind that run, the older ones first.
     pub(crate) rivals: Vec<Announced>,
@@ -111,9 +114,8 @@ pub(crate) fn announce(address: &str, data_dir: &Path, key: Option<&str>, keep: 
 }
 
 fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&str>, keep: Keep) -> Result<Announcement, DiscoveryError> {
-    let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let name = Digest::of([data_dir.as_os_str().as_encoded_bytes()]).to_string();
-    let path = directory.join(format!("{}.json", name.get(..16).unwrap_or(&name)));
+    let data_dir = absolute(data_dir);
+    let path = file_of(directory, &data_dir);
     let known = || read(&path).ok().flatten().and_then(|before| before.key);
     let announced = Announced {
         address: address.to_owned(),
@@ -124,6 +126,28 @@ fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&st
     let lock = write(&announced, &path).map_err(|source| DiscoveryError::File { path: path.clone(), source })?;
     let key = if announced.key.is_some() { Key::Known } else { Key::Unknown };
     Ok(Announcement { path, keep, key, _lock: lock })
+}
+
+/// Locks the file of the server that ran over this data folder before, while the next one starts: commands that are run meanwhile
+/// reach the new one, which takes the same key. `None` if there is no such file, or a server that runs has locked it.
+pub fn hold(data_dir: &Path) -> Option<File> {
+    hold_in(&directory()?, data_dir)
+}
+
+fn hold_in(directory: &Path, data_dir: &Path) -> Option<File> {
+    let file = File::open(file_of(directory, &absolute(data_dir))).ok()?;
+    file.try_lock().ok()?;
+    Some(file)
+}
+
+fn absolute(data_dir: &Path) -> PathBuf {
+    std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned())
+}
+
+/// The file of the server over this data folder.
+fn file_of(directory: &Path, data_dir: &Path) -> PathBuf {
+    let name = Digest::of([data_dir.as_os_str().as_encoded_bytes()]).to_string();
+    directory.join(format!("{}.json", name.get(..16).unwrap_or(&name)))
 }
 
 impl Drop for Announcement {
@@ -152,7 +176,10 @@ fn find_in(directory: &Path) -> Result<Option<LocalServers>, DiscoveryError> {
     let (running, ended): (Vec<_>, Vec<_>) = files.into_iter().partition(|(_, path)| runs(path));
     if running.is_empty() {
         let last = ended.last().map_or(Ok(None), |(_, path)| read(path))?;
-        return Ok(last.map(|server| LocalServers { server, rivals: Vec::new() }));
+        return Ok(last.map(|ended| LocalServers {
+            server: Announced { key: None, ..ended },
+            rivals: Vec::new(),
+        }));
     }
     let mut servers = Vec::new();
     for (_, path) in running {

@@ -96,7 +96,7 @@ use self::exit::{Exit, Failure};
 use self::global::Global;
 use self::rivals::Purpose;
 
-pub use self::discovery::{Announcement, DiscoveryError, Keep, Key};
+pub use self::discovery::{Announcement, DiscoveryError, Keep, Key, hold};
 pub use self::output::{Format, Output, Paint, facts, indented, note, print};
 pub use self::server::{OwnServer, Server, ServerError, Started};
 pub use self::signals::Signals;

@@ -12,7 +12,21 @@ fn a_server_is_found_while_it_runs_and_afterwards() {
     let found = find_in(&directory).unwrap().unwrap().server;
     assert_eq!((found.address.as_str(), found.key.as_deref()), (ADDRESS, Some("rc_admin_1")));
     drop(running);
+    let ended = find_in(&directory).unwrap().unwrap().server;
+    assert_eq!((ended.address.as_str(), ended.key), (ADDRESS, None), "anything may listen there by now");
+    let starting = hold_in(&directory, data);
     assert_eq!(find_in(&directory).unwrap().unwrap().server.key.as_deref(), Some("rc_admin_1"));
+    drop(starting);
+    assert_eq!(find_in(&directory).unwrap().unwrap().server.key, None);
+}
+
+#[test]
+fn a_server_that_runs_keeps_its_file_from_the_next() {
+    let state = tempfile::tempdir().unwrap();
+    let data = Path::new("/data/one");
+    assert!(hold_in(state.path(), data).is_none(), "nothing ran here before");
+    let _running = announce_in(state.path(), ADDRESS, data, Some("rc_admin_1"), Keep::ForNextStart).unwrap();
+    assert!(hold_in(state.path(), data).is_none());
 }
 
 #[test]
