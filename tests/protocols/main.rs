@@ -8,6 +8,7 @@ mod slow_reader;
 mod snapshot;
 mod sse;
 mod storm;
+mod strangers;
 mod telemetry;
 mod tls;
 mod websocket;
