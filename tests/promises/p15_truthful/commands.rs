@@ -46,7 +46,12 @@ async fn a_doctor_that_cannot_look_does_not_call_it_well() -> Outcome {
     server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let well = ripcord(&server, &["doctor", "--json"]).await?.expect(0)?.json()?;
     ensure!(well["well"] == true, "{well}");
-    for (end, check) in [("/kills", "kills"), ("/firings", "triggers"), ("/connections", "applications")] {
+    for (end, check) in [
+        ("/kills", "kills"),
+        ("/firings", "triggers"),
+        ("/orphans", "log"),
+        ("/connections", "applications"),
+    ] {
         let mut command = server.ripcord(&["doctor", "--json"]);
         command.env("RIPCORD_SERVER", breaking(&server, end).await?);
         let told = CommandOutput::of(command).await?.expect(1)?.json()?;

@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use ripcord_proto::rest::log::OrphanView;
 use ripcord_proto::text::and_more;
 
-use super::SHOWN;
 use crate::answer::Answer;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::log_entry::described;
 use crate::output::{count, short_moment};
 use crate::table::Table;
+
+/// Changes of a commit that are shown.
+const SHOWN: usize = 6;
 
 pub(super) async fn run(call: &Context) -> Result<Exit, Failure> {
     let orphans: Answer<Vec<OrphanView>> = call.client.list(&["v1", "audit", "orphans"], usize::MAX).await?;
