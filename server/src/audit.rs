@@ -11,5 +11,5 @@ mod verify;
 
 pub use self::change_history::{ChangeHistory, HistoryEntry, change_history, changed_by};
 pub use self::read::{LogPage, at, newest_first, position_of};
-pub use self::summary::summary;
+pub use self::summary::{orphan, summary};
 pub use self::verify::verify;

@@ -9,12 +9,15 @@ mod history;
 mod orphans;
 mod per_environment;
 mod registry;
+mod revocations;
 mod start;
 #[cfg(test)]
 mod tests;
 
 pub use self::heads::NodeHeads;
-pub use self::orphans::Orphans;
+#[cfg(test)]
+pub(crate) use self::orphans::{LISTED, LISTED_BYTES};
+pub use self::orphans::{Orphan, Orphans};
 pub use self::per_environment::EnvironmentTask;
 pub use self::registry::Environments;
 pub use self::start::EnvironmentDeps;

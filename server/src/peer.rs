@@ -49,7 +49,7 @@ pub struct PeerReachability {
 }
 
 impl Peers {
-    /// The peers at `urls`, spoken to with `secret`, through `http`. Without a client there is nobody to speak to.
+    /// The peers at `urls`, called with `secret` through `http`. Without a client, no peer is called.
     pub fn new(urls: Vec<String>, secret: Option<Secret>, http: Option<reqwest::Client>) -> Self {
         let reached = PeerReachability {
             reached: Vec::new(),

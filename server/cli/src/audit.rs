@@ -195,7 +195,7 @@ fn describe(report: &AuditReport, paint: Paint) -> String {
         };
         [log.log.clone(), grouped(log.entries), log.head.to_string(), state]
     });
-    let logs = table(["log", "entries", "last digest", "state"], rows);
+    let logs = table(["log", "entries", "digest", "state"], rows);
     let verdict = LogVerdict::of(report);
     let told = verdict.describe();
     let painted = if verdict == LogVerdict::Verified { paint.good(told) } else { paint.bad(told) };

@@ -1,6 +1,7 @@
 //! An entry of the log in words: who made it, and what it changed.
 
 use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
+use ripcord_proto::text::and_more;
 
 /// Records that a server keeps for itself.
 const INTERNAL: &[&str] = &["claim", "driver", "firing", "ping"];
@@ -47,11 +48,11 @@ pub(crate) fn changes(entry: &LogEntry, most: usize, detail: LogDetail) -> Strin
     let unnamed = entry.changes_total.saturating_sub(entry.changes.len());
     let more = told.len().saturating_sub(most) + unnamed;
     let shown: Vec<_> = told.into_iter().take(most).map(described).collect();
-    let shown = shown.join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
+    format!("{}{}", shown.join(", "), and_more(more))
 }
 
-fn described(change: &ChangeSummary) -> String {
+/// One change in words.
+pub(crate) fn described(change: &ChangeSummary) -> String {
     format!("{} {}", verb(change), change.subject).trim_end().to_owned()
 }
 

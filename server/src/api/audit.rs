@@ -1,10 +1,10 @@
-//! `/v1/audit` and `/v1/audit/verify`: the logs, and the verification of their hash chains.
+//! `/v1/audit`, `/v1/audit/verify` and `/v1/audit/orphans`: the logs, the verification of their hash chains, and what they lost.
 
 use actix_web::web;
-use ripcord_proto::Sequence;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::log::{AuditReport, LogEntry};
+use ripcord_proto::rest::log::{AuditReport, LogEntry, OrphanView};
+use ripcord_proto::{Sequence, ValidationErrors};
 
 use super::authorize::Caller;
 use super::revisions::sequence;
@@ -96,6 +96,52 @@ pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Que
         ApiResponse::ok(&AuditReport { whole, logs: reports })
     })
     .await
+}
+
+/// Query of `GET /v1/audit/orphans`.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OrphansQuery {
+    /// One log; by default, all that the key may read.
+    log: Option<String>,
+    /// The `next` of the previous page.
+    after: Option<String>,
+    /// Items per page: 1 to 1,000, 100 by default.
+    #[serde(default)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
+    limit: Limit,
+}
+
+/// Entries that this node had, but that its logs lack since another node filled the store again, newest first: at most the last 1,000.
+/// Their kills and revocations were merged; the rest was not applied again. Each node lists its own.
+#[utoipa::path(get, path = "/v1/audit/orphans", tag = "history", operation_id = "listOrphans", params(OrphansQuery),
+    responses((status = 200, description = "The orphaned entries", body = Page<OrphanView>), Problems))]
+pub(super) async fn orphans(caller: Caller, access: web::Data<Access>, query: Query<OrphansQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let Query(query) = query;
+    let logs = match query.log {
+        Some(name) => vec![readable(&caller, &access, &app, &name)?],
+        None => all_readable(&caller, &access, &app)?,
+    };
+    let logs = logs.into_iter().map(|(log, _)| log).collect();
+    let orphans = app.environments().orphans().of(&logs);
+    let seen: usize = match query.after.as_deref() {
+        Some(after) => after
+            .parse()
+            .map_err(|_| ApiError::bad_parameter("after", ValidationErrors::one("", "is not the next of a page")))?,
+        None => 0,
+    };
+    let until = seen.saturating_add(query.limit.get());
+    ApiResponse::ok(&Page {
+        items: orphans
+            .iter()
+            .skip(seen)
+            .take(query.limit.get())
+            .map(|orphan| audit::orphan(orphan, access.node()))
+            .collect(),
+        next: (until < orphans.len()).then(|| until.to_string()),
+        stale: false,
+    })
 }
 
 fn all_readable(caller: &Caller, access: &Access, app: &AppState) -> Result<Vec<(LogName, Sequence)>, ApiError> {

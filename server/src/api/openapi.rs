@@ -55,7 +55,7 @@ use crate::stream;
         triggers::list, triggers::get, triggers::create, triggers::change, triggers::delete, triggers::test,
         triggers::firings::list, triggers::firings::get, triggers::firings::confirm, triggers::firings::decline, hooks::take,
         keys::list, keys::create, keys::revoke,
-        audit::list, audit::verify, backup::download,
+        audit::list, audit::verify, audit::orphans, backup::download,
     ),
     components(schemas(Kill, Problem, Proposal, Readiness, Settings)),
     modifiers(&Keys),

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::access::Access;
 use crate::http::{ApiError, compress, error, request_tracing};
+use crate::outbound::Outbound;
 use crate::stream::Worker;
 
 /// The REST API. Cheap to clone.
@@ -22,6 +23,8 @@ use crate::stream::Worker;
 pub struct Api {
     app: web::Data<AppState>,
     access: web::Data<Access>,
+    /// What checks and gates may call.
+    outbound: web::Data<Outbound>,
     metrics: MetricsAccess,
 }
 
@@ -29,6 +32,7 @@ impl Api {
     /// Over these parts, for the callers that `access` knows.
     pub fn new(parts: Services, access: Access) -> Self {
         Self {
+            outbound: web::Data::new(parts.checks.outbound().clone()),
             app: web::Data::new(AppState::new(parts)),
             access: web::Data::new(access),
             metrics: MetricsAccess::WithKey,
@@ -70,6 +74,7 @@ impl Api {
         config
             .app_data(web::Data::clone(&self.app))
             .app_data(web::Data::clone(&self.access))
+            .app_data(web::Data::clone(&self.outbound))
             .app_data(web::Data::new(self.metrics))
             .service(at("/", "GET", [web::get().to(index_page::page)]))
             .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
@@ -90,6 +95,7 @@ impl Api {
                 web::scope("/v1/audit")
                     .service(at("", "GET", [web::get().to(audit::list)]))
                     .service(at("/verify", "GET", [web::get().to(audit::verify)]))
+                    .service(at("/orphans", "GET", [web::get().to(audit::orphans)]))
                     .wrap(from_fn(compress::spare_small))
                     .wrap(Compress::default()),
             )

@@ -3,8 +3,9 @@
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
+use ripcord_proto::rest::log::{ChangeSummary, LogEntry, OrphanView};
 
+use crate::environment::Orphan;
 use crate::store::LogName;
 
 /// Most changes that a list names.
@@ -28,6 +29,24 @@ pub fn summary(log: &LogName, entry: &Sealed) -> LogEntry {
         changes: commit.changes.iter().take(NAMED_CHANGES).map(change).collect(),
         changes_total: commit.changes.len(),
         digest: entry.digest,
+    }
+}
+
+/// An orphan of this node as a list shows it.
+pub fn orphan(orphan: &Orphan, node: &str) -> OrphanView {
+    let commit = &orphan.commit;
+    OrphanView {
+        log: orphan.log.to_string(),
+        node: node.to_owned(),
+        found_at: orphan.found_at,
+        sequence: commit.sequence,
+        epoch: commit.epoch,
+        revision: commit.revision,
+        at: commit.at,
+        actor: commit.actor.clone(),
+        reason: commit.reason.clone(),
+        changes: commit.changes.iter().take(NAMED_CHANGES).map(change).collect(),
+        changes_total: commit.changes.len(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A log from the writer's view: drafts to admit, the state that its commits add up to, and a sink that publishes it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -70,6 +71,11 @@ pub(crate) trait LogState: Clone + Send + Sync + 'static {
     fn replacing(self, _before: &Self) -> Self {
         self
     }
+    /// This state without these keys, if it has keys: another node says that they were revoked.
+    #[must_use]
+    fn without_keys(self, _keys: BTreeSet<String>) -> Self {
+        self
+    }
     /// Whether the state is what the entry that made it says; else its own hash.
     fn agrees(&self, entry: &Sealed) -> Result<(), Digest>;
 }
@@ -92,6 +98,8 @@ pub(crate) enum FeedMessage<S> {
     Entries(Vec<Sealed>),
     /// Something may have been missed: read the store.
     Look,
+    /// Ids of keys that were revoked, as another node says, although the entry that says so is not here.
+    Revoked(BTreeSet<String>),
     /// A whole new state.
     Replaced {
         state: Box<S>,

@@ -238,6 +238,10 @@ impl<S: LogState> LogWriter<S> {
                 }
             }
             FeedMessage::Look => self.read_up().await,
+            FeedMessage::Revoked(keys) => {
+                self.state = Arc::new(S::clone(&self.state).without_keys(keys));
+                self.publish.send_replace(Arc::clone(&self.state));
+            }
             FeedMessage::Replaced { state, orphaned } => {
                 self.doubt = None;
                 self.replace(*state, orphaned);

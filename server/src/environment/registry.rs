@@ -10,6 +10,7 @@ use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::orphans::Orphans;
 use crate::clock::Clock;
 use crate::commit::committer::{Committer, OnDisconnect, Queue};
 use crate::commit::idempotency::{AnsweredCalls, REMEMBERED, tells_of_proposal};
@@ -52,6 +53,7 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tasks: TaskSet,
     pub(super) orphaned: mpsc::UnboundedSender<Orphaned>,
+    pub(super) orphans: Orphans,
     pub(super) keeper: mpsc::Sender<(LogName, crate::store::state::StoredState)>,
     pub(super) overlays: Overlays,
 }
@@ -137,6 +139,11 @@ impl Environments {
     /// The board, for readers of snapshots.
     pub fn board(&self) -> &Arc<Board> {
         &self.inner.board
+    }
+
+    /// The entries that this node had, but that logs which were filled again lack.
+    pub fn orphans(&self) -> &Orphans {
+        &self.inner.orphans
     }
 
     pub fn clock(&self) -> &Arc<dyn Clock> {

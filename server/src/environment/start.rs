@@ -95,6 +95,7 @@ impl Environments {
             clock,
             tasks,
             orphaned,
+            orphans: orphans.clone(),
             keeper,
             overlays,
         };
@@ -102,7 +103,7 @@ impl Environments {
         environments.reconcile().await?;
         let (tasks, stop) = (&environments.inner.tasks, environments.inner.tasks.stop_token());
         tasks.long_lived("environments", environments.clone().keep_reconciled(stop.clone()));
-        tasks.long_lived("orphans", orphans.take(orphaned_rx, stop.clone()));
+        tasks.long_lived("orphans", orphans.take(Arc::clone(environments.clock()), orphaned_rx, stop.clone()));
         if let Some(events) = environments.inner.store.feed() {
             tasks.long_lived("feed", feed::follow(environments.clone(), events, stop));
         }

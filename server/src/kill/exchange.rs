@@ -14,7 +14,7 @@ use crate::peer::{PeerLog, PeerSync};
 use crate::snapshot::overlay;
 use crate::store::Head;
 
-/// Whether the committed kills of a peer's log are taken, or only the provisional ones.
+/// Whether what a peer's log says is taken (its committed kills, its revocations), or only what is not in a log yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TakeCommitted {
     /// This node would not learn of them from its store, or not in time.
@@ -24,13 +24,14 @@ pub(crate) enum TakeCommitted {
 }
 
 impl TakeCommitted {
-    /// For a node that is fresh or not, as it judges itself, and whose log ends at `own`.
+    /// For a node that is fresh or not, as it judges itself, and whose log ends at `own`; the peer's ends at `head`, if it says so.
     ///
     /// A log that ends before `own` is contained in it, unless it is no longer part of it: then its kills are orphaned, and only the peer
     /// knows them.
-    pub(crate) fn decide(theirs: &PeerSync, log: &PeerLog, history: Option<Digest>, own: Head, is_cut_off: bool) -> Self {
+    pub(crate) fn decide(theirs: &PeerSync, head: Option<Head>, history: Option<Digest>, own: Head, is_cut_off: bool) -> Self {
+        let Some(head) = head else { return Self::No };
         let shares_log = theirs.history.is_some() && (history.is_none() || history == theirs.history);
-        let is_on_its_way = (log.head.epoch, log.head.sequence) > (own.epoch, own.sequence) && !is_cut_off;
+        let is_on_its_way = (head.epoch, head.sequence) > (own.epoch, own.sequence) && !is_cut_off;
         if shares_log && !is_on_its_way { Self::Yes } else { Self::No }
     }
 }

@@ -1,5 +1,5 @@
-//! The exchange with peers: at once when a kill is made or lifted, and every second, so that a peer that was unreachable gets what
-//! it missed. The exchange is idempotent. What it changes is decided in [`super::exchange`].
+//! The exchange with peers: at once when a kill is made or lifted or a key revoked, and every second, so that a peer that was
+//! unreachable gets what it missed. The exchange is idempotent. What it changes is decided in [`super::exchange`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +29,12 @@ impl Kills {
     }
 
     async fn exchange_until(self, stop: CancellationToken) {
+        let mut system = self.inner.environments.watch_system();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.inner.peers.notified() => {}
+                changed = system.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(EVERY) => {}
             }
             self.ask_peers().await;
@@ -52,7 +54,7 @@ impl Kills {
         for (url, answer) in &answers {
             if let Some(theirs) = answer {
                 told.told.push(theirs.node.clone());
-                self.take_in(theirs);
+                self.take_in(theirs).await;
             } else {
                 told.not_reached.push(url.clone());
             }
@@ -62,12 +64,12 @@ impl Kills {
     }
 
     /// Answers a peer's call: takes in what it knows, and returns what this node knows.
-    pub fn answer_peer(&self, theirs: &PeerSync) -> PeerSync {
-        self.take_in(theirs);
+    pub async fn answer_peer(&self, theirs: &PeerSync) -> PeerSync {
+        self.take_in(theirs).await;
         self.message(Some(theirs))
     }
 
-    fn message(&self, theirs: Option<&PeerSync>) -> PeerSync {
+    pub(super) fn message(&self, theirs: Option<&PeerSync>) -> PeerSync {
         let environments = &self.inner.environments;
         let (heads, store) = (environments.heads(), self.store_standing());
         self.inner.peers.judge(store, &heads);
@@ -76,12 +78,15 @@ impl Kills {
             let last = theirs.and_then(|theirs| theirs.log(&key));
             Some(PeerLog::of(key, &running.committer.state(), &running.publisher.served().overlay, last))
         });
+        // A node that does not say where its log ends would not know what to do with revocations.
+        let theirs_ends = theirs.filter(|theirs| theirs.history == heads.history).and_then(|theirs| theirs.system);
         PeerSync {
             node: self.inner.node.clone(),
             history: heads.history,
             store_current: store == StoreStanding::Current,
             anchored: self.inner.peers.is_anchored(),
-            system: heads.head(&LogName::System),
+            system: Some(heads.head(&LogName::System)),
+            revoked: theirs_ends.map(|end| environments.system().revoked_since(end)).unwrap_or_default(),
             environments: logs.collect(),
         }
     }
@@ -90,16 +95,39 @@ impl Kills {
         StoreStanding::of(&self.inner.environments.store().health().borrow())
     }
 
-    pub(super) fn take_in(&self, theirs: &PeerSync) {
+    pub(super) async fn take_in(&self, theirs: &PeerSync) {
         let own = self.inner.environments.heads();
         self.inner.peers.heard(theirs, &own);
         let store = self.store_standing();
         let is_cut_off = store == StoreStanding::Away || self.inner.peers.judge(store, &own).behind.is_some();
         for log in &theirs.environments {
             let end = own.head(&LogName::Environment(log.environment.clone()));
-            let take = TakeCommitted::decide(theirs, log, own.history, end, is_cut_off);
+            let take = TakeCommitted::decide(theirs, log.head, own.history, end, is_cut_off);
             self.take_in_log(&theirs.node, log, take);
         }
+        let end = own.head(&LogName::System);
+        if TakeCommitted::decide(theirs, theirs.system, own.history, end, is_cut_off) == TakeCommitted::Yes {
+            self.take_in_revocations(theirs).await;
+        }
+    }
+
+    /// A key that was revoked elsewhere is refused at once, and journaled, so that it stays refused over a restart and the log says so
+    /// even if the peer never comes back.
+    async fn take_in_revocations(&self, theirs: &PeerSync) {
+        let environments = &self.inner.environments;
+        let keys = environments.system().unknown_revocations(&theirs.revoked);
+        if keys.is_empty() {
+            return;
+        }
+        tracing::warn!(
+            keys = keys.len(),
+            first = keys.first(),
+            peer = theirs.node,
+            "a peer knows that keys were revoked that this node held valid"
+        );
+        environments.refuse_keys(keys.clone()).await;
+        let records = keys.into_iter().map(|key| JournalRecord::KeyRevoked { key }).collect();
+        self.journal_later(records);
     }
 
     /// What has ended stays ended; what is new takes effect at once and is journaled, so that it is merged even if the peer never
@@ -120,9 +148,12 @@ impl Kills {
             tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer knows a kill that this node did not know");
         }
         news.withdrawn.iter().for_each(|kill| self.inner.journal.hold(&held(environment, peer, kill)));
-        let records = ends(environment, &news);
+        self.journal_later(ends(environment, &news));
+    }
+
+    /// Journals what is only in memory, and these records. The disk may hang; what they tell of is in force already.
+    fn journal_later(&self, records: Vec<JournalRecord>) {
         let (journal, pending) = (self.inner.journal.clone(), self.clone());
-        // The disk may hang; the kills are in force already.
         self.inner.environments.tasks().short_lived(async move {
             let written = crate::tasks::blocking(move || {
                 let written = journal.write_rest().and_then(|()| records.iter().try_for_each(|record| journal.append(record)));

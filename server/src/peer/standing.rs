@@ -1,7 +1,8 @@
 //! How current a node is, as far as it knows: a function of its store, of what its peers said, and of the time. Without I/O.
 //!
 //! A node may have missed a kill if it reaches neither its store nor every peer, or if it knows of a log that continues beyond its
-//! own. Then its heartbeats renew no lease. Peers vouch for each other only if all of them have met the store since they started.
+//! own. Then its heartbeats renew no lease. Peers vouch for each other only if all of them have met the store since they started. What
+//! a peer does not say, as one of an older version, is not known: it vouches for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -121,7 +122,9 @@ impl Standing {
         self.strangers.remove(&message.node);
         let environments = message.environments.iter().map(|log| (LogName::Environment(log.environment.clone()), log.head));
         for (log, head) in environments.chain([(LogName::System, message.system)]) {
-            self.heard_of(log, head, &message.node, own, now);
+            if let Some(head) = head {
+                self.heard_of(log, head, &message.node, own, now);
+            }
         }
     }
 
@@ -178,7 +181,7 @@ impl Standing {
             })
         });
         let counts = |answer: &&Answer| answer.at.is_some_and(|at| now.saturating_duration_since(at) <= ANSWER_COUNTS);
-        let vouches = |answer: &Answer| counts(&answer) && answer.last.as_ref().is_some_and(|last| last.anchored);
+        let vouches = |answer: &Answer| counts(&answer) && answer.last.as_ref().is_some_and(|last| last.vouches());
         let reaches_all = self.is_anchored && !self.peers.is_empty() && self.strangers.is_empty() && self.peers.values().all(vouches);
         let on_store = || {
             let answers = self.peers.values().filter(counts).filter_map(|answer| answer.last.as_deref());

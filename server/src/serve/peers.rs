@@ -1,19 +1,20 @@
 //! Queries to the other nodes, for their confirmations and outcomes: over Redis while it is reachable, else over HTTP to the
 //! configured peers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use ripcord_proto::EnvironmentKey;
+use jiff::Timestamp;
+use ripcord_proto::{EnvironmentKey, FlagKey};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::config::ServeConfig;
 use crate::fleet::{self, ConfirmationQuestion, ConfirmationReport, ConfirmationTarget, Fleet, PeerAnswer};
 use crate::leader::LiveNodes;
 use crate::outcome::reports::{LocalReports, NodeSums, Reports, SeriesQuery};
-use crate::outcome::{ExposureQuery, OutcomeTotal, Outcomes, PeerExposure, PeerOutcomes, TotalsQuery};
+use crate::outcome::{ExposureQuery, FallingVariant, OutcomeTotal, Outcomes, PeerExposure, PeerOutcomes, TotalsQuery};
 use crate::peer::Peers;
 use crate::store::redis::{ClusterQuery, QueryHandler, RedisStore};
 use crate::store::{Store as _, StoreState};
@@ -162,11 +163,7 @@ impl PeerOutcomes for OtherNodes {
                 return PeerExposure::default();
             };
             let answers = cluster_query.ask(&text, ON_THE_WAY).await;
-            let counts = answers.answered.into_values().flatten();
-            PeerExposure {
-                counts: counts.filter_map(|answer| serde_json::from_str(answer.get()).ok()).collect(),
-                nodes_not_reached: answers.missing,
-            }
+            exposures(answers.answered, answers.missing)
         })
     }
 
@@ -186,6 +183,21 @@ impl PeerOutcomes for OtherNodes {
     }
 }
 
+/// What the other nodes answered. A node of an older version cannot answer: what it served is not counted, and it is named.
+fn exposures(answered: BTreeMap<String, Option<Box<RawValue>>>, nodes_not_reached: Vec<String>) -> PeerExposure {
+    let mut exposure = PeerExposure {
+        counts: Vec::new(),
+        nodes_not_reached,
+    };
+    for (node, answer) in answered {
+        match answer.and_then(|answer| serde_json::from_str(answer.get()).ok()) {
+            Some(counts) => exposure.counts.push(counts),
+            None => exposure.nodes_not_reached.push(node),
+        }
+    }
+    exposure
+}
+
 /// A query for totals. Its one member distinguishes it from the others.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct TotalsQuestion {
@@ -196,6 +208,32 @@ struct TotalsQuestion {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct ServedQuery {
     served: ExposureQuery,
+}
+
+/// The same as nodes of the version before ask it: for all variants of some flags.
+#[derive(Debug, serde::Deserialize)]
+struct ServedFlagsQuery {
+    served: FlagsExposureQuery,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct FlagsExposureQuery {
+    environment: EnvironmentKey,
+    flags: BTreeSet<FlagKey>,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl FlagsExposureQuery {
+    fn answer(&self, outcomes: &Outcomes) -> Option<Box<RawValue>> {
+        let reported = outcomes.totals(&self.environment).into_iter();
+        let variants = reported.filter(|total| self.flags.contains(&total.flag)).map(|total| FallingVariant {
+            flag: total.flag,
+            variant: total.variant,
+            remains: false,
+        });
+        to_raw_value(&outcomes.served_between(&self.environment, &variants.collect::<Vec<_>>(), self.from, self.to)).ok()
+    }
 }
 
 /// A query for reported sums. Its second member distinguishes it from the others.
@@ -218,6 +256,9 @@ impl QueryHandler for NodeAnswers {
             if let Ok(ServedQuery { served }) = serde_json::from_str(question.get()) {
                 let confirmed = self.fleet.confirmed_at(&served.environment, served.rollback);
                 return to_raw_value(&self.outcomes.answer(&served, confirmed)).ok();
+            }
+            if let Ok(ServedFlagsQuery { served }) = serde_json::from_str(question.get()) {
+                return served.answer(&self.outcomes);
             }
             if let Ok(TotalsQuestion { totals }) = serde_json::from_str(question.get()) {
                 return to_raw_value(&self.outcomes.totals_between(&totals)).ok();
@@ -250,3 +291,6 @@ pub(super) fn http_client(config: &ServeConfig) -> Option<reqwest::Client> {
         .inspect_err(|error| tracing::error!(%error, "cannot create the HTTP client for peers; peers are not reached"))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

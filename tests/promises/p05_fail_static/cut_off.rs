@@ -98,6 +98,53 @@ async fn a_node_that_was_away_asks_its_peers_before_it_serves() -> Outcome {
     assert_killed(&b, "checkout").await
 }
 
+/// A key that leaked is revoked where the store is reached; the node that is not told by the store is told by its peer, and ends what
+/// the key has open there. It stays so over a restart, and the log says it once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_revoked_stops_working_on_a_node_that_is_cut_off_from_its_store() -> Outcome {
+    let (mut cluster, proxy) = cluster().await?;
+    let (a, b) = (cluster.a.admin(), cluster.b.admin());
+    let (sdk, id) = a.role_with_id("sdk").await?;
+    cluster.agree().await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    heartbeat_says(&mut stream, true).await?;
+    cluster.a.mirrored().await?;
+    proxy.cut();
+    loses_its_store(&cluster.a).await?;
+    sdk.snapshot().await?;
+    b.send(reqwest::Method::DELETE, &format!("/v1/keys/{id}?reason=leaked"), None, &[])
+        .await?
+        .ok()?;
+    eventually(SOON, "the peer told it", || refused(&sdk)).await?;
+    let goodbye = loop {
+        let frame = stream.frame(SOON).await?;
+        if frame.kind == "goodbye" {
+            break frame;
+        }
+    };
+    ensure!(goodbye.data["retry"] == false, "{}", goodbye.data);
+    let journal = cluster.a.data().join("kills.journal");
+    eventually(SOON, "the journal has it", || async {
+        ensure!(std::fs::read_to_string(&journal)?.contains(&id));
+        Ok(())
+    })
+    .await?;
+    cluster.a.kill();
+    cluster.b.kill();
+    cluster.a.restart_unready().await?;
+    refused(&sdk).await?;
+    cluster.b.restart().await?;
+    proxy.point_to(cluster.redis.port());
+    cluster.agree().await?;
+    throughout(Duration::from_secs(1), "it stays revoked", || refused(&sdk)).await?;
+    let log = a.get_root("/v1/audit?log=system&limit=1000").await?.ok()?;
+    let revocations = ripcord_tests::api::items(&log)?
+        .iter()
+        .filter(|entry| entry["changes"][0]["subject"] == id.as_str() && entry["changes"][0]["change"] == "revoke_key");
+    ensure!(revocations.count() == 1, "{log}");
+    Ok(())
+}
+
 /// A kill of another scope on each node: the withdrawal of one leaves the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_leaves_the_kill_that_a_peer_committed() -> Outcome {
@@ -227,6 +274,36 @@ async fn a_key_that_was_revoked_stays_revoked_when_a_node_that_did_not_know_fill
         orphans.lines().any(|line| line.contains("\"log\":\"system\"")),
         "the lost entries are not listed: {orphans}"
     );
+    are_listed(&cluster, &id).await?;
+    cluster.a.restart().await?;
+    are_listed(&cluster, &id).await
+}
+
+/// What was lost is listed by the node that had it, to those who may read that log, and `doctor` names it.
+async fn are_listed(cluster: &Cluster, key: &str) -> Outcome {
+    let (a, b) = (cluster.a.admin(), cluster.b.admin());
+    let listed = a.get_root("/v1/audit/orphans?log=system").await?.ok()?;
+    let is_revocation = |orphan: &serde_json::Value| orphan["changes"][0]["change"] == "revoke_key" && orphan["changes"][0]["subject"] == key;
+    ensure!(ripcord_tests::api::items(&listed)?.iter().any(is_revocation), "{listed}");
+    let reader = a.role("viewer").await?;
+    reader.get_root("/v1/audit/orphans?log=system").await?.problem(403, "FORBIDDEN")?;
+    let own = reader.get_root("/v1/audit/orphans").await?.ok()?;
+    ensure!(ripcord_tests::api::items(&own)?.iter().all(|orphan| orphan["log"] == "production"), "{own}");
+    let elsewhere = b.get_root("/v1/audit/orphans").await?.ok()?;
+    ensure!(
+        ripcord_tests::api::items(&elsewhere)?.is_empty(),
+        "the other node has lost nothing: {elsewhere}"
+    );
+    let ran = cluster
+        .a
+        .command()
+        .args(["doctor", "--json", "--server", &cluster.a.url(), "--key", a.key()])
+        .output()?;
+    let found: serde_json::Value = serde_json::from_slice(&ran.stdout)?;
+    let named = found["checks"]
+        .as_array()
+        .is_some_and(|checks| checks.iter().any(|check| check["check"] == "log" && check["state"] == "warning"));
+    ensure!(named, "{found}");
     Ok(())
 }
 
