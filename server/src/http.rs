@@ -4,6 +4,7 @@
 //! request_tracing   the middleware: request id, tracing span, duration, security headers; errors become problem documents
 //!   credentials     the key in Authorization or X-API-Key
 //!   body            content type, size, UTF-8, JSON, then the type's own validation; all problems at once
+//!   addresses       those in a body that this server would call, and may not
 //!   query           ?wait=  ?reason=  ?after=  ?limit=; unknown parameters are refused
 //!   precondition    If-Match, If-None-Match
 //!   idempotency     Idempotency-Key
@@ -13,6 +14,7 @@
 //! error             ApiError: a problem document and its headers
 //! ```
 
+pub mod addresses;
 pub mod body;
 pub mod compress;
 pub mod credentials;

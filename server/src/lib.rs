@@ -25,7 +25,6 @@ mod clock;
 mod commit;
 mod environment;
 mod file_set;
-mod flag_text;
 mod flagd;
 mod fleet;
 mod http;
@@ -59,6 +58,7 @@ pub use ripcord_proto::rest::health::{HealthCode, PartHealth, Readiness, ReadySt
 
 pub use self::flagd::FlagdConfig;
 pub use self::http::public_url::PublicUrl;
+pub use self::outbound::Outbound;
 pub use self::secret::Secret;
 pub use self::serve::config::{ServeConfig, ServeSettings, StoreChoice};
 pub use self::serve::tls::Reload;

@@ -1,34 +1,109 @@
 //! Requests to addresses that people configure: checks, gates and the collector of traces. (Peers and the store are not among them.)
 //!
 //! They follow no redirect, go through the proxy of the environment except to this machine, and never reach link-local addresses,
-//! where clouds answer with the credentials of the machine.
+//! where clouds answer with the credentials of the machine. `--outbound-allow` narrows them to the hosts and networks that it lists.
+//!
+//! An address is judged twice: as it is written, when somebody configures it and before each request, and by what its name resolves to,
+//! when a connection is made. The connection goes to the very addresses that were judged, so that a name which resolves differently the
+//! next time gains nothing. A proxy resolves names itself: what goes through one has to be listed by name.
 
-use std::net::{IpAddr, SocketAddr};
+mod allow_list;
+mod resolver;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures_util::future::join_all;
 use reqwest::{Client, ClientBuilder, NoProxy, Proxy, Url};
 use ripcord_proto::proxy::ProxySettings;
 
+pub use self::allow_list::AllowList;
+use self::resolver::GuardedResolver;
+pub use self::rules::OutboundRefusal;
+use self::rules::{OutboundRules, WrittenAddress, host_of};
+
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a name may take to resolve when somebody configures it.
+const RESOLVE: Duration = Duration::from_secs(1);
+/// Names of one request that are resolved when it is made; others are judged when they are called.
+pub const RESOLVED: usize = 16;
 
-/// A client for such requests, with the user agent `name`.
-pub fn client(name: &str) -> reqwest::Result<Client> {
-    builder(name)?.build()
+/// What this server may call, and how. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    rules: Arc<OutboundRules>,
 }
 
-/// The same, to be set further.
-pub fn builder(name: &str) -> reqwest::Result<ClientBuilder> {
-    // Other code in this process (the demo's commands) may already have done it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT)
-        .dns_resolver(Arc::new(GuardedResolver))
-        .user_agent(format!("{name}/{}", env!("CARGO_PKG_VERSION")));
-    through_proxies(builder, &ProxySettings::from_vars(|name| std::env::var(name).ok()))
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Outbound {
+    /// May call what the list names; without a list, everything but link-local addresses. Proxies come from the environment.
+    pub fn new(allowed: Option<AllowList>) -> Self {
+        let proxies = ProxySettings::from_vars(|name| std::env::var(name).ok());
+        Self::through(allowed, proxies)
+    }
+
+    fn through(allowed: Option<AllowList>, proxies: ProxySettings) -> Self {
+        Self {
+            rules: Arc::new(OutboundRules { allowed, proxies }),
+        }
+    }
+
+    /// A client for such requests, with the user agent `name`. [`Self::check`] comes before each of them: an address that is written in
+    /// digits is not resolved.
+    pub fn client(&self, name: &str) -> reqwest::Result<Client> {
+        self.builder(name)?.build()
+    }
+
+    /// The same, to be set further.
+    pub fn builder(&self, name: &str) -> reqwest::Result<ClientBuilder> {
+        // Other code in this process (the demo's commands) may already have done it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .dns_resolver(Arc::new(GuardedResolver::new(Arc::clone(&self.rules))))
+            .user_agent(format!("{name}/{}", env!("CARGO_PKG_VERSION")));
+        through_proxies(builder, &self.rules.proxies)
+    }
+
+    /// Whether an address may be called, as far as its text says.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn check(&self, url: &Url) -> Result<(), OutboundRefusal> {
+        self.rules.judge(url).map(drop)
+    }
+
+    /// The same for each of the addresses that somebody configures, in their order. A name that only a network of the list can cover is
+    /// resolved; one that does not resolve now may do so later, and is judged when it is called.
+    pub async fn check_configured(&self, urls: &[&str]) -> Vec<Result<(), OutboundRefusal>> {
+        // What is no address at all is refused elsewhere.
+        let urls: Vec<Option<Url>> = urls.iter().map(|url| Url::parse(url).ok()).collect();
+        let is_open = |url: &&Url| self.rules.judge(url) == Ok(WrittenAddress::ToBeResolved);
+        let open: BTreeSet<&str> = urls.iter().flatten().filter(is_open).map(host_of).collect();
+        let resolved = join_all(open.into_iter().take(RESOLVED).map(|host| async move { (host, self.resolve(host).await) }));
+        let resolved: BTreeMap<&str, Result<(), OutboundRefusal>> = resolved.await.into_iter().collect();
+        let judge = |url: &Url| {
+            self.rules.judge(url)?;
+            resolved.get(host_of(url)).cloned().unwrap_or(Ok(()))
+        };
+        urls.iter().map(|url| url.as_ref().map_or(Ok(()), judge)).collect()
+    }
+
+    async fn resolve(&self, host: &str) -> Result<(), OutboundRefusal> {
+        match tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, 0))).await {
+            Ok(Ok(found)) => self.rules.among(host, found).map(drop),
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    }
 }
 
 fn through_proxies(mut builder: ClientBuilder, settings: &ProxySettings) -> reqwest::Result<ClientBuilder> {
@@ -43,56 +118,5 @@ fn through_proxies(mut builder: ClientBuilder, settings: &ProxySettings) -> reqw
     Ok(builder)
 }
 
-/// Why an address may not be asked, if its host is an IP address that is off limits. Names are judged when they are resolved.
-pub fn forbidden(url: &Url) -> Option<&'static str> {
-    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
-    let address: IpAddr = host.parse().ok()?;
-    is_link_local(address).then_some("link-local addresses are not asked")
-}
-
-/// Whether only neighbours on the same link, such as a cloud's metadata service, have this address.
-fn is_link_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_link_local(),
-        // fd00:ec2::254 is the metadata service of one cloud.
-        IpAddr::V6(address) => address.is_unicast_link_local() || address.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],
-    }
-}
-
-/// The system's resolver, without the addresses that are off limits.
-#[derive(Debug)]
-struct GuardedResolver;
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|address| !is_link_local(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(format!("{} has no address that may be asked", name.as_str()).into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn link_local_addresses_are_off_limits_however_they_are_written() {
-        for url in [
-            "http://169.254.169.254/latest/meta-data",
-            "http://2852039166/",
-            "http://[::ffff:169.254.169.254]/",
-            "http://[fe80::1]/",
-            "http://[fd00:ec2::254]/",
-        ] {
-            assert!(forbidden(&url.parse().unwrap()).is_some(), "{url}");
-        }
-        for url in ["http://127.0.0.1:9090/", "http://10.0.0.7/", "http://prometheus:9090/", "http://[::1]/"] {
-            assert!(forbidden(&url.parse().unwrap()).is_none(), "{url}");
-        }
-    }
-}
+mod tests;

@@ -31,6 +31,7 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
 
+use self::gate::prometheus::PrometheusClient;
 pub use self::gate_events::GateFired;
 pub use self::rollouts::Rollouts;
 use crate::check::Checks;
@@ -38,19 +39,18 @@ use crate::commit::{CommitError, MissingItem};
 use crate::environment::Environments;
 use crate::kill::Kills;
 use crate::leader::LeaderLease;
-use crate::outbound;
 use crate::outcome::reports::Reports;
 
 impl Rollouts {
     /// Runs the rollouts of every environment of which this node is the leader, until the server stops.
     pub fn start(environments: Environments, lease: LeaderLease, kills: Kills, checks: Checks, reports: Arc<dyn Reports>) -> Self {
         let rollouts = Self {
+            prometheus: PrometheusClient::new(checks.outbound().clone()),
             environments,
             lease,
             kills,
             checks,
             reports,
-            http: outbound::client("ripcord-gate").unwrap_or_default(),
             live: Arc::default(),
             gate_events: gate_events::GateEvents::new(),
         };

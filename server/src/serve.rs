@@ -104,7 +104,7 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let (fleet, outcomes) = open_fleet(&board, &node, &others);
     persistence::keep(&outcomes, data_dir.outcomes(), Arc::new(SystemClock), &tasks);
-    let background = background::start(&environments, &fleet, &outcomes, &others, &node, &kills);
+    let background = background::start(&environments, &fleet, &outcomes, &others, &node, &kills, &config.outbound);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), RateLimits::default());
     let fresh = Freshness::new(environments.clone(), peers.clone()).watch();

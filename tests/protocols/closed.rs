@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use ripcord_tests::process::Signal;
 use ripcord_tests::{Outcome, SOON, Server, Setup, eventually, flags, ports, server};
+use serde_json::json;
 
 /// A word that stands in every password here.
 const PASSWORD: &str = "hunter2";
@@ -108,4 +109,73 @@ async fn a_hup_ends_nothing() -> Outcome {
     .await?;
     server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     Ok(())
+}
+
+/// The list of the settings file holds, for what is configured and for what is called, and the environment variable wins over it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checks_call_only_what_the_operator_listed() -> Outcome {
+    let scratch = tempfile::tempdir()?;
+    let (listener, settings) = (std::net::TcpListener::bind("127.0.0.1:0")?, scratch.path().join("ripcord.toml"));
+    let port = listener.local_addr()?.port();
+    listener.set_nonblocking(true)?;
+    std::fs::write(&settings, "outbound_allow = [\"prometheus\", \"127.0.0.0/8\"]\n")?;
+    let setup = |setup: Setup| setup.argument("--config").argument(settings.display().to_string());
+    let mut server = Server::start(setup(Setup::embedded())).await?;
+    let admin = server.admin();
+    let policy = |url: String| json!({"checks": [{"name": "health", "url": url, "timeout_ms": 500}]});
+    for refused in [
+        format!("http://[::1]:{port}/"),
+        "http://10.0.0.1/".to_owned(),
+        "http://elsewhere@[::1]/".to_owned(),
+    ] {
+        let answer = admin.put("policy", &policy(refused.clone())).await?.problem(422, "INVALID")?;
+        ensure!(answer["errors"][0]["path"] == "checks[0].url", "{refused}: {answer}");
+    }
+    admin.put("policy", &policy(format!("http://localhost:{port}/"))).await?.ok()?;
+    // What was allowed when it was configured may not be so any more.
+    server.kill();
+    server
+        .restart_as(setup(Setup::embedded()).variable("RIPCORD_OUTBOUND_ALLOW", "prometheus"))
+        .await?;
+    let admin = server.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let mut flag = flags::boolean("off");
+    flag["description"] = json!("bad");
+    let before = admin.revision().await?;
+    admin.put_flag("checkout", &flag).await?.ok()?;
+    let rolled = admin.post("rollbacks", &json!({"to": before})).await?.ok()?;
+    let id = ripcord_tests::api::id_of(&rolled)?;
+    eventually(SOON, "the check has failed", || async {
+        let rollback = admin.get(&format!("rollbacks/{id}")).await?.ok()?;
+        ensure!(
+            rollback["checks"]
+                .as_array()
+                .is_some_and(|checks| checks.iter().any(|check| check["passed"] == false)),
+            "{rollback}"
+        );
+        Ok(())
+    })
+    .await?;
+    ensure!(listener.accept().is_err(), "it was called");
+    Ok(())
+}
+
+#[test]
+fn a_list_that_cannot_be_meant_stops_the_start_and_so_does_a_collector_that_is_not_on_it() -> Outcome {
+    let refused = |variables: &[(&str, &str)]| -> Outcome {
+        let scratch = tempfile::tempdir()?;
+        let mut command = Command::new(server::binary());
+        command
+            .envs(variables.iter().copied())
+            .env("HOME", scratch.path())
+            .env("XDG_DATA_HOME", scratch.path());
+        let ran = command.args(["serve", "--listen", "127.0.0.1:0"]).output()?;
+        ensure!(ran.status.code() == Some(2), "{variables:?}: {ran:?}");
+        Ok(())
+    };
+    refused(&[("RIPCORD_OUTBOUND_ALLOW", "http://prometheus:9090")])?;
+    refused(&[
+        ("RIPCORD_OUTBOUND_ALLOW", "prometheus"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
+    ])
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, hold, indented, note, print};
 use ripcord_server::{
-    Exporter, FlagdConfig, LogConfig, LogFormat, PublicUrl, Readiness, ReadyState, Reload, Secret, ServeConfig, ServeSettings, Started, StoreChoice,
+    Exporter, FlagdConfig, LogConfig, LogFormat, Outbound, PublicUrl, Readiness, ReadyState, Reload, Secret, ServeConfig, ServeSettings, Started, StoreChoice,
     TelemetryError, start_logs,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -92,6 +92,7 @@ fn own_config(settings: OwnServer) -> ServeConfig {
             origins: Vec::new(),
         },
         otlp_endpoint: None,
+        outbound: Outbound::default(),
         log_format: LogFormat::Pretty,
         reload: Reload::default(),
     }
@@ -115,7 +116,7 @@ fn run(output: Output, command: Serve) -> Result<(), ServerError> {
     let exporter = config
         .otlp_endpoint
         .as_ref()
-        .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
+        .map(|endpoint| Exporter::start(endpoint, &config.outbound, runtime.handle().clone()));
     let exporter = exporter.transpose().map_err(told)?;
     let _log = start_logs(&logs, exporter.as_ref()).map_err(told)?;
     let ended = runtime.block_on(until_stopped(output, config));

@@ -1,9 +1,10 @@
-//! Compares a response body with what a check expects.
+//! Compares a response body with what a check expects. The result shows only numbers, `true`, `false`, `null` and texts that the check
+//! itself contains: nobody can use a check to read another service.
 
 use ripcord_proto::check::{BodyCheck, BodyComparison};
 use serde_json::Value;
 
-/// Characters of a found value that are shown.
+/// Characters of a value that are shown.
 const SHOWN: usize = 80;
 
 /// Checks a body: what was found, in words, or what is wrong with it.
@@ -28,13 +29,14 @@ pub(crate) enum BodyMatch {
 pub(crate) fn compare(expected: &BodyCheck, body: &Value) -> Result<BodyMatch, String> {
     let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
     let found = body.pointer(&expected.pointer).ok_or_else(|| format!("the body has nothing at {place}"))?;
-    let shown = shortened(found);
-    let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is not a number"));
+    let number = || found.as_f64().ok_or_else(|| format!("{place} is {}, which is not a number", described(found)));
     let (holds, wanted) = match &expected.comparison {
-        BodyComparison::Equals(value) => (is_same(found, value), shortened(value)),
+        BodyComparison::Equals(value) if is_same(found, value) => return Ok(BodyMatch::Matches(format!("{place} is {}", shortened(value)))),
+        BodyComparison::Equals(value) => (false, shortened(value)),
         BodyComparison::Below(limit) => (number()? < *limit, format!("below {limit}")),
         BodyComparison::Above(limit) => (number()? > *limit, format!("above {limit}")),
     };
+    let shown = described(found);
     Ok(if holds {
         BodyMatch::Matches(format!("{place} is {shown}"))
     } else {
@@ -50,6 +52,17 @@ fn is_same(found: &Value, wanted: &Value) -> bool {
     }
 }
 
+/// What was found, without texts.
+fn described(found: &Value) -> String {
+    match found {
+        Value::Null | Value::Bool(_) | Value::Number(_) => found.to_string(),
+        Value::String(text) => format!("a text of {} characters", text.chars().count()),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(members) => format!("an object of {} members", members.len()),
+    }
+}
+
+/// A value that the check states.
 fn shortened(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= SHOWN {

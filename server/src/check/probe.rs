@@ -7,27 +7,25 @@ use reqwest::Url;
 use ripcord_proto::check::Check;
 
 use super::body;
-use crate::outbound;
+use crate::outbound::Outbound;
 
 /// Most bytes of a body that are read.
 const BODY: usize = 64 * 1024;
 
 /// Sends the request and describes the response: `Ok` if it is what the check expects.
-pub(super) async fn ask(http: &reqwest::Client, check: &Check) -> Result<String, String> {
+pub(super) async fn ask(http: &reqwest::Client, outbound: &Outbound, check: &Check) -> Result<String, String> {
     let began = Instant::now();
     let patience = Duration::from_millis(check.timeout_ms);
-    match tokio::time::timeout(patience, get(http, check)).await {
+    match tokio::time::timeout(patience, get(http, outbound, check)).await {
         Ok(Ok(came)) => Ok(format!("{came} in {} ms", began.elapsed().as_millis())),
         Ok(Err(why)) => Err(why),
         Err(_) => Err(format!("no answer within {} ms", check.timeout_ms)),
     }
 }
 
-async fn get(http: &reqwest::Client, check: &Check) -> Result<String, String> {
+async fn get(http: &reqwest::Client, outbound: &Outbound, check: &Check) -> Result<String, String> {
     let url = Url::parse(&check.url).map_err(|error| format!("{} is not an address: {error}", check.url))?;
-    if let Some(why) = outbound::forbidden(&url) {
-        return Err(why.to_owned());
-    }
+    outbound.check(&url).map_err(|refusal| refusal.to_string())?;
     let answer = http.get(url).send().await.map_err(|error| unreachable_because(&error))?;
     let status = answer.status().as_u16();
     if status != check.expect {

@@ -66,17 +66,35 @@ async fn a_check_that_fails_says_what_came_and_what_was_expected() {
         outcome.detail
     };
     let value = one(json!({"pointer": "/status", "equals": "green"}), WELL).await;
-    assert_eq!(says(value), "/status is \"ok\", expected \"green\"");
+    assert_eq!(says(value), "/status is a text of 2 characters, expected \"green\"");
     let number = one(json!({"pointer": "/queue/d", "below": 7}), WELL).await;
     assert_eq!(says(number), "/queue/d is 7, expected below 7");
     let text = one(json!({"pointer": "/status", "below": 7}), WELL).await;
-    assert_eq!(says(text), "/status is \"ok\", which is not a number");
+    assert_eq!(says(text), "/status is a text of 2 characters, which is not a number");
     let nothing = one(json!({"pointer": "/gone", "equals": 1}), WELL).await;
     assert_eq!(says(nothing), "the body has nothing at /gone");
     let page = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
     assert_eq!(says(one(json!({"pointer": "/a", "equals": 1}), page).await), "the body is not JSON");
     let down = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     assert_eq!(says(one(json!({}), down).await), "503, expected 200");
+}
+
+/// What a check may read is decided by whoever writes it, and many may read what it found: they must not read other services by it.
+#[tokio::test]
+async fn no_text_of_another_service_is_repeated() {
+    let secret = "HTTP/1.1 200 OK\r\ncontent-length: 57\r\nconnection: close\r\n\r\n{\"AccessKeyId\":\"hunter2\",\"list\":[\"hunter2\"],\"o\":{\"p\":1}}";
+    for members in [
+        json!({"pointer": "/AccessKeyId", "equals": "x"}),
+        json!({"pointer": "/AccessKeyId", "below": 1}),
+        json!({"pointer": "/list", "equals": 1}),
+        json!({"pointer": "/list", "above": 1}),
+        json!({"pointer": "", "equals": 1}),
+    ] {
+        let outcome = one(members.clone(), secret).await;
+        assert!(!outcome.passed && !outcome.detail.contains("hunter2"), "{members}: {}", outcome.detail);
+    }
+    let line = "HTTP/1.1 200 hunter2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    assert!(!one(json!({"expect": 201}), line).await.detail.contains("hunter2"));
 }
 
 #[tokio::test]

@@ -27,14 +27,17 @@ use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::triggers::{TriggerPatch, TriggerRequest, TriggerTestRequest};
 use ripcord_proto::rest::{self, Request};
 use ripcord_proto::rollout::RolloutPlan;
+use ripcord_proto::text::grouped_len;
 use ripcord_proto::{Flag, Segment, ValidationErrors, limits};
 
+use super::addresses::{self, CallsOut};
 use super::error::ApiError;
 use super::heavy::heavy;
 use super::surrogates;
+use crate::outbound::Outbound;
 
 /// The limits of a body of this type.
-pub trait Bounded: Request {
+pub trait Bounded: Request + CallsOut {
     /// Largest size, in bytes.
     const BYTES: usize;
     /// Accepted content types.
@@ -112,13 +115,17 @@ impl<T: Bounded + Send + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (kind, received) = (check_kind(request, T::KIND), receive::<T>(request, payload));
+        let outbound = outbound(request);
         Box::pin(async move {
             kind?;
             let bytes = received.await?;
-            if bytes.len() > LARGE && T::KIND != ContentKind::Any {
-                return heavy(async move { Self::of(bytes) }).await;
-            }
-            Self::of(bytes)
+            let body = if bytes.len() > LARGE && T::KIND != ContentKind::Any {
+                heavy(async move { Self::of(bytes) }).await?
+            } else {
+                Self::of(bytes)?
+            };
+            addresses::check(outbound.as_ref(), &body.value).await?;
+            Ok(body)
         })
     }
 }
@@ -138,6 +145,7 @@ impl<T: Bounded + 'static> FromRequest for OptionalBody<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (kind, received) = (check_kind(request, T::KIND), receive::<T>(request, payload));
+        let outbound = outbound(request);
         Box::pin(async move {
             let bytes = received.await?;
             let digest = Digest::of([bytes.as_ref()]);
@@ -145,12 +153,16 @@ impl<T: Bounded + 'static> FromRequest for OptionalBody<T> {
                 return Ok(Self { value: None, digest });
             }
             kind?;
-            Ok(Self {
-                value: Some(read(&bytes)?),
-                digest,
-            })
+            let value = read(&bytes)?;
+            addresses::check(outbound.as_ref(), &value).await?;
+            Ok(Self { value: Some(value), digest })
         })
     }
+}
+
+/// What this server may call, if the application says so.
+fn outbound(request: &HttpRequest) -> Option<Outbound> {
+    request.app_data::<web::Data<Outbound>>().map(|outbound| outbound.get_ref().clone())
 }
 
 fn receive<T: Bounded>(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<web::Bytes, ApiError>> + use<T> {
@@ -182,7 +194,12 @@ fn check_kind(request: &HttpRequest, allowed: ContentKind) -> Result<(), ApiErro
 /// The bytes of a body, at most `most`. A larger one is refused before it is read completely, and so is one that comes too slowly: it
 /// would keep a connection.
 pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, ApiError> {
-    let too_large = || ApiError::new(Code::TooLarge, format!("The body is larger than {most} bytes, the limit of this path."));
+    let too_large = || {
+        ApiError::new(
+            Code::TooLarge,
+            format!("The body is larger than {} bytes, the limit of this path.", grouped_len(most)),
+        )
+    };
     let stated = request
         .headers()
         .get(header::CONTENT_LENGTH)

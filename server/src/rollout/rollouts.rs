@@ -8,6 +8,7 @@ use ripcord_proto::RolloutId;
 use ripcord_proto::gate::GateReading;
 use ripcord_proto::rollout::Rollout;
 
+use super::gate::prometheus::PrometheusClient;
 use super::gate_events::GateEvents;
 use crate::check::Checks;
 use crate::environment::Environments;
@@ -23,7 +24,7 @@ pub struct Rollouts {
     pub(super) kills: Kills,
     pub(super) checks: Checks,
     pub(super) reports: Arc<dyn Reports>,
-    pub(super) http: reqwest::Client,
+    pub(super) prometheus: PrometheusClient,
     pub(super) live: Arc<Mutex<BTreeMap<RolloutId, Vec<GateReading>>>>,
     pub(super) gate_events: GateEvents,
 }

@@ -11,6 +11,7 @@ use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::kill::Kills;
 use crate::leader::{LeaderLease, LiveNodes};
+use crate::outbound::Outbound;
 use crate::outcome::reports::Reports;
 use crate::outcome::{Outcomes, PeerOutcomes};
 use crate::ping::Pings;
@@ -27,9 +28,17 @@ pub(super) struct Background {
 }
 
 /// Starts all background work on this node.
-pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
+pub(super) fn start(
+    environments: &Environments,
+    fleet: &Fleet,
+    outcomes: &Outcomes,
+    others: &Arc<OtherNodes>,
+    node: &str,
+    kills: &Kills,
+    outbound: &Outbound,
+) -> Background {
     let leader = LeaderLease::new(environments.clone(), Arc::clone(others) as Arc<dyn LiveNodes>, node, &others.own_id());
-    let checks = Checks::new(Arc::new(SystemClock));
+    let checks = Checks::calling(outbound.clone(), Arc::new(SystemClock));
     let deps = RollbackDeps {
         environments: environments.clone(),
         fleet: fleet.clone(),

@@ -11,6 +11,7 @@ use super::tls::Reload;
 use crate::access::keys;
 use crate::flagd::FlagdConfig;
 use crate::http::public_url::PublicUrl;
+use crate::outbound::{AllowList, Outbound};
 use crate::secret::{Secret, without_password};
 use crate::telemetry::LogFormat;
 
@@ -100,13 +101,17 @@ pub struct ServeSettings {
     #[arg(long, env = "RIPCORD_GRPC_KEY_BEYOND_LOOPBACK", value_parser = clap::builder::BoolishValueParser::new())]
     pub grpc_key_beyond_loopback: bool,
 
-    /// Origins of web pages that may call flagd's evaluation protocol, by comma; `*` is any [default: none]
+    /// Origins of web pages that may call flagd's evaluation protocol, separated by commas; `*` is any [default: none]
     #[arg(long, env = "RIPCORD_GRPC_EVAL_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub grpc_eval_origins: Vec<String>,
 
     /// OpenTelemetry collector for spans (OTLP over HTTP), for example `http://127.0.0.1:4318` [default: none]
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+
+    /// Hosts and networks that checks, gates and --otlp-endpoint may call, separated by commas: `prometheus,*.internal.example,10.0.0.0/8`; `none` allows nothing [default: everything but link-local addresses]
+    #[arg(long, env = "RIPCORD_OUTBOUND_ALLOW", value_delimiter = ',', value_name = "HOST")]
+    pub outbound_allow: Vec<String>,
 
     /// Format of log lines
     #[arg(long, env = "RIPCORD_LOG_FORMAT", default_value = "pretty", value_name = "FORMAT")]
@@ -159,6 +164,8 @@ pub struct ServeConfig {
     pub flagd: FlagdConfig,
     /// The collector of spans; its URL may contain a password.
     pub otlp_endpoint: Option<Secret>,
+    /// What checks, gates and the collector may be.
+    pub outbound: Outbound,
     pub log_format: LogFormat,
     /// Tells the server to read its certificate again.
     pub reload: Reload,
@@ -209,6 +216,7 @@ impl ServeSettings {
                 format!("invalid URL {:?}; write http://HOST:4318", without_password(url)),
             ));
         }
+        let outbound = outbound(&self.outbound_allow, self.otlp_endpoint.as_deref(), &mut found);
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             found.push(ValidationError::new("--tls-cert", "--tls-cert and --tls-key are given together, or not at all"));
         }
@@ -243,6 +251,7 @@ impl ServeSettings {
             heartbeat: self.heartbeat,
             flagd,
             otlp_endpoint: self.otlp_endpoint.filter(|url| !url.is_empty()).map(Secret::new),
+            outbound,
             log_format: self.log_format,
             reload: Reload::default(),
         };
@@ -275,6 +284,21 @@ impl ServeSettings {
             origins: self.grpc_eval_origins.clone(),
         }
     }
+}
+
+/// What may be called; the collector has to be among it.
+fn outbound(allowed: &[String], collector: Option<&str>, found: &mut Vec<ValidationError>) -> Outbound {
+    let allowed = AllowList::parse(allowed).unwrap_or_else(|faults| {
+        found.extend(faults.under("--outbound-allow"));
+        None
+    });
+    let outbound = Outbound::new(allowed);
+    if let Some(url) = collector.and_then(|url| reqwest::Url::parse(url).ok())
+        && let Err(refusal) = outbound.check(&url)
+    {
+        found.push(ValidationError::new("--otlp-endpoint", refusal.to_string()));
+    }
+    outbound
 }
 
 fn is_http(url: &str) -> bool {

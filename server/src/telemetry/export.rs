@@ -24,7 +24,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::error::TelemetryError;
-use crate::outbound;
+use crate::outbound::Outbound;
 use crate::secret::{Secret, without_password};
 
 /// The path of the collector for spans.
@@ -40,16 +40,19 @@ pub struct Exporter(SdkTracerProvider);
 
 impl Exporter {
     /// Sends the spans of this process to the collector at `endpoint`, its base URL (`http://127.0.0.1:4318`). OpenTelemetry's own
-    /// environment variables for headers, sampling, batches and the resource apply. `runtime` does the sending.
+    /// environment variables for headers, sampling, batches and the resource apply. `outbound` says what may be called; `runtime` does the
+    /// sending.
     ///
     /// # Errors
     /// The URL cannot be used.
-    pub fn start(endpoint: &Secret, runtime: Handle) -> Result<Self, TelemetryError> {
+    pub fn start(endpoint: &Secret, outbound: &Outbound, runtime: Handle) -> Result<Self, TelemetryError> {
         // Neither an error nor a log line of the exporter may show the password.
         let shown = without_password(endpoint.expose());
         let unusable = |why: String| TelemetryError::Export(shown.clone(), why);
         let headers = credentials(endpoint.expose()).map_err(|error| unusable(error.to_string()))?;
-        let client = outbound::builder("ripcord-otlp").and_then(|builder| builder.timeout(PATIENCE).default_headers(headers).build());
+        let client = outbound
+            .builder("ripcord-otlp")
+            .and_then(|builder| builder.timeout(PATIENCE).default_headers(headers).build());
         let client = client.map_err(|error| unusable(error.to_string()))?;
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()

@@ -22,11 +22,11 @@ async fn an_address_that_may_not_be_called_is_refused_where_it_is_written_and_th
     let put = json!({"put_flag": {"key": "checkout", "flag": with_check(flag())}});
     let set = json!({"apply_set": {"flags": {"search": with_check(flag())}}});
     let gate = |gate: Value| {
-        let fine = json!({"name": "f", "probe": {"name": "p", "url": "http://127.0.0.1:1/"}, "on_fail": "hold"});
+        let fine = json!({"name": "f", "probe": {"url": "http://127.0.0.1:1/"}, "on_fail": "hold"});
         let gates = json!([fine, gate]);
         json!({"flag": "checkout", "variant": "on", "steps": [{"to": "1%", "hold": "1s"}], "gates": gates})
     };
-    let probe = json!({"name": "g", "probe": {"name": "p", "url": FORBIDDEN}, "on_fail": "hold"});
+    let probe = json!({"name": "g", "probe": {"url": FORBIDDEN}, "on_fail": "hold"});
     let query = json!({"name": "g", "prometheus": "up", "url": FORBIDDEN, "below": 1, "on_fail": "hold"});
     let commit = |change: Value| json!({"reason": "r", "changes": [{"set_enabled": {"key": "checkout", "enabled": true}}, change]});
     let cases = [

@@ -109,12 +109,12 @@ impl RolloutController {
     }
 
     fn query(&mut self, query: GateQuery, measure: &PrometheusQuery) {
-        let http = self.rollouts.http.clone();
+        let client = self.rollouts.prometheus.clone();
         let address = measure.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
         let expression = measure.prometheus.clone();
         let span = self.span(&query);
         let job = async move {
-            let value = prometheus::ask(&http, address.as_deref(), &expression).await;
+            let value = prometheus::ask(&client, address.as_deref(), &expression).await;
             JobResult::Gate(GateAnswer::Value(query, value))
         };
         self.jobs.push(Box::pin(job.instrument(span)));

@@ -8,31 +8,59 @@ use ripcord_proto::gate::{GateVerdict, PrometheusQuery};
 use serde_json::Value;
 
 use super::Lasting;
-use crate::outbound;
+use crate::outbound::Outbound;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read, at most: one number needs few.
 const BYTES: usize = 256 * 1024;
 
+/// The kinds of errors that Prometheus has.
+const ERROR_TYPES: [&str; 8] = [
+    "bad_data",
+    "execution",
+    "timeout",
+    "canceled",
+    "internal",
+    "unavailable",
+    "not_found",
+    "not_acceptable",
+];
+
+/// Queries Prometheus where this server may. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(in crate::rollout) struct PrometheusClient {
+    outbound: Outbound,
+    http: Option<reqwest::Client>,
+}
+
+impl PrometheusClient {
+    pub(in crate::rollout) fn new(outbound: Outbound) -> Self {
+        let http = outbound.client("ripcord-gate");
+        let http = http.inspect_err(|error| tracing::error!(%error, "gates cannot query Prometheus; all of them count as unknown"));
+        Self { outbound, http: http.ok() }
+    }
+}
+
 /// Fetches the one value of a query, or explains why there is none.
-pub(in crate::rollout) async fn ask(http: &reqwest::Client, address: Option<&str>, query: &str) -> Result<f64, String> {
+pub(in crate::rollout) async fn ask(prometheus: &PrometheusClient, address: Option<&str>, query: &str) -> Result<f64, String> {
     let Some(address) = address else {
         return Err("no Prometheus address is configured: set the gate's \"url\", or \"prometheus\" in the environment's policy".to_owned());
     };
-    let answer = tokio::time::timeout(PATIENCE, get(http, address, query)).await;
+    let answer = tokio::time::timeout(PATIENCE, get(prometheus, address, query)).await;
     let text = answer.unwrap_or_else(|_| Err(format!("Prometheus did not answer within {} s", PATIENCE.as_secs())))?;
     value_of(&text)
 }
 
-async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u8>, String> {
+async fn get(prometheus: &PrometheusClient, address: &str, query: &str) -> Result<Vec<u8>, String> {
     let encoded = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
     let url = format!("{}/api/v1/query?query={encoded}", address.trim_end_matches('/'));
     let away = |error: reqwest::Error| format!("Prometheus cannot be reached: {}", error.without_url());
     let url = Url::parse(&url).map_err(|error| format!("{address} is not an address: {error}"))?;
-    if let Some(why) = outbound::forbidden(&url) {
-        return Err(why.to_owned());
-    }
+    prometheus.outbound.check(&url).map_err(|refusal| refusal.to_string())?;
+    let Some(http) = &prometheus.http else {
+        return Err("this node cannot query Prometheus because its HTTP client could not be created; see its log".to_owned());
+    };
     let mut answer = http.get(url).send().await.map_err(away)?;
     let status = answer.status();
     let mut bytes = Vec::new();
@@ -45,13 +73,14 @@ async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u
     if status.is_success() {
         return Ok(bytes);
     }
-    let why = serde_json::from_slice::<Value>(&bytes)
+    // The message may hold what a reader of the gate may not see, so only its kind is passed on, which is one of Prometheus's own.
+    let kind = serde_json::from_slice::<Value>(&bytes)
         .ok()
-        .and_then(|body| body.get("error")?.as_str().map(str::to_owned));
+        .and_then(|body| ERROR_TYPES.into_iter().find(|kind| body.get("errorType").and_then(Value::as_str) == Some(kind)));
     Err(format!(
-        "Prometheus returned status {}{}",
+        "Prometheus returned status {}{}; run the query there to see why",
         status.as_u16(),
-        why.map(|why| format!(": {why}")).unwrap_or_default()
+        kind.map(|kind| format!(" ({kind})")).unwrap_or_default()
     ))
 }
 
@@ -69,12 +98,8 @@ fn value_of(text: &[u8]) -> Result<f64, String> {
             Some(several) => return Err(format!("the query returns {} values; a gate needs exactly one", several.len())),
             None => return Err("the response from Prometheus has no result".to_owned()),
         },
-        other => {
-            return Err(format!(
-                "the query returns a {}; a gate needs exactly one value",
-                other.unwrap_or("result without a type")
-            ));
-        }
+        Some(kind @ ("matrix" | "string")) => return Err(format!("the query returns a {kind}; a gate needs exactly one value")),
+        Some(_) | None => return Err("the response from Prometheus has a result without a type".to_owned()),
     };
     let text = pair
         .get(1)
@@ -82,8 +107,8 @@ fn value_of(text: &[u8]) -> Result<f64, String> {
         .ok_or_else(|| "the response from Prometheus has no value".to_owned())?;
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
-        Ok(_) => Err(format!("the query returns {text}")),
-        Err(_) => Err(format!("Prometheus returned {text:?}, which is not a number")),
+        Ok(value) => Err(format!("the query returns {value}")),
+        Err(_) => Err("the value is not a number".to_owned()),
     }
 }
 
@@ -136,8 +161,8 @@ mod tests {
             (vector(""), ""),
             (two, "2 values"),
             (vector(r#"{"value":[1,"NaN"]}"#), "NaN"),
-            (vector(r#"{"value":[1,"+Inf"]}"#), "+Inf"),
-            (vector(r#"{"value":[1,"many"]}"#), "many"),
+            (vector(r#"{"value":[1,"+Inf"]}"#), "inf"),
+            (vector(r#"{"value":[1,"many"]}"#), ""),
             (vector(r#"{"value":"1"}"#), ""),
             ("<html>".to_owned(), ""),
             (r#"{"status":"error","error":"bad"}"#.to_owned(), ""),
@@ -146,6 +171,7 @@ mod tests {
         ] {
             let why = value_of(answer.as_bytes()).unwrap_err();
             assert!(why.contains(words), "{why}");
+            assert!(!why.contains("many"), "no text of another service is repeated: {why}");
         }
     }
 
