@@ -20,7 +20,48 @@ use crate::trial;
 const ROLES: [&str; 7] = ["sdk", "client", "viewer", "pipeline", "oncall", "editor", "admin"];
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("every_role_may_do_over_every_protocol_what_the_table_says_and_nothing_else", walk)]
+    vec![
+        trial("every_role_may_do_over_every_protocol_what_the_table_says_and_nothing_else", walk),
+        trial("wrong_keys_are_held_back_on_flagd_s_ports_and_valid_ones_are_not", guess),
+    ]
+}
+
+/// As on the HTTP port: so many guesses of one address are answered, then none; who sends a valid key, or none, notices nothing.
+async fn guess() -> Result<()> {
+    let node = Node::start().await?;
+    node.api.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let valid = node.api.role("sdk").await?;
+    let (sync, mut evaluation) = (
+        FlagSyncServiceClient::new(channel(node.sync).await?),
+        ServiceClient::new(channel(node.evaluation).await?),
+    );
+    let ask = || ResolveBooleanRequest {
+        flag_key: "checkout".to_owned(),
+        context: None,
+    };
+    // All at once, so that they come faster than guesses are allowed to.
+    let guesses = (0..600).map(|number| {
+        let (wrong, mut sync, mut evaluation) = (format!("rc_sdk_{number:032}"), sync.clone(), evaluation.clone());
+        async move {
+            let refused = match number % 3 {
+                0 => evaluation.resolve_boolean(request(ask(), Some(&wrong), None)).await.err(),
+                1 => sync.get_metadata(request(GetMetadataRequest::default(), Some(&wrong), None)).await.err(),
+                _ => sync.sync_flags(request(SyncFlagsRequest::default(), Some(&wrong), None)).await.err(),
+            };
+            refused.map(|error| error.code())
+        }
+    });
+    let codes = futures_util::future::join_all(guesses).await;
+    let are_refusals = codes.iter().all(|code| matches!(code, Some(Code::Unauthenticated | Code::ResourceExhausted)));
+    ensure!(are_refusals, "{codes:?}");
+    ensure!(codes.contains(&Some(Code::ResourceExhausted)), "no guess was held back");
+    evaluation.resolve_boolean(request(ask(), Some(valid.key()), None)).await?;
+    let without = evaluation.resolve_boolean(request(ask(), None, None)).await.err().map(|error| error.code());
+    ensure!(without == Some(Code::Unauthenticated), "a missing key is no guess: {without:?}");
+    // The budget is the address's, whatever the port.
+    let rest = node.api.with_key(Some("rc_sdk_wrong")).get("flags").await?;
+    ensure!(rest.status == 429 || rest.status == 401, "{rest:?}");
+    Ok(())
 }
 
 async fn walk() -> Result<()> {

@@ -1,16 +1,18 @@
 //! Authenticates a call by its metadata and selects what it sees.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use connectrpc::{ConnectError, ErrorCode};
+use connectrpc::{ConnectError, ErrorCode, RequestContext};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::role::{Action, Role};
 use ripcord_proto::visible::is_hidden;
 use tokio::sync::watch;
 use tonic::codegen::http::HeaderMap;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use super::environments::WatchedEnvironment;
 use super::error::{flagd_error, refusal};
@@ -71,12 +73,20 @@ impl FlagdState {
 
     /// The key that a call sends, or that of the listener.
     pub(super) fn presented<'k>(&'k self, headers: &'k HeaderMap) -> Result<Cow<'k, str>, ConnectError> {
-        let sent = match header(headers, "authorization") {
-            Some(value) => Some(basic_password(value).map_or_else(|| keys::strip_bearer(value).unwrap_or(value).into(), Cow::Owned)),
-            None => header(headers, "x-api-key").map(Cow::Borrowed),
-        };
-        let presented = sent.or_else(|| self.key.as_ref().map(|key| key.expose().into()));
+        let presented = sent(headers).or_else(|| self.key.as_ref().map(|key| key.expose().into()));
         presented.ok_or_else(|| flagd_error(ErrorCode::Unauthenticated, NO_KEY))
+    }
+
+    /// Counts a wrong key against the address that it came from: of those, only so many are answered at a time. One that is missing is
+    /// no guess.
+    pub(super) fn counted(&self, error: ConnectError, call: &RequestContext) -> ConnectError {
+        if error.code != ErrorCode::Unauthenticated || sent(call.headers()).is_none() {
+            return error;
+        }
+        match self.access.limits().wrong_key(address(call)) {
+            Ok(()) => error,
+            Err(limited) => refusal(&limited),
+        }
     }
 
     /// The key of a stream, which ends when it is revoked.
@@ -106,6 +116,22 @@ impl FlagdCaller {
             transport,
         }
     }
+}
+
+/// The key that a call sends.
+fn sent(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    match header(headers, "authorization") {
+        Some(value) => Some(basic_password(value).map_or_else(|| keys::strip_bearer(value).unwrap_or(value).into(), Cow::Owned)),
+        None => header(headers, "x-api-key").map(Cow::Borrowed),
+    }
+}
+
+/// Where a call comes from.
+fn address(call: &RequestContext) -> Option<IpAddr> {
+    let connection = call.extensions();
+    let plain = connection.get::<TcpConnectInfo>();
+    let secured = || connection.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+    Some(plain.or_else(secured)?.remote_addr()?.ip())
 }
 
 fn public_key() -> ConnectError {

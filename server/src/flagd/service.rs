@@ -27,7 +27,7 @@ impl FlagdService {
         FlagdMethod::at(path).filter(|method| method.port() == self.port)
     }
 
-    async fn unary(self, method: FlagdMethod, call: RequestContext, request: Bytes, format: CodecFormat) -> Result<EncodedResponse, ConnectError> {
+    async fn unary(&self, method: FlagdMethod, call: &RequestContext, request: Bytes, format: CodecFormat) -> Result<EncodedResponse, ConnectError> {
         let body = match method {
             FlagdMethod::Resolve(version, kind) => self.state.resolve(version, kind, call.headers(), &request, format)?,
             FlagdMethod::ResolveAll => Arc::clone(&self.state).resolve_all(call.headers(), request, format).await?,
@@ -61,14 +61,18 @@ impl Dispatcher for FlagdService {
 
     fn call_unary(&self, path: &str, call: RequestContext, request: Payload, format: CodecFormat) -> UnaryResult {
         let (service, method) = (self.clone(), self.method(path));
-        Box::pin(async move { service.unary(method.ok_or_else(unknown)?, call, request.encoded()?, format).await })
+        Box::pin(async move {
+            let answer = service.unary(method.ok_or_else(unknown)?, &call, request.encoded()?, format).await;
+            answer.map_err(|error| service.state.counted(error, &call))
+        })
     }
 
     fn call_server_streaming(&self, path: &str, call: RequestContext, request: Bytes, format: CodecFormat) -> StreamingResult {
         let stream = self
             .method(path)
             .ok_or_else(unknown)
-            .and_then(|method| self.streaming(method, &call, &request, format));
+            .and_then(|method| self.streaming(method, &call, &request, format))
+            .map_err(|error| self.state.counted(error, &call));
         Box::pin(std::future::ready(stream.map(Response::new)))
     }
 

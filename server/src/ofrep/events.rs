@@ -1,7 +1,7 @@
 //! Server-sent events that tell a client to fetch again. They carry no flag data.
 //!
 //! A browser can only send a URL, so the URL in a bulk answer carries a token, valid for the events of one client in one environment for as
-//! long as the key is valid. The token covers the client's id, so that nobody listens in another one's name.
+//! long as the key is valid. The token covers the client's id, so that no client can listen as another one.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -113,7 +113,12 @@ pub(super) fn listen(head: &RequestHead, service: &Arc<Service>) -> HttpResponse
 }
 
 fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, OfrepError> {
-    let refuse = || ApiError::new(Code::Unauthenticated, "Open this stream with the exact URL from a bulk evaluation.");
+    let refuse = || {
+        // A wrong token is a wrong key: of those from one address, only so many are answered at a time.
+        let address = request.peer_addr.map(|address| address.ip());
+        let unknown = || ApiError::new(Code::Unauthenticated, "Open this stream with the exact URL from a bulk evaluation.");
+        service.access.limits().wrong_key(address).err().map_or_else(unknown, ApiError::from)
+    };
     let query = web::Query::<StreamParams>::from_query(request.uri.query().unwrap_or_default())
         .map_err(|_| refuse())?
         .into_inner();
@@ -225,7 +230,7 @@ impl ChangeStream {
 }
 
 impl ChangeStream {
-    /// Whether the client may now be answered differently than by what it knows. If not, it need not fetch to have the newest answers.
+    /// Whether answers may differ from those that the client has. If not, it need not fetch again.
     fn concerns_client(&mut self, head: &Version) -> bool {
         let Some(before) = self.told.replace(Arc::clone(&head.served)) else {
             return true;
