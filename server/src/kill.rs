@@ -24,3 +24,4 @@ mod tests;
 pub use self::order::{KillDurability, KillInForce, KillOrder, KillOutcome, PeersTold, RestoreOutcome, Withdrawal};
 pub use self::provisional::overlay_from;
 pub use self::service::Kills;
+pub(crate) use self::service::check_tag;

@@ -65,10 +65,16 @@ pub enum ChangeRequest {
     },
     /// `{"delete_segment": "key"}`: deletes a segment.
     DeleteSegment(SegmentKey),
-    /// `{"kill": {"scope"}}`: makes flags serve their safe variant.
+    /// `{"kill": {"scope", "future"}}`: makes flags serve their safe variant.
     Kill {
         /// The flags to kill.
         scope: KillScope,
+        /// Whether a tag that no flag has is killed too, for flags that get it later.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        future: bool,
+        /// What stood beside the scope and was ignored: a kill is never refused for it.
+        #[serde(skip)]
+        ignored: Vec<String>,
     },
     /// `{"restore": "k_…"}`: lifts a kill.
     Restore(KillId),
@@ -143,9 +149,10 @@ impl ChangeRequest {
             }
             "kill" => {
                 let map = reader.object(value)?;
-                reader.members(map, "kill", &["scope"], &[]);
                 let scope = reader.required(map, "scope", super::kills::SCOPE, super::kills::scope)?;
-                Ok(Self::Kill { scope })
+                let mut ignored = super::kills::unknown(map, &["scope", "future"]);
+                let future = super::kills::future(map, &mut ignored);
+                Ok(Self::Kill { scope, future, ignored })
             }
             "delete_flag" => reader.parsed(value).map(Self::DeleteFlag),
             "delete_segment" => reader.parsed(value).map(Self::DeleteSegment),

@@ -104,7 +104,7 @@ impl Operation {
                 bucketing: settings.bucketing,
                 context: settings.context.clone(),
                 context_from_headers: settings.context_from_headers.clone(),
-                rebuckets_everybody: true,
+                reassign_users: true,
                 reason: None,
             }),
             Self::Restore(id) => ChangeRequest::Restore(id.clone()),
@@ -141,7 +141,7 @@ impl TryFrom<ChangeRequest> for Operation {
             ChangeRequest::Restore(id) => Self::Restore(id),
             ChangeRequest::PutSettings(request) => Self::PutSettings(request.settings()),
             ChangeRequest::ApplySet(set) => return Err(CompoundChange::ApplySet(set)),
-            ChangeRequest::Kill { scope } => return Err(CompoundChange::Kill(scope)),
+            ChangeRequest::Kill { scope, .. } => return Err(CompoundChange::Kill(scope)),
         })
     }
 }
@@ -211,7 +211,7 @@ mod tests {
             json!({"put_segment": {"key": "staff", "segment": segment}}),
             json!({"delete_segment": "staff"}),
             json!({"restore": "k_01jd3x7q8v9w0y2z4a6b8c0d2e"}),
-            json!({"put_settings": {"bucketing": "v2", "rebuckets_everybody": true}}),
+            json!({"put_settings": {"bucketing": "v2", "reassign_users": true}}),
         ] {
             let change = ChangeRequest::from_value(&sent).unwrap();
             let expected = serde_json::to_string(&ProposedOperation::Change(change.clone())).unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::order::{KillInForce, KillOrder, KillOutcome, RestoreOutcome};
 use crate::clock::new_id;
 use crate::commit::committer::{OnDisconnect, Queue};
-use crate::commit::state::flags_with_tag;
+use crate::commit::state::{EnvironmentState, flags_with_tag};
 use crate::commit::{CommitError, Draft, InvalidDraft, MissingItem, Outcome, StoreFailure};
 use crate::environment::Environments;
 use crate::peer::Peers;
@@ -65,7 +65,9 @@ impl Kills {
         if let Some(existing) = self.provisional_of(&order.environment, &order.scope)? {
             return self.existing(&order, existing).map(KillOutcome::InForce);
         }
-        self.check_tag(&order)?;
+        if !order.future {
+            check_tag(&order.scope, None, &*self.inner.environments.state(&order.environment)?)?;
+        }
         let id = order
             .id
             .clone()
@@ -113,22 +115,22 @@ impl Kills {
         Ok(RestoreOutcome::Committed(lifted))
     }
 
-    /// A tag that no flag has is probably misspelt: refused, unless the order is meant for later, or the tag is killed already.
-    fn check_tag(&self, order: &KillOrder) -> Result<(), CommitError> {
-        let KillScope::Tag(tag) = &order.scope else { return Ok(()) };
-        let state = self.inner.environments.state(&order.environment)?;
-        let is_killed = || state.snapshot.kills.values().any(|kill| kill.scope == order.scope);
-        if order.future || flags_with_tag(&state.snapshot, tag).next().is_some() || is_killed() {
-            return Ok(());
-        }
-        Err(CommitError::NotFound(MissingItem::tag(tag, &state.snapshot.flags)))
-    }
-
     /// Whether the kill is in force and not in the log yet.
     pub(crate) fn is_provisional(&self, environment: &EnvironmentKey, id: &KillId) -> Result<bool, CommitError> {
         let served = self.inner.environments.running(environment)?.publisher.served();
         Ok(served.overlay.kills.contains_key(id))
     }
+}
+
+/// A tag that no flag has is probably misspelt: a kill of it is refused, unless it is meant for later, or the tag is killed already, by
+/// another kill than `own`.
+pub(crate) fn check_tag(scope: &KillScope, own: Option<&KillId>, state: &EnvironmentState) -> Result<(), CommitError> {
+    let KillScope::Tag(tag) = scope else { return Ok(()) };
+    let is_killed = || state.snapshot.kills.values().any(|kill| kill.scope == *scope && Some(&kill.id) != own);
+    if flags_with_tag(&state.snapshot, tag).next().is_some() || is_killed() {
+        return Ok(());
+    }
+    Err(CommitError::NotFound(MissingItem::tag(tag, &state.snapshot.flags)))
 }
 
 /// The outcome of the draft of a kill.

@@ -43,7 +43,10 @@ impl ToSchema for ChangeRequest {
             ("PutFlag", keyed("flag", Ref::from_schema_name("Flag"))),
             ("SetEnabled", keyed("enabled", ObjectBuilder::new().schema_type(Type::Boolean))),
             ("PutSegment", keyed("segment", Ref::from_schema_name("Segment"))),
-            ("CommitKill", named("scope", Ref::from_schema_name("KillScope"))),
+            (
+                "CommitKill",
+                named("scope", Ref::from_schema_name("KillScope")).property("future", ObjectBuilder::new().schema_type(Type::Boolean)),
+            ),
         ];
         schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema.into())));
         schemas.push((crate::Flag::name().into_owned(), crate::Flag::schema()));

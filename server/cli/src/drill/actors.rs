@@ -97,7 +97,7 @@ impl Actors {
             bucketing: fork.settings.bucketing,
             context: fork.settings.context.clone(),
             context_from_headers: fork.settings.context_from_headers.clone(),
-            rebuckets_everybody: true,
+            reassign_users: true,
             reason: None,
         });
         let segments = fork.segments().map(|(key, segment)| ChangeRequest::PutSegment {
@@ -108,7 +108,12 @@ impl Actors {
             key: key.clone(),
             flag: Box::new(flag.clone()),
         });
-        let kills = fork.kills.iter().map(|scope| ChangeRequest::Kill { scope: scope.clone() });
+        // A kill of a tag is in force even if no flag has the tag any more.
+        let kills = fork.kills.iter().map(|scope| ChangeRequest::Kill {
+            scope: scope.clone(),
+            future: true,
+            ignored: Vec::new(),
+        });
         let changes = std::iter::once(settings).chain(segments).chain(flags).chain(kills).collect();
         let _: Answer<WriteResponse> = self.admin.call(self.commit("the state before the drill", changes)?).await?;
         Ok(())
