@@ -7,6 +7,7 @@
 mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::condition::Condition;
 use crate::delta::Delta;
@@ -15,7 +16,7 @@ use crate::key::{FlagKey, SegmentKey, VariantName};
 use crate::limits;
 use crate::reader::{hint, quoted};
 use crate::segment::Segment;
-use crate::table::Table;
+use crate::table::{Entry, Table};
 use crate::validation::ValidationError;
 
 /// The keys that a change adds, changes or removes.
@@ -50,9 +51,9 @@ impl TouchedKeys {
 /// Checks a candidate state in which `touched` changed. Paths start at the environment: `flags.checkout.rules[0].when.segment`.
 pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKeys) -> Vec<ValidationError> {
     let mut found = Vec::new();
-    for key in &touched.flags {
-        if let Some(flag) = flags.value(key.as_str()) {
-            check_flag(key, flag, flags, segments, &mut found);
+    for entry in flags.among(&touched.flags) {
+        if let Ok(flag) = entry.value() {
+            check_flag(entry.key(), flag, flags, segments, &mut found);
         }
     }
     check_requirers(flags, touched, &mut found);
@@ -160,7 +161,8 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &
             .map(|flag| flag.requires.iter().map(|requirement| requirement.flag.as_str()).collect())
             .unwrap_or_default()
     };
-    let starts = touched.flags.iter().map(FlagKey::as_str);
+    let requiring = |entry: &&Arc<Entry<Flag>>| entry.value().is_ok_and(|flag| !flag.requires.is_empty());
+    let starts = flags.among(&touched.flags).filter(requiring).map(|entry| entry.key().as_str());
     let circles = cycles(starts, requires);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
@@ -170,9 +172,8 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &
         ));
     }
     if circles.is_empty() {
-        let requiring = flags.iter().filter(|entry| entry.value().is_ok_and(|flag| !flag.requires.is_empty()));
         let mut depths = HashMap::new();
-        for key in requiring.map(|entry| entry.key()) {
+        for key in flags.iter().filter(requiring).map(|entry| entry.key()) {
             if depth(key.as_str(), &requires, &mut depths, limits::REQUIREMENT_DEPTH) > limits::REQUIREMENT_DEPTH {
                 found.push(ValidationError::new(
                     format!("flags.{key}.requires"),

@@ -232,3 +232,5 @@ where
         serializer.collect_map(self.entries.iter().map(|entry| (entry.key(), entry.json())))
     }
 }
+
+mod among;

@@ -182,11 +182,12 @@ impl<'a> Candidate<'a> {
     }
 
     fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
-        for change in reversal.admitted(&self.state, self.before.head.position(), self.expected)? {
-            self.touched.flags.extend(change.flag().cloned());
-            self.touched.segments.extend(change.segment().cloned());
-            self.push(change);
-        }
+        let changes = reversal.admitted(&self.state, self.before.head.position(), self.expected)?;
+        // Sets made at once: a rollback of a whole environment touches thousands.
+        self.touched.flags.append(&mut changes.iter().filter_map(Change::flag).cloned().collect());
+        self.touched.segments.append(&mut changes.iter().filter_map(Change::segment).cloned().collect());
+        self.state.change(&changes, self.before.head.position());
+        self.changes.extend(changes);
         Ok(())
     }
 

@@ -12,8 +12,12 @@ use ripcord_proto::{FlagKey, Snapshot};
 pub fn of(flags: &BTreeSet<FlagKey>, scope: &RollbackScope, states: [&Snapshot; 2], records: &Records) -> Vec<ScopedCheck> {
     let mut probes = Vec::new();
     for snapshot in states {
-        for (key, flag) in flags.iter().filter_map(|key| Some((key, snapshot.flags.value(key.as_str())?))) {
-            take(&mut probes, &format!("flag {key}"), &flag.checks);
+        for entry in snapshot.flags.among(flags) {
+            if let Ok(flag) = entry.value()
+                && !flag.checks.is_empty()
+            {
+                take(&mut probes, &format!("flag {}", entry.key()), &flag.checks);
+            }
         }
     }
     let release = match scope {

@@ -114,6 +114,8 @@ pub struct FlagReversal {
     pub key: FlagKey,
     /// As it is; `None` = it was deleted.
     pub from: Option<Arc<Entry<Flag>>>,
+    /// As it was at the target; `None` = it did not exist.
+    pub was: Option<Arc<Entry<Flag>>>,
     /// As it is at the end.
     pub to: Arc<Entry<Flag>>,
     /// How it goes down a ladder.

@@ -157,6 +157,7 @@ impl DecisionBuilder<'_> {
         self.decision.flags.push(FlagReversal {
             key: pair.key.clone(),
             from: pair.is.cloned(),
+            was: pair.was.cloned(),
             to,
             way,
         });

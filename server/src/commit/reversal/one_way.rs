@@ -17,7 +17,7 @@ pub(super) fn doors(decision: &ReversalDecision, now: &Snapshot, target: &Snapsh
     let moved = decision.flags.iter().flat_map(|step| {
         let is = step.from.as_deref().and_then(|from| from.value().ok());
         let to = step.to.value().ok();
-        let was = target.flags.value(step.key.as_str());
+        let was = step.was.as_deref().and_then(|was| was.value().ok());
         declared(is, was)
             .into_iter()
             .filter(move |door| is.is_some_and(|is| takes(is, to, &door.from)))
@@ -40,7 +40,16 @@ fn declared<'a>(is: Option<&'a Flag>, was: Option<&'a Flag>) -> Vec<&'a OneWay> 
 }
 
 /// Doors of flags that do not change themselves, but by a segment, a required flag or the bucketing.
-fn indirect<'a>(decision: &'a ReversalDecision, now: &'a Snapshot, target: &'a Snapshot) -> impl Iterator<Item = OneWayDoor> + 'a {
+fn indirect(decision: &ReversalDecision, now: &Snapshot, target: &Snapshot) -> Vec<OneWayDoor> {
+    let declaring = now.flags.iter().filter_map(|entry| {
+        let flag = entry.value().ok()?;
+        Some((entry.key(), flag, flag.one_way.as_ref()?))
+    });
+    let mut declaring = declaring.peekable();
+    // Mostly there are none.
+    if declaring.peek().is_none() {
+        return Vec::new();
+    }
     let moved: BTreeSet<&FlagKey> = decision.flags.iter().map(|step| &step.key).collect();
     let changed: BTreeSet<&SegmentKey> = decision.segments.iter().map(|entry| entry.key()).collect();
     let segments = SegmentReversal {
@@ -49,25 +58,21 @@ fn indirect<'a>(decision: &'a ReversalDecision, now: &'a Snapshot, target: &'a S
         position: now.position,
     };
     let rebucketed = decision.settings.is_some();
-    let reached = move |flag: &Flag| {
+    let reached = |flag: &Flag| {
         let splits = || flag.rules.iter().any(|rule| matches!(rule.serve, Serve::Split(_) | Serve::JsonLogic(_)));
         let required = || requires(flag, now, &moved);
         rebucketed && splits() || !changed.is_empty() && segments.uses(flag, &changed) || required()
     };
-    let declaring = now.flags.iter().filter_map(|entry| {
-        let flag = entry.value().ok()?;
-        Some((entry.key(), flag, flag.one_way.as_ref()?))
-    });
-    let untouched: BTreeSet<&FlagKey> = decision.flags.iter().map(|step| &step.key).collect();
     declaring
-        .filter(move |(key, _, _)| !untouched.contains(key))
-        .filter_map(move |(key, flag, door)| {
+        .filter(|(key, _, _)| !moved.contains(key))
+        .filter_map(|(key, flag, door)| {
             let served = may_serve(flag).contains(&door.from) && !serves_everybody(flag, &door.from) && now.kills_of(key.as_str()).next().is_none();
             (served && reached(flag)).then(|| OneWayDoor {
                 flag: key.clone(),
                 one_way: door.clone(),
             })
         })
+        .collect()
 }
 
 /// Whether a flag requires one of `moved`, directly or by another.
