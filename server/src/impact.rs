@@ -95,10 +95,21 @@ impl ImpactComparison {
     fn falling(self) -> Vec<FallingVariant> {
         let then = self.now.update(&self.after, &self.touched);
         let flags = self.affected();
-        let most = (EVALUATIONS / 2 / flags.len().max(1)).max(1);
-        let users = self.mentions(&flags).users(USERS.min(most));
+        let varying: BTreeSet<&FlagKey> = flags.iter().filter(|key| !self.answers_everybody_alike(key)).collect();
+        let most = (EVALUATIONS / 2 / varying.len().max(1)).max(1);
+        let users = self.mentions(&flags).users(if varying.is_empty() { 1 } else { USERS.min(most) });
         let contexts: Vec<Context<'_>> = users.iter().map(Context::from_json).collect();
-        flags.iter().flat_map(|key| falling_of(&self.now, &then, key, &contexts)).collect()
+        let anybody = contexts.get(..1).unwrap_or_default();
+        let users_of = |key| if varying.contains(key) { &*contexts } else { anybody };
+        flags.iter().flat_map(|key| falling_of(&self.now, &then, key, users_of(key))).collect()
+    }
+
+    /// Whether a flag serves every user the same, before the change and after it.
+    fn answers_everybody_alike(&self, key: &FlagKey) -> bool {
+        let depends = |flag: &Flag| !flag.rules.is_empty() || !flag.requires.is_empty();
+        [&self.before, &self.after]
+            .iter()
+            .all(|snapshot| !snapshot.flags.value(key.as_str()).is_some_and(depends))
     }
 
     fn count(self, users: SampleUsers) -> ImpactShares {
