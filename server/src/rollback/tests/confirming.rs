@@ -37,7 +37,6 @@ async fn it_is_confirmed_when_everybody_has_acknowledged_it() {
     assert!(phases.committed >= phases.decided && phases.applied >= phases.committed);
     assert!(phases.commit_ms.is_some() && phases.applied_p50_ms.is_some() && phases.applied_last_ms.is_some());
     assert_eq!((phases.healthy, phases.healthy_ms), (None, None), "no check said that service is restored");
-    assert!(settled.message.contains("2 connected applications"), "{}", settled.message);
 }
 
 #[tokio::test(start_paused = true)]
