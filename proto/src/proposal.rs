@@ -29,13 +29,13 @@ pub struct Proposal {
     pub environment: EnvironmentKey,
     /// The state of the proposal.
     pub state: ProposalState,
-    /// Why it stands so, in words, and what can be done next.
+    /// Why it is in this state and what to do next, in words.
     #[serde(alias = "says")]
     pub message: String,
     /// What it does, in words.
     #[serde(alias = "what")]
     pub summary: String,
-    /// Why it needs a second person: what the environment's policy guards of what it does.
+    /// Why it needs a second person: its operations that the environment's policy guards.
     pub guarded: BTreeSet<GuardedOperation>,
     /// Who asked for it.
     pub by: Actor,
@@ -53,7 +53,7 @@ pub struct Proposal {
     #[serde(alias = "shown")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:41"))]
     pub base: Position,
-    /// The hash of what it does; it is applied as long as it would do exactly that.
+    /// The hash of its effect; it is applied only if it would have exactly that effect.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub plan: Digest,
     /// The changes that approval would make.
@@ -75,7 +75,7 @@ pub struct Proposal {
     pub revision: Option<Revision>,
 }
 
-/// How a proposal stands.
+/// The state of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
@@ -139,7 +139,7 @@ pub enum ProposedOperation {
     },
     /// A rollback, as its record begins.
     RollBack(Box<Rollback>),
-    /// A trigger is armed, or changed in what it does.
+    /// A trigger is armed, or its action is changed.
     ChangeTrigger {
         /// Its name.
         trigger: TriggerName,

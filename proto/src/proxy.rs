@@ -1,8 +1,8 @@
 //! Which HTTP proxy a request goes through: one rule for server, commands and SDK.
 //!
 //! `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY` name a proxy, and `NO_PROXY` the hosts, domains and networks that are reached directly;
-//! each also in lower case, which wins. This machine and peers are always reached directly: a proxy must never see their keys,
-//! nor stand in the way of a kill.
+//! each also in lower case, which wins. This machine and peers are always reached directly: a proxy must never see their keys
+//! or block a kill.
 
 use std::net::IpAddr;
 

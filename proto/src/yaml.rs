@@ -30,7 +30,7 @@ pub(crate) fn parse_with_comments(text: &str) -> Result<(Value, Comments), Valid
         return strict(text);
     };
     let parsed = json::parse(text).map(|value| (value, Comments::new()));
-    // What is neither is told as what it looks like.
+    // If it is neither, the errors are those of the format that it looks like.
     let is_json = inner.trim_start().starts_with(['"', '{', '[', '}', ']']);
     parsed.or_else(|json_faults| strict(text).map_err(|faults| if is_json { json_faults } else { faults }))
 }

@@ -165,7 +165,7 @@ impl ImpactComparison {
     }
 }
 
-/// The variants of one flag that fewer users get. One whose value differs counts too: its old value is served to nobody any more.
+/// The variants of one flag that fewer users get. One whose value differs counts too: no user gets its old value any more.
 fn falling_of(now: &Compiled, then: &Compiled, key: &FlagKey, contexts: &[Context<'_>]) -> Vec<FallingVariant> {
     let mut changes = BTreeMap::<Option<&VariantName>, VariantChange>::new();
     for context in contexts {

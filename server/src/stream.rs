@@ -96,8 +96,8 @@ impl Streams {
         mailboxes.push(Arc::downgrade(&mailbox));
         drop(mailboxes);
         let hub = Hub::new(Arc::clone(&self.0), mailbox);
-        // The loop over sockets is one long step on purpose; the runtime's budget for a step would have it report sockets as
-        // blocked that are not.
+        // The loop over sockets is one long step on purpose: with the runtime's budget for a step, sockets that are ready would look
+        // blocked.
         tasks::on_this_worker(tokio::task::unconstrained(Rc::clone(&hub).run()));
         Worker(hub)
     }

@@ -134,10 +134,10 @@ pub struct ReleasedFlag {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub to: Option<Box<RawValue>>,
-    /// What it served to whom at the baseline, in words.
+    /// What it served at the baseline, and to which users, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
-    /// What it serves to whom now, in words.
+    /// What it serves now, and to which users, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is: Option<String>,
     /// The differences, one line each.

@@ -318,7 +318,7 @@ fn refused(tag: &Tag) -> String {
     format!("the tag {written} says nothing here; remove it")
 }
 
-/// The value of a scalar: what its tag says, else a text if it stands in quotes, else what the core schema says.
+/// The value of a scalar: by its tag, else text if it is quoted, else by the core schema.
 fn typed(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
     let Some(tag) = tag else {
         return match style {

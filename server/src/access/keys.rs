@@ -19,7 +19,7 @@ const ADMIN_CHARACTERS: usize = 32;
 /// The longest possible key; anything longer is rejected.
 const LONGEST: usize = 256;
 
-/// SHA-256 of a key, by which it is kept and found.
+/// The SHA-256 of a key, under which it is stored and looked up.
 pub fn hash(key: &str) -> Digest {
     Digest::of([key.as_bytes()])
 }

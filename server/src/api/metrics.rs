@@ -1,6 +1,5 @@
-//! `/metrics`, for Prometheus: no values, users or secrets, but the names of environments, flags and variants. So it is open only where
-//! nobody else can reach it: on a listener of its own, or on loopback. Elsewhere it takes a key that may read, and shows what that key may
-//! see.
+//! `/metrics`, for Prometheus: no values, users or secrets, but the names of environments, flags and variants. So it is open only on a
+//! listener of its own or on loopback, which others cannot reach. Elsewhere it needs a key that may read, and shows what that key may see.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use ripcord_proto::EnvironmentKey;
@@ -18,7 +17,7 @@ use crate::telemetry::Metrics;
 /// Who may read the metrics of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsAccess {
-    /// Everybody who reaches it.
+    /// Anyone who reaches it.
     Open,
     /// Keys that may read.
     WithKey,

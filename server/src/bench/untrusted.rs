@@ -133,7 +133,7 @@ pub fn kill_journal(bytes: &[u8]) {
     let _ = journal::pending_after(line.as_bytes());
 }
 
-/// A state of the mirror: with its digest, and as the JSON that a right digest stands before.
+/// A state of the mirror: with its digest, and as JSON for which a right digest is computed.
 pub fn mirror(bytes: &[u8]) {
     let decoded = StoredState::decode(bytes).ok();
     let Some(state) = decoded.or_else(|| StoredState::from_json(text(bytes)).ok()) else {

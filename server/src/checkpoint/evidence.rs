@@ -127,7 +127,7 @@ impl EvidenceSources {
         Ok(VouchEvidence { text, figures })
     }
 
-    /// The outcomes of each variant since the content is what it is, and those to compare them with: of the known-good state before,
+    /// The outcomes of each variant since the content last changed, and those to compare them with: of the known-good state before,
     /// else of the time before.
     async fn outcomes_around(
         &self,

@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointState};
 use ripcord_proto::rollback::{Rollback, RollbackState};
+use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{Position, Revision, Sequence};
 
 use crate::commit::state::EnvironmentState;
@@ -82,7 +83,8 @@ pub fn due(state: &EnvironmentState, content: ContentAge, provisional: usize, no
         return Soak::Not(NotDue::LiveRollout);
     }
     let checkpoints = state.records.checkpoints.values();
-    if let Some(why) = judged(checkpoints.filter(|checkpoint| checkpoint.hash == state.hash), content) {
+    let is_hash = hash_of(state);
+    if let Some(why) = judged(checkpoints.filter(|checkpoint| is_hash(&checkpoint.hash)), content) {
         return Soak::Not(why);
     }
     let soaked = now.duration_since(content.since);
@@ -93,6 +95,12 @@ pub fn due(state: &EnvironmentState, content: ContentAge, provisional: usize, no
     Soak::Due {
         seconds: u64::try_from(soaked.as_secs()).unwrap_or_default(),
     }
+}
+
+/// Whether a hash is that of `state`, by either definition.
+fn hash_of(state: &EnvironmentState) -> impl Fn(&ContentHash) -> bool {
+    let (hash, flat) = (state.hash, state.snapshot.flat_hash());
+    move |stated| *stated == hash || *stated == flat
 }
 
 fn stands_in_the_way(rollback: &Rollback, content: ContentAge) -> bool {
@@ -117,11 +125,12 @@ fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: Conten
     found
 }
 
-/// Since when the content is what it is. Looked for no further back than `horizon`: what is older has soaked long enough.
+/// When the content last changed. The search ends at `horizon`: content that is older has soaked long enough.
 pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Timestamp) -> Result<Option<ContentAge>, StoreError> {
     let log = LogName::Environment(state.snapshot.environment.clone());
     let (mut end, mut page) = (state.head.sequence.0, FIRST_PAGE);
     let mut found = None;
+    let is_hash = hash_of(state);
     while end > 0 {
         let start = end.saturating_sub(page);
         let entries = store.read(&log, Sequence(start), usize::try_from(end - start).unwrap_or(usize::MAX)).await?;
@@ -129,7 +138,7 @@ pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Times
             let (Some(position), Some(hash)) = (entry.commit.position(), entry.commit.hash) else {
                 continue;
             };
-            if hash != state.hash {
+            if !is_hash(&hash) {
                 return Ok(found);
             }
             found = Some(ContentAge {

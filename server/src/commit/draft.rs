@@ -19,7 +19,7 @@ pub struct Author {
     pub origin: Origin,
 }
 
-/// What is asked of an environment.
+/// The change that a caller requests of an environment.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// The environment that changes.

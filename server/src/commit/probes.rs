@@ -7,8 +7,8 @@ use ripcord_proto::record::Records;
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, Snapshot};
 
-/// The probes of `flags` in all of these states, of the release that is rolled back, and of the environment. Of two with
-/// the same name and owner, the one of the earlier state counts.
+/// The probes of `flags` in all of these states, of the release that is rolled back, and of the environment. Of two
+/// with the same name and owner, that of the earlier state counts.
 pub fn of(flags: &BTreeSet<FlagKey>, scope: &RollbackScope, states: [&Snapshot; 2], records: &Records) -> Vec<ScopedCheck> {
     let mut probes = Vec::new();
     for snapshot in states {

@@ -92,7 +92,7 @@ impl LogState for EnvironmentState {
 
     fn agrees(&self, entry: &Sealed) -> Result<(), Digest> {
         match entry.commit.hash {
-            Some(stated) if stated != self.hash => Err(self.hash),
+            Some(stated) if stated != self.hash && !self.snapshot.has_hash(&stated) => Err(self.hash),
             _ => Ok(()),
         }
     }
@@ -113,7 +113,7 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> 
     let (before, after) = (state, &candidate.state);
     kill_guard::check(draft, before, after, &candidate.touched.flags)?;
     protect::check(draft, before, after, &candidate.touched)?;
-    // A rollback has a plan of its own kind, and has held to it already.
+    // A rollback has its own kind of plan, and was checked against it already.
     let is_rollback = draft.operations.iter().any(|ask| matches!(ask, Operation::Rollback(_)));
     if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;

@@ -114,8 +114,8 @@ impl ChangeEvents {
         }
     }
 
-    /// Every flag that the caller sees, and those that were deleted lately: a client that had lost its stream may hold an old answer of any
-    /// of them, and nobody can tell which.
+    /// Every flag that the caller sees, and those that were deleted lately: a client that had lost its stream may hold an old answer for
+    /// any of them.
     fn everything(&self) -> FlagChanges {
         let selection = &self.caller.selection;
         let flags = self.told.snapshot.flags.iter();

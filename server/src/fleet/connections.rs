@@ -78,7 +78,7 @@ pub enum ClientKind {
     Flagd,
 }
 
-/// Whose member it is. An instance id belongs to the key that opened it: nobody else speaks for it.
+/// Whose member it is. An instance id belongs to the key that opened it: no other key can speak for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MemberIdentity {
     pub kind: ClientKind,

@@ -34,7 +34,7 @@ pub async fn heavy<T: Send + 'static>(work: impl Future<Output = Result<T, ApiEr
     .await
 }
 
-/// Runs `work` in the same place at once: a rollback waits for nobody's turn, and no kill waits behind it.
+/// Runs `work` in the same place at once: a rollback does not queue, and no kill waits behind it.
 ///
 /// # Errors
 /// Those of `work`.

@@ -99,7 +99,7 @@ fn account(response: &ServiceResponse<BoxBody>, started: Instant) {
     ];
     metrics::histogram!(names::HTTP_SECONDS, &labels).record(elapsed.as_secs_f64());
     let (status, ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
-    // Anyone can send what no key or no path stands behind: it must not fill the log.
+    // Anyone can send requests without a valid key or path; they must not fill the log.
     let is_anonymous = status == 401 || request.match_pattern().is_none();
     if status >= 500 {
         tracing::warn!(status, ms, "answered");

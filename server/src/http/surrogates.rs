@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// U+FFFD, as an escape has it.
+/// U+FFFD, written as an escape.
 const REPLACEMENT: &[u8; 4] = b"fffd";
 
 /// The same JSON with each lone half replaced. A body without any is not copied.

@@ -115,7 +115,7 @@ impl KillInForce {
     }
 }
 
-/// Which peers were told of something.
+/// Which peers have received a message.
 #[derive(Debug, Clone, Default)]
 pub struct PeersTold {
     /// The names of those that were.

@@ -29,7 +29,7 @@ use crate::snapshot::publication::Served;
 
 /// How an answer begins.
 const FLAGS: &[u8] = b"{\"flags\":[";
-/// How long an answer waits for a configuration that the client has heard of but this node does not have yet.
+/// How long an answer waits for a configuration that the client knows of but this node does not have yet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Evaluates all flags.
@@ -99,7 +99,7 @@ fn answers(selection: &Selection, served: &Served, context: &Context<'_>, deadli
     Ok(Ok(list))
 }
 
-/// What an evaluation needs that goes on elsewhere.
+/// What an evaluation that runs on another thread needs.
 struct LongEvaluation {
     limits: ContextLimits,
     selection: Selection,
@@ -167,8 +167,8 @@ fn metadata(service: &Service, request: &OfrepRequest) -> Map<String, Value> {
     set.into_iter().chain(source).chain(stale).collect()
 }
 
-/// Digest of what is answered and to whom: equal answers have equal tags, whenever they were asked for, in whatever order the context was
-/// sent, and whatever else has changed in the environment.
+/// A digest of the request and its answer: equal answers have equal tags, whatever the time, the order of the context and other changes
+/// of the environment.
 fn etag(service: &Service, request: &OfrepRequest, list: &[u8]) -> String {
     let mut asked = request.permit.environment().as_str().as_bytes().to_vec();
     asked.push(u8::from(service.stale().is_some()));

@@ -51,7 +51,7 @@ pub(super) struct Version {
     pub(super) modified: i64,
 }
 
-/// The configurations of all environments, updated by the board right after each swap: a client that hears of a change can fetch it.
+/// The configurations of all environments, updated by the board right after each swap: a client that is notified of a change can fetch it.
 #[derive(Debug)]
 pub(super) struct Versions {
     clock: Arc<dyn Clock>,

@@ -1,7 +1,7 @@
 //! The outcomes of the last hour of one environment, by time: how often each series was reported between two moments.
 //!
-//! Counts lie in slots of five seconds, by the moment at which they were reported, and only where there are any. A slot is
-//! dropped whole, after an hour or when the window holds [`ENTRIES`] counts (some 20 MB); [`Window::complete_since`] says how far back
+//! Counts are kept in slots of five seconds, by the time at which they were reported; empty slots are not stored. A slot is
+//! dropped as a whole, after an hour or when the window holds [`ENTRIES`] counts (some 20 MB); [`Window::complete_since`] says how far back
 //! it then reaches.
 
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use super::decide::DecisionInput;
 
-/// Gates that fail at once and are still heard by a listener that is slow.
+/// Failed gates that are kept for a slow listener.
 const HEARD: usize = 4_096;
 
 /// A gate that failed at a step of a rollout. It is sent again until the rollout has reacted to it.

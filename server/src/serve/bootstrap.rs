@@ -28,8 +28,8 @@ pub(super) enum AdminKey {
 /// How often a start that could not reach its store tries again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Creates what is missing, now or, if the store is away, as soon as it is back. Until then the node serves what its mirror holds,
-/// and reports that it is not ready if that is nothing. Returns the admin key if it created one.
+/// Creates what is missing, now or, if the store is away, as soon as it is back. Until then the node serves its mirror, and
+/// reports that it is not ready if the mirror is empty. Returns the admin key if it created one.
 pub(super) async fn prepare_or_wait(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     match prepare(environments, node, admin).await {
         Err(error) if error.is_store_away() => {

@@ -36,8 +36,8 @@ pub(super) fn environment_of(principal: &Principal, requested: Option<&str>, act
     Ok(principal.only_environment()?.clone())
 }
 
-/// Whether streams of this key are counted in confirmations: those of applications. A person who watches is nobody to wait for, and cannot
-/// say what an application evaluates at.
+/// Whether streams of this key are counted in confirmations: those of applications. A person who watches is not waited
+/// for, and cannot confirm what an application evaluates.
 pub(super) fn is_counted(principal: &Principal) -> bool {
     principal.role.may(Action::Report)
 }

@@ -194,7 +194,7 @@ impl Connection {
     }
 
     /// Gives the client a snapshot if it has been ahead of this node for long enough: the node has compared its logs with the store's
-    /// and the peers' since then, and nobody has the client's position.
+    /// and the peers' since then, and no node knows the client's position.
     pub(super) fn supersede_if_ahead(&self, now: Instant) -> bool {
         let mut session = self.session.borrow_mut();
         let is_due = now.saturating_duration_since(self.opened) > AHEAD && session.is_ahead(&self.feed.head());

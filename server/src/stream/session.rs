@@ -185,7 +185,7 @@ impl Session {
         matches!(self.state, SessionState::Live) && self.position.is_some_and(|position| position > head.position())
     }
 
-    /// Gives a client that is ahead a snapshot: nobody knows its position.
+    /// Gives a client that is ahead a snapshot: no node knows its position.
     pub(super) fn supersede(&mut self) {
         self.superseded = true;
     }

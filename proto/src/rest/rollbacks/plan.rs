@@ -78,9 +78,9 @@ pub struct PlannedFlag {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
     pub to: Option<Box<RawValue>>,
-    /// What it serves to whom now, in words.
+    /// What it serves now, and to which users, in words.
     pub now: String,
-    /// What it would serve to whom after the rollback, in words.
+    /// What it would serve after the rollback, and to which users, in words.
     pub then: String,
     /// What differs, in words.
     pub differs: Vec<String>,

@@ -21,7 +21,7 @@ const WAITING: usize = 60;
 /// How long the last batches may delay the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Where batches go, and as whom.
+/// Where batches are sent, and as which instance.
 pub(crate) struct Destination {
     pub(crate) server: Server,
     pub(crate) instance_id: String,

@@ -28,7 +28,7 @@ impl Protocol {
     /// A state does not match its own hash.
     pub(super) fn mismatch(&mut self, why: String, now: TimePoint) {
         if !self.is_up() {
-            // It was fetched while there is no stream. The next stream begins with a state of its own.
+            // There is no stream now, and the next one begins with a whole state.
             return;
         }
         self.resync_state.mismatches = self.resync_state.mismatches.saturating_add(1);

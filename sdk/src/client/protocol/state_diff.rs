@@ -14,7 +14,7 @@ pub(crate) struct StateDiff {
     pub(crate) recompile: Recompile,
     /// The provisional kills; `None` if they are the same as before.
     pub(crate) overlay: Option<Vec<Kill>>,
-    /// What listeners are told.
+    /// The changes that listeners are notified of.
     pub(crate) changes: Changes,
 }
 

@@ -2,7 +2,7 @@
 //! gigabytes; so a rule is measured before it runs, and one that could go beyond its budget does not run at all.
 //!
 //! The measure depends only on the rule and on the size of the context, so a rule is refused in the same way by every engine. It is an upper
-//! bound: the size of each result is taken from the sizes of what it is made of.
+//! bound: the size of each result is computed from the sizes of its parts.
 
 use ripcord_proto::limits;
 use serde_json::{Map, Value};
@@ -59,7 +59,7 @@ pub(super) enum Cost {
     Read(Place),
     /// An operator over its arguments.
     Operator { arguments: Vec<Cost>, makes: Makes },
-    /// A loop; what it makes of what its body makes.
+    /// A loop, and how its result follows from that of its body.
     Loop { over: Box<Cost>, body: Box<Cost>, makes: LoopMakes },
     /// A loop that carries a value from one item to the next.
     Reduce { over: Box<Cost>, body: Box<Cost>, start: Box<Cost> },

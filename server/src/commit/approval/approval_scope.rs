@@ -95,7 +95,7 @@ fn goes_on(was: Option<&Rollout>, rollout: &Rollout) -> bool {
 }
 
 /// Whether a trigger may now roll back what it could not roll back before: it is new, armed, or another one in what it does. Kills and holds
-/// never wait for anybody, so triggers that kill or hold do not either.
+/// never wait for approval, so triggers that kill or hold do not either.
 fn unleashes(was: Option<&Trigger>, trigger: &Trigger) -> bool {
     if trigger.state != TriggerState::Armed || !matches!(trigger.action, TriggerAction::Rollback(_)) {
         return false;

@@ -1,5 +1,5 @@
-//! Whether more people may be served anything but a flag's safe variant after a change: told from the definitions alone, for
-//! every user that there could be. In doubt the answer is yes.
+//! Whether more people may get a variant that is not safe after a change. This is decided from the definitions alone, for every possible
+//! user. In doubt the answer is yes.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub(super) struct ExposureChange<'a> {
 }
 
 impl ExposureChange<'_> {
-    /// Whether anybody may be served something else.
+    /// Whether any user may be served something else.
     fn moves(self) -> bool {
         let serving = |flag: &Flag| Flag {
             description: None,
@@ -47,7 +47,7 @@ impl ExposureChange<'_> {
         self.before.map(serving) != self.after.map(serving)
     }
 
-    /// Whether anybody may be served a variant that is not safe, and was not served it before.
+    /// Whether any user may be served a variant that is not safe, and was not served it before.
     pub(super) fn raises(self) -> bool {
         let Some(after) = self.after.filter(|flag| flag.enabled) else {
             return false;
@@ -73,7 +73,7 @@ impl ExposureChange<'_> {
         flag.default.as_ref().is_some_and(|variant| self.is_exposed(variant))
     }
 
-    /// Whether `flag` can serve anybody a variant that is not safe.
+    /// Whether `flag` can serve any user a variant that is not safe.
     fn exposes(self, flag: &Flag) -> bool {
         self.exposes_default(flag) || flag.rules.iter().any(|rule| self.exposes_by(&rule.serve))
     }
@@ -174,7 +174,7 @@ fn spans(split: &Split) -> Vec<BucketSpan<'_>> {
     spans
 }
 
-/// Flags whose rules go by a segment that has changed: whom it holds now cannot be told from here.
+/// Flags whose rules use a segment that has changed: who is in it now cannot be seen here.
 fn through_segments(before: &Snapshot, after: &Snapshot, touched: &TouchedKeys) -> BTreeSet<FlagKey> {
     let condition = |snapshot: &Snapshot, key: &SegmentKey| snapshot.segments.value(key.as_str()).map(|segment| segment.when.clone());
     let is_changed = |key: &&SegmentKey| condition(before, key) != condition(after, key);

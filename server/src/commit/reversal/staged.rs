@@ -142,7 +142,7 @@ impl SplitPair {
                 *weight -= taken;
                 left -= taken;
                 if *weight > 0 {
-                    // What lies behind it would have to move to be made smaller.
+                    // A share behind it can only be made smaller by moving it.
                     break;
                 }
             }

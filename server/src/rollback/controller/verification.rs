@@ -288,7 +288,7 @@ fn phases(known: &PhaseTimes, evidence: &Evidence) -> PhaseTimes {
     // To the microsecond: what is finer is noise.
     let millis = |from: Timestamp, to: Timestamp| (between(from, to).as_secs_f64() * 1_000_000.0).round() / 1_000.0;
     let last = level.and_then(|level| level.max_ms);
-    // Nobody has applied it if nobody was asked.
+    // If no application was asked, none has applied it.
     let is_complete = evidence.confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
     let applied = is_complete.then(|| {
         let took = last.map_or(Duration::ZERO, |last| Duration::from_secs_f64(last / 1_000.0));

@@ -81,7 +81,7 @@ impl TrackedRollout {
         HumanDuration::from_millis(before.saturating_add(ran))
     }
 
-    /// When it will have been held so long; `None` while the clock stands.
+    /// When it will have been held for this long; `None` while the clock is stopped.
     pub(super) fn instant_of(&self, held: HumanDuration) -> Option<Instant> {
         let before = self.entry.value().map_or(0, |rollout| rollout.held_ms);
         let (_, since) = self.clock?;

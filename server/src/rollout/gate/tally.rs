@@ -7,7 +7,7 @@ use ripcord_proto::outcome::Traffic;
 
 use crate::outcome::reports::SeriesSums;
 
-/// What came since a step began, or went on to be judged. A node that is met for the first time says what it had counted by then.
+/// What was counted since a step began or was resumed. The first report of a node tells what it had counted before.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GateTally {
     before: BTreeMap<String, [SeriesSums; 2]>,

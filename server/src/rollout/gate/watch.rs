@@ -61,7 +61,7 @@ impl GateWatch {
         !self.in_flight && (self.next <= now || (held >= hold && self.read_at < hold))
     }
 
-    /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
+    /// Takes in the sums of all nodes; the variant's is at `place`, the control's right after it.
     pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &OutcomeComparison, nodes: &[NodeSums], place: usize, moment: ReadingTime) {
         let pair = |of: &[SeriesSums]| Some([*of.get(place)?, *of.get(place + 1)?]);
         for node in nodes {

@@ -1,4 +1,4 @@
-//! What is asked of the writer, and its answers.
+//! Requests to the writer, and its answers.
 
 use tokio::sync::oneshot;
 
@@ -18,25 +18,42 @@ pub(super) enum WriteJob {
     Install(Vec<Contents>, JobAnswer<StoreError>),
     Drop(LogName, JobAnswer<StoreError>),
     Flush(JobAnswer<StoreError>),
-    /// After a failure: opens the file again.
+    /// After a failure: opens the files again.
     Reopen,
 }
 
-/// A caller that is answered once the transaction is on disk.
+/// A caller that is answered once the write is on disk.
 pub(super) enum PendingAnswer {
     Append(JobAnswer<AppendError>, Result<(), AppendError>),
     Other(JobAnswer<StoreError>),
 }
 
-/// How a transaction failed.
+/// How a write failed.
 pub(super) enum WriteFailure {
-    /// Before the commit: nothing was written.
+    /// Nothing was written.
     Before(StoreError),
-    /// During the commit: it may have been written.
+    /// It may have been written.
     During(StoreError),
 }
 
+impl WriteFailure {
+    pub(super) fn error(self) -> StoreError {
+        match self {
+            Self::Before(error) | Self::During(error) => error,
+        }
+    }
+}
+
 impl WriteJob {
+    /// Whether the write-ahead log can take it: an append that ends no other log, or nothing but a flush.
+    pub(super) fn is_for_the_log(&self) -> bool {
+        match self {
+            Self::Append(append, _) => append.ended_logs().next().is_none(),
+            Self::Flush(_) => true,
+            Self::KeepState { .. } | Self::Install(..) | Self::Drop(..) | Self::Reopen => false,
+        }
+    }
+
     pub(super) fn waiting(self) -> Option<PendingAnswer> {
         match self {
             Self::Append(_, answer) => Some(PendingAnswer::Append(answer, Ok(()))),

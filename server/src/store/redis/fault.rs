@@ -48,7 +48,7 @@ fn code(error: &RedisError) -> HealthCode {
     if text.contains("DB index") || text.contains("switch database") {
         return HealthCode::StoreNoDatabase;
     }
-    // What stands in the way is said inside the text of an error that a script ended with.
+    // The cause is inside the text of the error with which a script ended.
     let inner = [
         ("READONLY", HealthCode::StoreReadOnly),
         ("OOM", HealthCode::StoreOutOfMemory),
