@@ -30,6 +30,7 @@ use crate::key::{EnvironmentKey, FlagKey, SegmentKey, SetName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
+use crate::text::grouped_len;
 use crate::validation::ValidationErrors;
 use crate::yaml;
 
@@ -98,7 +99,8 @@ where
     let read = reader.optional(file, member, |reader, value| {
         let map = reader.object(value)?;
         if map.len() > most {
-            return reader.refuse(format!("has {} entries; at most {most} are allowed", map.len()));
+            let (entries, most) = (grouped_len(map.len()), grouped_len(most));
+            return reader.refuse(format!("has {entries} entries; at most {most} are allowed"));
         }
         let read: Vec<_> = map
             .iter()

@@ -10,7 +10,7 @@
 //! checkpoint  release  rollback  rollout  trigger  proposal  …     ->  record       what is stored besides flags
 //! scenario                                             ->  drill                    a rehearsed rollback and its report
 //! frame  rest  problem                                                              what goes over the wire
-//! text  visible                                                                     counted nouns, lists, percentages, commands
+//! text  visible  flag_text                                                              counted nouns, lists, commands; flags in words
 //! ```
 #![deny(clippy::incompatible_msrv)]
 #![cfg_attr(
@@ -39,6 +39,7 @@ pub mod driver;
 pub mod duration;
 pub mod file_set;
 pub mod flag;
+pub mod flag_text;
 pub mod flagd;
 pub mod flags_file;
 pub mod frame;

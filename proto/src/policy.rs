@@ -112,7 +112,7 @@ pub enum Protection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approvers {
     /// Anyone, including the person who started it.
-    Anybody,
+    Anyone,
     /// Anyone except the person who started it.
     NotTheStarter,
 }
@@ -138,7 +138,7 @@ impl Policy {
         match self.approve_own {
             _ if self.second_person.contains(&GuardedOperation::Rollouts) => Approvers::NotTheStarter,
             Some(false) => Approvers::NotTheStarter,
-            Some(true) | None => Approvers::Anybody,
+            Some(true) | None => Approvers::Anyone,
         }
     }
 

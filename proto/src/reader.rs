@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::limits;
 use crate::similar::nearest;
+use crate::text::{counted_len, grouped, grouped_len};
 use crate::validation::{ValidationError, ValidationErrors};
 use crate::visible::one_line;
 
@@ -148,7 +149,8 @@ impl Reader {
         let mut counter = ByteCounter(0);
         let counted = serde_json::to_writer(&mut counter, value);
         if counted.is_err() || counter.0 > most {
-            return self.refuse(format!("takes {} bytes as JSON; at most {most} are allowed{hint}", counter.0));
+            let (bytes, most) = (counted_len(counter.0, "byte", "bytes"), grouped_len(most));
+            return self.refuse(format!("takes {bytes} as JSON; at most {most} are allowed{hint}"));
         }
         Ok(())
     }
@@ -167,7 +169,7 @@ impl Reader {
             return self.refuse(format!("must be a list, not {}", kind(value)));
         };
         if items.len() > most {
-            return self.refuse(format!("has {} items; at most {most} are allowed", items.len()));
+            return self.refuse(format!("has {} items; at most {} are allowed", grouped_len(items.len()), grouped_len(most)));
         }
         Ok(items)
     }
@@ -187,7 +189,7 @@ impl Reader {
     pub(crate) fn whole(&mut self, value: &Value, what: &str, least: u64, most: u64) -> Read<u64> {
         match value.as_u64().filter(|number| (least..=most).contains(number)) {
             Some(number) => Ok(number),
-            None => self.refuse(format!("must be {what} from {least} to {most}, not {value}")),
+            None => self.refuse(format!("must be {what} from {} to {}, not {value}", grouped(least), grouped(most))),
         }
     }
 
@@ -204,7 +206,8 @@ impl Reader {
         let text = self.text(value)?;
         let length = text.chars().count();
         if length > limits::TEXT_CHARACTERS {
-            return self.refuse(format!("has {length} characters; at most {} are allowed", limits::TEXT_CHARACTERS));
+            let (length, most) = (grouped_len(length), grouped_len(limits::TEXT_CHARACTERS));
+            return self.refuse(format!("has {length} characters; at most {most} are allowed"));
         }
         Ok(text.to_owned())
     }
@@ -289,8 +292,8 @@ fn in_range(number: &Number) -> bool {
 
 fn out_of_range(number: &Number) -> String {
     format!(
-        "{number} is out of range; numbers must lie within ±{} (2^53-1), which every JSON reader can hold",
-        limits::NUMBER_MAX
+        "{number} is out of range; numbers must be within ±{} (2^53-1), which every JSON reader can hold",
+        grouped(limits::NUMBER_MAX)
     )
 }
 

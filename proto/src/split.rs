@@ -9,6 +9,7 @@ use crate::condition::AttributePath;
 use crate::key::VariantName;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::text::grouped;
 use crate::validation::ValidationErrors;
 use crate::variant::VariantNames;
 
@@ -43,7 +44,7 @@ impl Weight {
                 Some(count) => Ok(Self::Count(count)),
                 None => reader.refuse(format!(
                     "{number} is not a weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
-                    limits::WEIGHT_SUM
+                    grouped(limits::WEIGHT_SUM)
                 )),
             },
             Value::String(text) => match percent(text) {
@@ -275,7 +276,8 @@ fn check_weights(shares: &[Share]) -> Result<(), String> {
         return Err("sums to 0; at least one weight must be greater than 0".to_owned());
     }
     if sum > limits::WEIGHT_SUM {
-        return Err(format!("sums to {sum}; the weights of a split can sum to at most {}", limits::WEIGHT_SUM));
+        let (sum, most) = (grouped(sum), grouped(limits::WEIGHT_SUM));
+        return Err(format!("sums to {sum}; the weights of a split can sum to at most {most}"));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Texts that the server and the command line write in the same way: counted nouns, lists, percentages, times and commands.
+//! Texts that the server and the command line write in the same way: numbers, counted nouns, lists, percentages, times and commands.
 
 use std::fmt::{Display, Write as _};
 
@@ -7,9 +7,23 @@ use crate::key::EnvironmentKey;
 /// The environment of a command without `--env`.
 pub const DEFAULT_ENVIRONMENT: &str = "production";
 
-/// A number with its noun: `1 flag`, `2 flags`.
+/// A number as people read it, its thousands separated: `999`, `12,345`. Revisions and other names that are typed again stay as they
+/// are.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut groups: Vec<_> = digits.as_bytes().rchunks(3).map(String::from_utf8_lossy).collect();
+    groups.reverse();
+    groups.join(",")
+}
+
+/// [`grouped`] for the length of a collection.
+pub fn grouped_len(number: usize) -> String {
+    grouped(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// A number with its noun: `1 flag`, `2 flags`, `12,345 flags`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// [`counted`] for the length of a collection.
@@ -35,7 +49,11 @@ pub fn listed<T: Display>(items: impl IntoIterator<Item = T>, most: usize) -> St
 
 /// ` and 3 more`, or nothing for 0.
 pub fn and_more(more: usize) -> String {
-    if more == 0 { String::new() } else { format!(" and {more} more") }
+    if more == 0 {
+        String::new()
+    } else {
+        format!(" and {} more", grouped_len(more))
+    }
 }
 
 /// A fraction of one as a percentage with at most `decimals` decimals and no trailing zeros: `12.5 %`.
@@ -84,10 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn thousands_are_separated() {
+        let numbers = [0, 999, 1_000, 9_999, 10_000, 1_234_567];
+        assert_eq!(numbers.map(grouped), ["0", "999", "1,000", "9,999", "10,000", "1,234,567"]);
+        assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
     fn one_thing_has_no_plural() {
         assert_eq!(counted(1, "flag", "flags"), "1 flag");
         assert_eq!(counted_len(0, "flag", "flags"), "0 flags");
         assert_eq!(counted_len(2, "entry", "entries"), "2 entries");
+        assert_eq!(counted(10_000, "user", "users"), "10,000 users");
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn shares(items: &[Value], variants: &Variants, found: &mut Vec<String>) {
         let is_part = |weight: &Value| weight.as_f64().is_some_and(|weight| weight.fract() != 0.0);
         if let Some(weight) = entry.get(1).filter(|weight| is_part(weight)) {
             found.push(format!(
-                "has the weight {weight}; weights are whole numbers, and with this one everybody gets the default variant"
+                "has the weight {weight}; weights are whole numbers, and with this one every user gets the default variant"
             ));
         }
     }

@@ -129,6 +129,10 @@ fn read(document: &Value, comments: &yaml::Comments, safe: &SafeVariants) -> Res
         if map.contains_key("kind") && map.contains_key("apiVersion") {
             return reader.refuse("is a resource of Kubernetes; of these a FeatureFlag can be imported, which has its flags at spec.flagSpec");
         }
+        let all = map.get("flags").and_then(Value::as_object).filter(|flags| !flags.is_empty());
+        if all.is_some_and(|flags| flags.values().all(|flag| flag.as_object().is_some_and(is_native))) {
+            return reader.refuse("is a flags file of Ripcord, not of flagd; apply it as it is: `ripcord apply -f FILE`");
+        }
         warn_of_members(&mut warnings, map, "", &DOCUMENT);
         let set = Set {
             evaluators: Evaluators::new(map.get("$evaluators")),
@@ -164,6 +168,11 @@ fn warn_of_members(warnings: &mut Vec<ValidationError>, map: &Map<String, Value>
     }));
 }
 
+/// Whether a flag has a member that only Ripcord's flags have, and nothing with which flagd decides what is served.
+fn is_native(map: &Map<String, Value>) -> bool {
+    !DECIDING.iter().any(|member| map.contains_key(*member)) && NATIVE.iter().any(|member| map.contains_key(*member))
+}
+
 /// Why a flag is not flagd's: it has other members, and of flagd's nothing that decides what is served. To ignore the others would serve
 /// something else.
 fn foreign(map: &Map<String, Value>) -> Option<String> {
@@ -175,8 +184,8 @@ fn foreign(map: &Map<String, Value>) -> Option<String> {
         return None;
     }
     let listed = reader::quoted(unknown.iter().copied());
-    Some(if unknown.iter().any(|name| NATIVE.contains(name)) {
-        format!("is a flag of a Ripcord flags file, with {listed}, and not of flagd; apply the file as it is: `ripcord apply -f FILE`")
+    Some(if is_native(map) {
+        format!("is a flag of a Ripcord flags file, with {listed}, and not of flagd; apply such files as they are: `ripcord apply -f FILE`")
     } else {
         format!("has nothing of flagd but its variants; {listed} would be ignored")
     })

@@ -143,7 +143,7 @@ impl OutcomeComparison {
         let min_samples = reader.optional(map, "min_samples", |reader, value| {
             match value.as_u64().filter(|samples| (1..=1_000_000_000).contains(samples)) {
                 Some(samples) => Ok(samples),
-                None => reader.refuse(format!("must be a whole number from 1 to 1000000000, not {value}")),
+                None => reader.refuse(format!("must be a whole number from 1 to 1,000,000,000, not {value}")),
             }
         });
         let traffic = reader.optional(map, "traffic", |reader, value| match value.as_str() {

@@ -40,7 +40,7 @@ pub struct SettingsRequest {
     pub context_from_headers: BTreeMap<String, String>,
     /// Acknowledges the effect of a different generation; it must be `true` to change the generation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub rebuckets_everybody: bool,
+    pub reassign_users: bool,
     /// The reason, recorded in the audit log. Not used in a commit, which has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -57,9 +57,12 @@ impl SettingsRequest {
     }
 }
 
+/// The earlier name of `reassign_users`, which is still read.
+const FORMERLY_REASSIGN_USERS: &str = "rebuckets_everybody";
+
 impl Members for SettingsRequest {
     const WHAT: &'static str = "the settings";
-    const KNOWN: &'static [&'static str] = &["bucketing", "context", "context_from_headers", "rebuckets_everybody", "reason"];
+    const KNOWN: &'static [&'static str] = &["bucketing", "context", "context_from_headers", "reassign_users", FORMERLY_REASSIGN_USERS, "reason"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let bucketing = reader.required(map, "bucketing", "\"v2\" or \"v3\"", |reader, value| match reader.text(value)? {
@@ -69,13 +72,13 @@ impl Members for SettingsRequest {
         });
         let context = reader.optional(map, "context", context).unwrap_or_default();
         let context_from_headers = reader.optional(map, "context_from_headers", |reader, value| headers(reader, value, &context));
-        let rebuckets_everybody = reader.optional(map, "rebuckets_everybody", Reader::boolean).unwrap_or_default();
+        let reassign_users = [FORMERLY_REASSIGN_USERS, "reassign_users"].map(|name| reader.optional(map, name, Reader::boolean).unwrap_or_default());
         let reason = super::reason(reader, map);
         Ok(Self {
             bucketing: bucketing?,
             context_from_headers: context_from_headers.unwrap_or_default(),
             context,
-            rebuckets_everybody,
+            reassign_users: reassign_users.contains(&true),
             reason,
         })
     }

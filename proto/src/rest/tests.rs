@@ -26,7 +26,7 @@ fn a_commit_reads_back_what_it_writes() {
             {"delete_segment": "gone"},
             {"kill": {"scope": {"tag": "payments"}}},
             {"restore": "k_01jd3x7q8v9w0y2z4a6b8c0d2e"},
-            {"put_settings": {"bucketing": "v2", "rebuckets_everybody": true}},
+            {"put_settings": {"bucketing": "v2", "reassign_users": true}},
             {"apply_set": {"set": "payments", "segments": {}, "flags": {"a": {"variants": {"on": true}, "default": "on", "safe": "on"}}, "absent": "delete"}}
         ],
         "plan": "00000000000000000000000000000000000000000000000000000000000000ff"
@@ -125,4 +125,11 @@ fn every_key_but_an_admins_names_its_environments() {
 #[test]
 fn an_unknown_bucketing_generation_is_refused() {
     assert_eq!(faults::<SettingsRequest>(&json!({"bucketing": "v4"})), ["bucketing"]);
+}
+
+#[test]
+fn the_earlier_name_of_a_member_is_still_read() {
+    let read = |member: &str| SettingsRequest::from_value(&json!({"bucketing": "v2", (member): true})).unwrap();
+    assert_eq!(read("rebuckets_everybody"), read("reassign_users"));
+    assert!(read("reassign_users").reassign_users);
 }

@@ -56,6 +56,9 @@ pub(crate) enum Effect {
 /// What holds, and what helps, while a server does not answer.
 const STUCK: &str = "Applications keep serving their last flags and kills meanwhile. Try another node with --server; `ripcord doctor` helps to find the cause.";
 
+/// Characters of a parser's message that a person may want to read.
+const READABLE: usize = 120;
+
 /// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
@@ -84,7 +87,7 @@ pub(crate) enum ClientError {
         effect: Effect,
     },
     /// The response is not from Ripcord, or is from another version.
-    #[error("{address} returned {status} with a response that is not from Ripcord: {why}")]
+    #[error("{address} answered {status}, but not as Ripcord does")]
     Foreign {
         /// The address that was called.
         address: String,
@@ -107,9 +110,17 @@ impl ClientError {
             Self::Silent { .. } => Some(format!(
                 "The command may or may not have taken effect: run it again, or check with `ripcord audit` later.\n  {STUCK}"
             )),
-            Self::Foreign { address, .. } => Some(format!(
-                "Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
-            )),
+            Self::Foreign { address, why, .. } => {
+                let short = why.chars().count() <= READABLE;
+                let why = if short {
+                    format!("The response cannot be read: {why}.\n  ")
+                } else {
+                    String::new()
+                };
+                Some(format!(
+                    "{why}Check that {address} is a Ripcord server, or set another address with --server or RIPCORD_SERVER."
+                ))
+            }
             Self::Proposed(proposed) => Some(format!("A different person, with a different key, runs `{}`.", proposed.proposal.command())),
             Self::Problem(_) | Self::Usage(_) => None,
         }

@@ -1,10 +1,11 @@
-//! Readers whose engine splits users differently from the environment: flagd's clients of another generation. A percentage means other
-//! users there, so they are named wherever someone relies on one.
+//! Readers with an engine that splits users differently from the environment: flagd's clients of another generation. A percentage reaches
+//! other users there, so they are named wherever someone relies on one.
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::flag::Flag;
 use ripcord_proto::rest::connections::ConnectionView;
 use ripcord_proto::rule::Serve;
+use ripcord_proto::text::and_more;
 
 use super::answer::{Answer, ClientError};
 use super::context::{Context, path};
@@ -15,9 +16,9 @@ const NAMED: usize = 5;
 
 /// What to do about them.
 pub(crate) const ADVICE: &str = "Have them evaluate remotely (OFREP, or flagd's provider in RPC mode), or set the environment to their \
-    generation with `ripcord env bucketing v2`, which changes the buckets of everybody.";
+    generation with `ripcord env bucketing v2`, which gives most users of every split a different variant.";
 
-/// What they are and what that means, in one sentence; `None` if there are none.
+/// A sentence that names them and says what follows; `None` if there are none.
 pub(crate) fn told(connections: &[ConnectionView]) -> Option<String> {
     let readers: Vec<&ConnectionView> = connections.iter().filter(|connection| connection.splits_differently).collect();
     if readers.is_empty() {
@@ -28,16 +29,15 @@ pub(crate) fn told(connections: &[ConnectionView]) -> Option<String> {
         .take(NAMED)
         .map(|reader| format!("{} ({})", reader.instance.name, reader.instance.sdk))
         .collect();
-    let rest = readers.len().saturating_sub(NAMED);
-    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    let more = and_more(readers.len().saturating_sub(NAMED));
     Some(format!(
-        "{} users differently from this environment, so percentages mean other users there: {}{more}",
+        "{} users differently from this environment, so a percentage reaches other users there: {}{more}",
         count(readers.len(), "reader splits", "readers split"),
         names.join(", ")
     ))
 }
 
-/// Names them before someone relies on a percentage. If they cannot be asked for, nothing is said.
+/// Names them before someone relies on a percentage. If the server does not list them, nothing is printed.
 pub(crate) async fn warn(call: &Context, environment: &EnvironmentKey) {
     if call.output.format() != Format::Text {
         return;

@@ -1,5 +1,7 @@
 //! The effect of a plan before and after, in lines that a person can check.
 
+mod difference;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -9,11 +11,12 @@ use ripcord_proto::proposal::ProposalDiff;
 use ripcord_proto::rest::commits::CommitRequest;
 use ripcord_proto::rest::plan::{AdoptedEntry, FlagDiff, KeptEdit, PlanResponse, SegmentDiff};
 use ripcord_proto::rest::rollbacks::Population;
-use ripcord_proto::text::{counted, percent};
-use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision};
-use serde_json::Value;
+use ripcord_proto::text::{counted, grouped_len, percent};
+use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision, Segment};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
+use self::difference::{differences, told};
 use super::answer::{Answer, ClientError};
 use super::client::Call;
 use super::context::{Context, path};
@@ -29,9 +32,6 @@ pub(crate) async fn plan(
     let post = Call::ask(path(environment, &["commits", "plan"])).query("release", release);
     call.client.call(post.json(request)?).await
 }
-
-/// Characters of a value that are shown.
-const SHOWN: usize = 160;
 
 /// How many things a plan changes.
 pub(crate) fn total(plan: &PlanResponse) -> usize {
@@ -104,10 +104,10 @@ pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
     }
     let mut text = String::new();
     for (title, things, count) in groups.iter().filter(|(.., count)| *count > 0) {
-        let _ = writeln!(text, "{}\n{things}", paint.strong(&format!("{title} ({count})")));
+        let _ = writeln!(text, "{}\n{things}", paint.strong(&format!("{title} ({})", grouped_len(*count))));
     }
     if plan.unchanged > 0 {
-        let _ = writeln!(text, "{}\n", paint.faint(&format!("Unchanged ({})", plan.unchanged)));
+        let _ = writeln!(text, "{}\n", paint.faint(&format!("Unchanged ({})", grouped_len(plan.unchanged))));
     }
     users(&mut text, plan, paint);
     kept(&mut text, plan, paint);
@@ -130,7 +130,7 @@ fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
 /// How many users would get a different variant.
 fn users(text: &mut String, plan: &PlanResponse, paint: Paint) {
     let Some(users) = &plan.users else { return };
-    // Of a new flag nobody got anything before.
+    // No user got anything from a new flag before.
     let is_new = plan.flags.iter().all(|flag| flag.from.is_none()) && plan.segments.iter().all(|segment| segment.from.is_none());
     if is_new && plan.settings.is_none() {
         return;
@@ -169,7 +169,7 @@ fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&KeptEdit]) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", paint.strong(&format!("Kept ({}): {why}", all.len())));
     for kept in all {
-        let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), shown);
+        let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), |value| told(&kept.path, value));
         let _ = writeln!(text, "  {}: keeps {}; the files say {}", kept.path, value(&kept.now), value(&kept.file));
         if let Some(rollout) = &kept.rollout {
             let _ = writeln!(text, "{}", paint.faint(&format!("    changed by rollout {rollout}")));
@@ -197,12 +197,14 @@ fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
 
 /// A flag before and after.
 fn flag(step: &FlagDiff, paint: Paint) -> String {
-    thing(paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref())
+    let (from, to) = (step.from.as_deref().map(read), step.to.as_deref().map(read));
+    thing(paint, &format!("flag {}", step.key), from.as_ref(), to.as_ref())
 }
 
 /// A segment before and after.
 pub(crate) fn segment(step: &SegmentDiff, paint: Paint) -> String {
-    thing(paint, &format!("segment {}", step.key), step.from.as_deref(), step.to.as_deref())
+    let (from, to) = (step.from.as_deref().map(read_segment), step.to.as_deref().map(read_segment));
+    thing(paint, &format!("segment {}", step.key), from.as_ref(), to.as_ref())
 }
 
 /// `2 flags and 1 segment`
@@ -220,93 +222,36 @@ pub(crate) fn summary(plan: &PlanResponse) -> String {
     parts.join(" and ")
 }
 
-fn thing(paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue>) -> String {
-    let read = |json: &RawValue| serde_json::from_str::<Value>(json.get()).unwrap_or_default();
+fn thing(paint: Paint, name: &str, from: Option<&Value>, to: Option<&Value>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     match (from, to) {
         (None, Some(to)) => {
             let _ = writeln!(text, "{}", paint.good(&format!("+ {name}")));
-            if let Value::Object(members) = read(to) {
-                for (member, value) in &members {
-                    new_member(&mut text, member, value);
-                }
-            }
+            difference::new_members(&mut text, to);
         }
         (Some(_), None) => drop(writeln!(text, "{}", paint.bad(&format!("- {name}")))),
         (Some(from), Some(to)) => {
             let _ = writeln!(text, "{} {name}", paint.warn("~"));
-            differences(&mut text, paint, "", &read(from), &read(to));
+            differences(&mut text, paint, "", from, to);
         }
         (None, None) => {}
     }
     text
 }
 
-/// A member of something new; objects in a list (rules) each get their own line.
-fn new_member(text: &mut String, member: &str, value: &Value) {
-    match value {
-        Value::Array(items) if items.iter().any(Value::is_object) => {
-            for (index, item) in items.iter().enumerate() {
-                // Writing to a String cannot fail.
-                let _ = writeln!(text, "    {member}[{index}]: {}", shown(item));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            let _ = writeln!(text, "    {member}: {}", shown(value));
-        }
+fn read(json: &RawValue) -> Value {
+    serde_json::from_str(json.get()).unwrap_or_default()
+}
+
+/// A segment as an object, also if it was written as a condition alone.
+fn read_segment(json: &RawValue) -> Value {
+    let value = read(json);
+    match Segment::from_value(&value) {
+        Ok(Segment { description: None, when }) => json!({"when": when}),
+        Ok(Segment { description, when }) => json!({"description": description, "when": when}),
+        Err(_) => value,
     }
-}
-
-/// The members that differ, by path, down to where the two sides have different types.
-fn differences(text: &mut String, paint: Paint, path: &str, from: &Value, to: &Value) {
-    match (from, to) {
-        (Value::Object(before), Value::Object(after)) => {
-            for (member, old) in before {
-                let path = join(path, member);
-                match after.get(member) {
-                    Some(new) => differences(text, paint, &path, old, new),
-                    None => line(text, &paint.bad("-"), &path, &shown(old)),
-                }
-            }
-            for (member, new) in after.iter().filter(|(member, _)| !before.contains_key(*member)) {
-                line(text, &paint.good("+"), &join(path, member), &shown(new));
-            }
-        }
-        (Value::Array(before), Value::Array(after)) => {
-            for (index, old) in before.iter().enumerate() {
-                let path = format!("{path}[{index}]");
-                match after.get(index) {
-                    Some(new) => differences(text, paint, &path, old, new),
-                    None => line(text, &paint.bad("-"), &path, &shown(old)),
-                }
-            }
-            for (index, new) in after.iter().enumerate().skip(before.len()) {
-                line(text, &paint.good("+"), &format!("{path}[{index}]"), &shown(new));
-            }
-        }
-        (before, after) if before == after => {}
-        (before, after) => line(text, &paint.warn("~"), path, &format!("{} -> {}", shown(before), shown(after))),
-    }
-}
-
-fn join(path: &str, member: &str) -> String {
-    if path.is_empty() { member.to_owned() } else { format!("{path}.{member}") }
-}
-
-fn line(text: &mut String, sign: &str, path: &str, what: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "  {sign} {path}: {what}");
-}
-
-/// A value on one line, cut if it is long.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= SHOWN {
-        return text;
-    }
-    let cut: String = text.chars().take(SHOWN).collect();
-    format!("{cut} …")
 }
 
 #[cfg(test)]

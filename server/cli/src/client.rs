@@ -1,5 +1,6 @@
 //! The HTTP client of all commands: each call returns one answer, as a type and as the received text.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{Answer, ClientError, DifferenceShown, Effect, Proposed, RefusedCall};
 use super::call;
+use super::exit::without_numbers;
 use super::patience;
 use super::proxies;
 use super::target::Target;
@@ -327,25 +329,58 @@ fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Cli
     reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(root(&error)))
 }
 
-/// Whether a connection failed because the other side answered a TLS greeting with something else.
-fn speaks_no_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let within = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = within.and_then(|error| error.downcast_ref()).or_else(|| cause.downcast_ref());
-        if matches!(tls, Some(rustls::Error::InvalidMessage(_))) {
-            return true;
-        }
-        next = cause.source();
+/// Whether a connection failed because the other side answered a TLS greeting with something else. Errors of the transport wrap each other.
+fn speaks_no_tls(error: &(dyn Error + 'static)) -> bool {
+    if matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_))) {
+        return true;
     }
-    false
+    // An I/O error's source is that of the error within it, which is therefore looked at itself.
+    let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let within = within.map(|inner| inner as &(dyn Error + 'static));
+    within.into_iter().chain(error.source()).any(speaks_no_tls)
 }
 
 /// The innermost cause, which is the most specific one.
-fn root(error: &dyn std::error::Error) -> String {
+fn root(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    without_numbers(&innermost.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::target::From;
+
+    #[tokio::test]
+    async fn a_server_without_tls_is_told_from_one_that_is_away() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let plain = tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut greeting = [0; 64];
+            let _ = connection.read(&mut greeting).await;
+            connection.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        });
+        let client = Client::new(Target {
+            server: format!("https://127.0.0.1:{port}"),
+            alternatives: Vec::new(),
+            server_from: From::CommandLine,
+            key: None,
+            key_from: From::Default,
+            actor: None,
+            ca_cert: None,
+            rivals: Vec::new(),
+        })
+        .unwrap();
+        let error = client.http.get(client.server()).send().await.unwrap_err();
+        assert!(error.is_connect() && speaks_no_tls(&error), "{error:?}");
+        plain.await.unwrap();
+        let error = client.http.get(client.server()).send().await.unwrap_err();
+        assert!(error.is_connect() && !speaks_no_tls(&error), "{error:?}");
+    }
 }

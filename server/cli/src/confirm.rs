@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ripcord_proto::confirmation::{Confirmation, LevelCounts};
-use ripcord_proto::text::counted;
+use ripcord_proto::text::{counted, grouped};
 use ripcord_proto::{EnvironmentKey, KillId, Revision};
 
 use super::answer::ClientError;
 use super::client::{Call, Client};
 use super::context::path;
+use super::duration::in_words;
 use super::exit::Exit;
 use super::output::{Format, Output, Paint, count, moment};
 use super::table::indented_table;
@@ -115,26 +116,28 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
     if confirmation.fetched.connected > 0 {
         let LevelCounts { confirmed, connected, .. } = confirmation.fetched;
         let clients = counted(connected, "OFREP client", "OFREP clients");
-        let _ = write!(text, "\nFetched by {confirmed} of {clients}.");
+        let _ = write!(text, "\nFetched by {} of {clients}.", grouped(confirmed));
     }
     if confirmation.sent.connected > 0 {
         let LevelCounts { confirmed, connected, .. } = confirmation.sent;
         let readers = counted(connected, "reader that cannot confirm", "readers that cannot confirm");
-        let _ = write!(text, "\nSent to {confirmed} of {readers}.");
+        let _ = write!(text, "\nSent to {} of {readers}.", grouped(confirmed));
     }
     if !confirmation.nodes_not_reached.is_empty() {
         let nodes = confirmation.nodes_not_reached.join(", ");
         let _ = write!(
             text,
             "\n{}",
-            paint.warn(&format!("Not counted are the applications of nodes that could not be reached: {nodes}."))
+            paint.warn(&format!(
+                "The applications of these nodes are not counted, because the nodes could not be reached: {nodes}."
+            ))
         );
     }
     if !confirmation.applied.missing.is_empty() {
         let _ = write!(text, "\n{}", missing(&confirmation.applied));
         let _ = write!(
             text,
-            "\nThese may still serve what they served before. Restart them, or look again with `ripcord doctor`."
+            "\nThese may still serve the old variants. Restart them, or check again with `ripcord doctor`."
         );
     }
     if !confirmation.lost.is_empty() {
@@ -151,8 +154,8 @@ fn lost(confirmation: &Confirmation) -> String {
     );
     for lost in confirmation.lost.iter().take(NAMED) {
         let until = match lost.lease_seconds {
-            Some(lease) => format!("its lease ends {lease} s after the loss"),
-            None => "without a lease: it may serve what it last had until it is back or stopped".to_owned(),
+            Some(lease) => format!("its lease ends {} after the loss", in_words(u64::from(lease))),
+            None => "no lease: it may serve its last flags until it reconnects or is stopped".to_owned(),
         };
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {} (since {}): {until}", lost.instance.name, moment(lost.at));
@@ -166,7 +169,7 @@ pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Pa
     if level.connected == 0 {
         return "No application is connected, so none has confirmed it.".to_owned();
     }
-    let applications = format!("{} of {}", level.confirmed, counted(level.connected, "application", "applications"));
+    let applications = format!("{} of {}", grouped(level.confirmed), counted(level.connected, "application", "applications"));
     if level.confirmed < level.connected {
         let when = if patience.is_zero() {
             "confirmed so far".to_owned()
@@ -188,13 +191,11 @@ pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Pa
 
 fn missing(level: &LevelCounts) -> String {
     let rows = level.missing.iter().take(NAMED).map(|missing| {
-        let at = missing
-            .revision
-            .map_or_else(|| "nothing yet".to_owned(), |revision| format!("revision {revision}"));
-        let state = if missing.lost { "connection lost" } else { "connected" };
+        let at = missing.revision.map_or_else(|| "unknown".to_owned(), |revision| format!("revision {revision}"));
+        let state = if missing.lost { "lost" } else { "open" };
         [missing.instance.name.clone(), at, state.to_owned(), missing.instance.node.clone()]
     });
-    let mut text = indented_table(["missing", "last at", "", "node"], rows);
+    let mut text = indented_table(["missing", "runs", "connection", "node"], rows);
     let unnamed = usize::try_from(level.connected - level.confirmed)
         .unwrap_or(usize::MAX)
         .saturating_sub(level.missing.len().min(NAMED));
@@ -204,9 +205,21 @@ fn missing(level: &LevelCounts) -> String {
     text
 }
 
-/// `12 ms`, `0.8 ms`.
+/// `0.8 ms`, `12 ms`, `12.3 s`.
 pub(crate) fn milliseconds(ms: f64) -> String {
-    if ms < 10.0 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 9_999.5 {
+        format!("{ms:.0} ms")
+    } else {
+        let seconds = format!("{:.1}", ms / 1_000.0);
+        format!("{} s", seconds.trim_end_matches(".0"))
+    }
+}
+
+/// The same for a measured time.
+pub(crate) fn in_milliseconds(time: Duration) -> String {
+    milliseconds(time.as_secs_f64() * 1_000.0)
 }
 
 fn seconds(time: Duration) -> String {

@@ -135,7 +135,7 @@ async fn show(output: Output, demo: &Demo, is_ready: oneshot::Receiver<Started>)
         tick.tick().await;
         if !is_out && tokio::time::Instant::now() >= release_at {
             is_out = true;
-            // A kill that someone made in the meantime may stand in its way, which is what kills are for.
+            // A kill that someone made in the meantime may prevent it, which is what kills are for.
             if let Err(refused) = bad_release(&client, &environment).await {
                 tracing::debug!(%refused, "the bad release did not go out");
             }

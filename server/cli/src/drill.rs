@@ -29,6 +29,7 @@ use ripcord_proto::drill::{Drill, DrillId, DrillStore};
 use ripcord_proto::limits;
 use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::scenario::Scenario;
+use ripcord_proto::text::grouped;
 
 use self::applications::Applications;
 use self::fork::Fork;
@@ -44,7 +45,7 @@ use super::exit::{Exit, Failure};
 use super::ids::{self, IdArg};
 use super::input;
 use super::input::ListArgs;
-use super::output::{Format, Paint, count, facts, moment, note, print, short_moment};
+use super::output::{Format, Paint, count, facts, moment, note, print, print_data, short_moment};
 use super::signals;
 use super::table::{Table, table};
 
@@ -151,7 +152,7 @@ async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
     call.output.text(&format!("\n{text}"));
     let kept = if command.keep { keep(call, &request).await } else { Ok(None) };
     if call.output.format() == Format::Json {
-        print(&json(&request, &judgement, kept.as_ref().ok().and_then(Option::as_ref))?);
+        print_data(&json(&request, &judgement, kept.as_ref().ok().and_then(Option::as_ref))?);
     }
     match kept {
         Ok(Some(kept)) => call.output.text(&format!(
@@ -161,7 +162,7 @@ async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
         )),
         Ok(None) => {}
         Err(failure) => {
-            note(&failure.describe(call.output.error_paint()));
+            failure.note(call.output);
             note("The report was not saved; use --keep=false to run a drill without saving it.");
             return Ok(if judgement.refused { Exit::Refused } else { Exit::Failed });
         }
@@ -282,7 +283,7 @@ async fn show(call: &Context, id: &DrillId) -> Result<Exit, Failure> {
             ("drill", drill.id.to_string()),
             ("when", moment(drill.at)),
             ("by", drill.by.name.clone()),
-            ("applications", drill.applications.to_string()),
+            ("applications", grouped(drill.applications)),
         ]);
         format!("{head}\n\n{}", Report::from(drill).describe(None, call.output.paint()))
     });
@@ -292,7 +293,7 @@ async fn show(call: &Context, id: &DrillId) -> Result<Exit, Failure> {
 fn builtins(call: &Context, name: Option<&str>) -> Result<Exit, Failure> {
     if let Some(name) = name {
         builtin::scenario(name)?;
-        builtin::files().filter(|(known, _)| *known == name).for_each(|(_, file)| print(file));
+        builtin::files().filter(|(known, _)| *known == name).for_each(|(_, file)| print_data(file));
         return Ok(Exit::Done);
     }
     let scenarios = builtin::files().map(|(name, _)| builtin::scenario(name)).collect::<Result<Vec<_>, _>>()?;
@@ -303,7 +304,7 @@ fn builtins(call: &Context, name: Option<&str>) -> Result<Exit, Failure> {
                 .iter()
                 .map(|scenario| serde_json::json!({"name": scenario.name, "about": about(scenario)}))
                 .collect();
-            print(&serde_json::json!({"items": items, "next": null}).to_string());
+            print_data(&serde_json::json!({"items": items, "next": null}).to_string());
         }
         Format::Text => {
             let rows = scenarios.iter().map(|scenario| [scenario.name.clone(), about(scenario)]);

@@ -11,6 +11,7 @@ use ripcord_proto::policy::Protection;
 use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::settings::Bucketing;
+use ripcord_proto::text::grouped_len;
 
 use super::answer::Answer;
 use super::client::Call;
@@ -18,7 +19,7 @@ use super::context::Context;
 use super::environment_state::{known_good, last_ping};
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;
-use super::output::{count, facts, indented, moment};
+use super::output::{count, facts, indented, moment, short_moment};
 use super::table::table;
 use super::write::{self, WriteArgs};
 
@@ -43,13 +44,13 @@ enum Action {
     List(ListArgs),
     /// Show an environment [default: that of --env]
     Show {
-        /// Its name
+        /// The environment's name
         #[arg(value_name = "ENV")]
         name: Option<EnvironmentKey>,
     },
     /// Create an empty environment
     Create {
-        /// Its name
+        /// The environment's name
         #[arg(value_name = "ENV")]
         name: EnvironmentKey,
         /// A description for people
@@ -74,10 +75,10 @@ enum Action {
     },
     /// Delete an environment, its flags and its history, for good
     Delete {
-        /// Its name
+        /// The environment's name
         #[arg(value_name = "ENV")]
         name: EnvironmentKey,
-        /// Its name again
+        /// The name again, to confirm
         #[arg(long, value_name = "NAME")]
         confirm: Option<EnvironmentKey>,
         /// Reason, recorded in the audit log
@@ -143,7 +144,7 @@ pub(crate) async fn run(call: &Context, command: Env) -> Result<Exit, Failure> {
             reassign_users,
             write,
         } => {
-            let rebuckets = if reassign_users { Rebuckets::Everybody } else { Rebuckets::Unaware };
+            let rebuckets = if reassign_users { Rebuckets::Confirmed } else { Rebuckets::Unaware };
             set_bucketing(call, generation, rebuckets, &write).await
         }
     }
@@ -167,12 +168,12 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
             environments.iter().map(|view| {
                 [
                     view.key.to_string(),
-                    view.flags.to_string(),
-                    view.segments.to_string(),
-                    view.kills.to_string(),
+                    grouped_len(view.flags),
+                    grouped_len(view.segments),
+                    grouped_len(view.kills),
                     view.revision.to_string(),
                     view.last_known_good.as_ref().map_or_else(|| "-".to_owned(), known_good),
-                    moment(view.created),
+                    short_moment(view.created, Timestamp::now()),
                     last_ping(view.last_ping.as_ref(), Timestamp::now()),
                     view.description.clone().unwrap_or_default(),
                 ]
@@ -186,9 +187,9 @@ async fn show(call: &Context, name: &EnvironmentKey) -> Result<Exit, Failure> {
     let view: Answer<EnvironmentView> = call.client.call(Call::get(["v1", "environments", name.as_str()])).await?;
     call.output.answer(&view, |view| {
         let mut members = vec![
-            ("flags", view.flags.to_string()),
-            ("segments", view.segments.to_string()),
-            ("kills in force", view.kills.to_string()),
+            ("flags", grouped_len(view.flags)),
+            ("segments", grouped_len(view.segments)),
+            ("kills in force", grouped_len(view.kills)),
             ("revision", format!("{} (epoch {})", view.revision, view.epoch)),
             (
                 "last known good",
@@ -213,7 +214,7 @@ async fn show(call: &Context, name: &EnvironmentKey) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-const NOTHING_GOOD: &str = "none: no state has been vouched for (`ripcord checkpoint vouch`)";
+const NOTHING_GOOD: &str = "none: no checkpoint is marked known-good (`ripcord checkpoint vouch`)";
 
 async fn create(call: &Context, request: &EnvironmentRequest) -> Result<Exit, Failure> {
     let answer: Answer<EnvironmentResponse> = call.client.call(Call::post(["v1", "environments"]).json(request)?).await?;
@@ -226,7 +227,7 @@ async fn create(call: &Context, request: &EnvironmentRequest) -> Result<Exit, Fa
         for kill in &made.kills_not_copied {
             let _ = write!(
                 text,
-                "\nwarning: the kill of {} is not part of the copy: what it covers is live in {}",
+                "\nWarning: the kill of {} was not copied: the flags that it covers are live in {}.",
                 kill.scope, made.key
             );
         }
@@ -260,7 +261,11 @@ async fn delete(call: &Context, name: &EnvironmentKey, confirm: Option<&Environm
 async fn bucketing(call: &Context) -> Result<Exit, Failure> {
     let view: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
     call.output.answer(&view, |view| {
-        format!("{} buckets by generation {}.", call.environment(), named(view.settings.bucketing))
+        format!(
+            "{} assigns users to splits by bucketing generation {}.",
+            call.environment(),
+            named(view.settings.bucketing)
+        )
     });
     Ok(Exit::Done)
 }
@@ -268,7 +273,7 @@ async fn bucketing(call: &Context) -> Result<Exit, Failure> {
 /// Whether the caller has confirmed that users may get different variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rebuckets {
-    Everybody,
+    Confirmed,
     Unaware,
 }
 
@@ -285,7 +290,7 @@ async fn set_bucketing(call: &Context, generation: Generation, rebuckets: Rebuck
         bucketing: generation.into(),
         context: present.value.settings.context,
         context_from_headers: present.value.settings.context_from_headers,
-        rebuckets_everybody: rebuckets == Rebuckets::Everybody,
+        reassign_users: rebuckets == Rebuckets::Confirmed,
         reason: write.reason.clone(),
     };
     let put = Call::put(call.path(&["settings"])).json(&request)?;

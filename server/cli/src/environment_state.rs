@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use ripcord_proto::rest::environments::KnownGood;
 use ripcord_proto::rest::pings::{LastPing, PingFigures};
+use ripcord_proto::text::grouped;
 
 use super::confirm::milliseconds;
 use super::duration::in_words;
@@ -30,8 +31,8 @@ pub(crate) fn last_ping(last: Option<&LastPing>, now: Timestamp) -> String {
     format!(
         "{} ago: {} of {} confirmed{comma}{spread}",
         age(last.at, now),
-        figures.confirmed,
-        figures.connected
+        grouped(figures.confirmed),
+        grouped(figures.connected)
     )
 }
 

@@ -7,7 +7,7 @@ use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::{Code, CommandExit, Problem};
 
 use super::answer::{ClientError, RefusedCall};
-use super::output::Paint;
+use super::output::{Format, Output, Paint, note, note_data};
 
 /// The exit codes, which scripts rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,15 @@ impl Failure {
             }
             Self::Usage(_) | Self::Local(_) => {}
         }
-        text
+        without_numbers(&text)
+    }
+
+    /// Prints it to the standard error: for people, or with `--json` as a problem document.
+    pub(crate) fn note(&self, output: Output) {
+        match output.format() {
+            Format::Json => note_data(&self.json()),
+            Format::Text => note(&self.describe(output.error_paint())),
+        }
     }
 
     /// The problem document as it was received, for `--json`.
@@ -149,6 +157,19 @@ impl Failure {
             Self::Usage(_) | Self::Local(_) => serde_json::json!({"title": self.to_string()}).to_string(),
         }
     }
+}
+
+/// The text without the numbers that the operating system gives errors: ` (os error 111)`.
+pub(crate) fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => shown.push_str(rest),
+            Some(_) | None => shown.extend([" (os error ", part]),
+        }
+    }
+    shown
 }
 
 /// The exit code if the server refused with this code.
@@ -197,7 +218,10 @@ fn describe_problem(text: &mut String, refusal: &RefusedCall) {
     let problem = &refusal.problem;
     // How to write a header or a body member does not help on the command line, and the title has said who may not.
     let is_told = problem.code == Code::ReasonRequired || key_fault(problem).is_some() || member(problem, "key_name").is_some();
-    if !problem.detail.is_empty() && !is_told {
+    if problem.code == Code::Invalid && !problem.errors.is_empty() {
+        // The detail is about members of the document; the fields follow.
+        let _ = writeln!(text, "  Nothing was changed.");
+    } else if !problem.detail.is_empty() && !is_told {
         let _ = writeln!(text, "  {}", problem.detail);
     }
     if key_fault(problem).is_some_and(|fault| fault != "missing") {
@@ -231,7 +255,10 @@ const NEXT_STEPS: &[(Code, &str)] = &[
         Code::EnvironmentNotFound,
         "`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV.",
     ),
-    (Code::ReasonRequired, "Give a reason with --reason \"…\"; it is recorded in the audit log."),
+    (
+        Code::ReasonRequired,
+        "Nothing was changed. Give a reason with --reason \"…\"; it is recorded in the audit log.",
+    ),
     (Code::OtherOwner, "Remove it from the files, or take it over with --adopt."),
 ];
 

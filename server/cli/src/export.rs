@@ -133,7 +133,7 @@ fn as_ripcord(file: &FlagsFile, format: Format) -> Result<Written, Failure> {
     })
 }
 
-/// The flags that `file` holds. Kills stand in the definitions: flagd has no others.
+/// The flags of `file`. Kills are written into the definitions, since flagd has no kills.
 fn as_flagd(snapshot: &Snapshot, overlay: &Overlay, file: &FlagsFile) -> Result<Written, Failure> {
     let mut export = flagd::export(snapshot, overlay.kills.values());
     export.flags.retain(|key, _| file.flags.contains_key(key.as_str()));

@@ -39,7 +39,7 @@ enum Action {
     List(ListArgs),
     /// Show one flag
     Show {
-        /// Its key
+        /// The flag's key
         flag: FlagKey,
     },
     /// Create a flag, or change parts of it
@@ -50,7 +50,7 @@ enum Action {
     Disable(NamedFlag),
     /// Delete a flag
     Delete {
-        /// Its key
+        /// The flag's key
         flag: FlagKey,
         #[command(flatten)]
         write: WriteArgs,
@@ -64,7 +64,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct NamedFlag {
-    /// Its key
+    /// The flag's key
     flag: FlagKey,
     #[command(flatten)]
     write: WriteArgs,

@@ -83,6 +83,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("release finish", "ripcord release finish web-12"),
     ("audit list", "ripcord audit list --limit 100"),
     ("audit verify", "ripcord audit verify"),
+    ("audit orphans", "ripcord audit orphans"),
     ("flags list", "ripcord flags list"),
     ("flags show", "ripcord flags show checkout-v2"),
     ("flags enable", "ripcord flags enable checkout-v2 --reason \"back in use\""),

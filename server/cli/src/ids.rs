@@ -98,13 +98,13 @@ fn only<'a>(ids: &[&'a str], beginning: &str, what: &str, list: &str) -> Result<
         [one] => Ok(one),
         [] => Err(format!("no {what} has an id that begins with {beginning}. `{list}` lists them.")),
         several => Err(format!(
-            "{} {what}s have ids that begin with {beginning}; give more of it. `{list}` lists them.",
+            "{} {what}s have an id that begins with {beginning}. Type more of the id; `{list}` lists them.",
             several.len()
         )),
     }
 }
 
-/// The ids of a list, each as short as all of them can be told apart.
+/// The ids of a list, shortened as far as they stay distinct.
 pub(crate) fn short<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let ids: Vec<&str> = ids.into_iter().collect();
     let mut sorted = ids.clone();

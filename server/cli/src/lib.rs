@@ -80,6 +80,7 @@ mod terminal;
 mod trigger;
 mod variables;
 mod watch;
+mod wrap;
 mod write;
 
 use std::ffi::OsString;
@@ -205,10 +206,7 @@ pub fn run<S: Server>() -> ExitCode {
         Ok(Exit::Done) if output::is_lost() => Exit::Failed.into(),
         Ok(exit) => exit.into(),
         Err(failure) => {
-            match format {
-                Format::Json => note(&failure.json()),
-                Format::Text => note(&failure.describe(output.error_paint())),
-            }
+            failure.note(output);
             failure.exit().into()
         }
     }

@@ -14,6 +14,7 @@ pub(crate) use ripcord_proto::text::counted_len as count;
 use ripcord_proto::visible::visible;
 
 use super::answer::Answer;
+use super::{terminal, wrap};
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +87,13 @@ impl Output {
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Prints text for people to the standard output and ends the line. It is not an error if the reader has gone (`| head`); if it cannot be
-/// written for another reason, as on a full disk, the command fails in the end.
+/// written for another reason, as on a full disk, the command fails in the end. On a terminal, sentences are wrapped between words.
 pub fn print(text: &str) {
-    print_data(&shown(text));
+    print_data(&fitted(&shown(text), terminal::width()));
+}
+
+fn fitted(text: &str, width: Option<usize>) -> String {
+    width.map_or_else(|| text.to_owned(), |width| wrap::prose(text, width))
 }
 
 /// The same for programs: as it is.
@@ -104,7 +109,7 @@ pub(crate) fn print_data(text: &str) {
 pub(crate) fn check(error: &std::io::Error) {
     if error.kind() != std::io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
         note(&format!(
-            "error: the output could not be written: {error}\n  What the command was to do is done; what it prints is lost."
+            "error: the output could not be written: {error}\n  The command has done its work, but its answer is lost."
         ));
     }
 }
@@ -116,7 +121,13 @@ pub(crate) fn is_lost() -> bool {
 
 /// Prints a note about the answer to the standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", shown(text.trim_end_matches('\n')));
+    let text = fitted(&shown(text.trim_end_matches('\n')), terminal::error_width());
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints an error for programs to the standard error, as it is.
+pub(crate) fn note_data(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }
 
 /// The text as it may go to a terminal: texts of other people may name flags and reasons, but not move the cursor, erase lines or turn the
@@ -188,17 +199,30 @@ impl Paint {
     }
 }
 
-/// Names and what they are, one a line, aligned.
+/// Names and what they are, one a line, aligned. On a terminal, long values are wrapped within their column.
 pub fn facts(facts: &[(&str, String)]) -> String {
+    // Some are moved in by two spaces.
+    facts_within(facts, terminal::width().map(|width| width.saturating_sub(2)))
+}
+
+fn facts_within(facts: &[(&str, String)], limit: Option<usize>) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    let lines: Vec<_> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
-    lines.join("\n")
+    let lines = facts.iter().map(|(name, value)| {
+        let line = format!("{name:width$}  {value}");
+        limit.map_or_else(|| line.clone(), |limit| wrap::hanging(&line, width + 2, limit))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Every line of `text` moved in by two spaces.
 pub fn indented(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+/// The reason of a change in a list.
+pub(crate) fn reason(given: Option<&str>) -> String {
+    given.filter(|text| !text.is_empty()).unwrap_or("(none given)").to_owned()
 }
 
 /// A moment in the time zone of this machine, to the second.

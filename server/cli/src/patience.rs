@@ -16,7 +16,7 @@ pub(crate) const URGENT: Duration = Duration::from_secs(5);
 pub(crate) const CHECK: Duration = Duration::from_secs(3);
 /// How long the rest of an answer that has begun may take.
 pub(crate) const BODY: Duration = Duration::from_mins(1);
-/// After how many seconds a wait is told of.
+/// After how many seconds the command says that it is waiting.
 const TOLD: [u64; 5] = [1, 3, 10, 30, 60];
 
 /// How often a call without an answer is made again.

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use ripcord_proto::rest::pings::PingView;
+use ripcord_proto::text::grouped;
 
 use super::answer::Answer;
 use super::client::Call;
@@ -14,7 +16,7 @@ use super::duration;
 use super::environment_state::spread;
 use super::exit::{Exit, Failure};
 use super::input::ListArgs;
-use super::output::moment;
+use super::output::short_moment;
 use super::table::table;
 use ripcord_proto::rest::wait::Wait;
 
@@ -78,15 +80,16 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
         if pings.is_empty() {
             return format!("{} was never pinged. To ping it: `{}`", call.environment(), call.command("ping"));
         }
+        let now = Timestamp::now();
         let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), milliseconds);
         table(
             ["when", "revision", "confirmed", "p50", "p99", "last", "by"],
             pings.iter().map(|view| {
                 let figures = &view.figures;
                 [
-                    moment(view.ping.at),
+                    short_moment(view.ping.at, now),
                     view.ping.revision.to_string(),
-                    format!("{} of {}", figures.confirmed, figures.connected),
+                    format!("{} of {}", grouped(figures.confirmed), grouped(figures.connected)),
                     ms(figures.p50_ms),
                     ms(figures.p99_ms),
                     ms(figures.max_ms),

@@ -91,8 +91,8 @@ pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit
     }
 }
 
-/// Reports a proposal that was made instead of the requested change. The change is not done: a script must not continue, unless it
-/// waits for the second person and hears that it is.
+/// Reports a proposal that was made instead of the requested change. The change is not made: a script must not continue
+/// unless it waits until the second person has approved it.
 pub(crate) async fn made(call: &Context, proposed: Proposed) -> Result<Exit, Failure> {
     let (environment, id) = (proposed.proposal.environment.clone(), proposed.proposal.id.clone());
     match (call.await_approval, call.output.format()) {

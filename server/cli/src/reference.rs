@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, Args, Command};
 
 use super::exit::{Exit, Failure};
-use super::output::{note, print};
+use super::output::{note, print_data};
 
 /// Write man pages, one for each command
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(crate) fn man(command: &Man, of: Command) -> Result<Exit, Failure> {
 
 /// Prints the reference.
 pub(crate) fn help_markdown(of: Command) -> Exit {
-    print(&markdown(of));
+    print_data(&markdown(of));
     Exit::Done
 }
 

@@ -89,7 +89,7 @@ async fn list(call: &Context, limit: usize) -> Result<Exit, Failure> {
                 id.to_owned(),
                 rollout.plan.flag.to_string(),
                 step,
-                rollout.state.as_str().to_owned(),
+                messages::name(rollout.state).to_owned(),
                 rollout.reason.clone(),
             ]
         });

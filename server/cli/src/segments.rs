@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::rest::segments::SegmentView;
-use ripcord_proto::{FlagsFile, Segment, SegmentKey};
+use ripcord_proto::{FlagsFile, Segment, SegmentKey, flag_text};
 use serde_json::Value;
 
 use super::answer::Answer;
@@ -13,7 +13,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
 use super::input::ListArgs;
-use super::output::{facts, indented};
+use super::output::{count, facts, indented};
 use super::table::table;
 use super::write::{self, WriteArgs};
 
@@ -36,12 +36,12 @@ enum Action {
     List(ListArgs),
     /// Show one segment
     Show {
-        /// Its key
+        /// The segment's key
         segment: SegmentKey,
     },
     /// Create or change a segment
     Set {
-        /// Its key
+        /// The segment's key
         segment: SegmentKey,
         /// The condition as JSON
         #[arg(required_unless_present = "file", conflicts_with = "file", value_name = "CONDITION")]
@@ -54,7 +54,7 @@ enum Action {
     },
     /// Delete a segment that no flag uses
     Delete {
-        /// Its key
+        /// The segment's key
         segment: SegmentKey,
         #[command(flatten)]
         write: WriteArgs,
@@ -101,13 +101,15 @@ async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let segments: Answer<Vec<SegmentView>> = call.client.list(&call.path(&["segments"]), arguments.most()).await?;
     call.output.answer(&segments, |segments| {
         if segments.is_empty() {
-            return format!("{} has no segments.", call.environment());
+            let set = call.command("segments set beta -f beta.yaml --reason \"…\"");
+            return format!("{} has no segments. Create one with\n  {set}", call.environment());
         }
         table(
             ["segment", "revision", "used by", "condition"],
             segments.iter().map(|view| {
-                let used = view.used_by.len().to_string();
-                [view.key.to_string(), view.revision.to_string(), used, view.segment.get().to_owned()]
+                let used = count(view.used_by.len(), "flag", "flags");
+                let condition = parsed(view).map_or_else(|| view.segment.get().to_owned(), |segment| flag_text::condition(&segment.when));
+                [view.key.to_string(), view.revision.to_string(), used, condition]
             }),
         )
     });
@@ -118,12 +120,23 @@ async fn show(call: &Context, key: &SegmentKey) -> Result<Exit, Failure> {
     let view: Answer<SegmentView> = call.client.call(Call::get(call.path(&["segments", key.as_str()]))).await?;
     call.output.answer(&view, |view| {
         let used: Vec<_> = view.used_by.iter().map(ToString::to_string).collect();
-        let members = [
-            ("condition", view.segment.get().to_owned()),
-            ("revision", view.revision.to_string()),
-            ("used by", if used.is_empty() { "no flag".to_owned() } else { used.join(", ") }),
-        ];
+        let mut members = Vec::new();
+        match parsed(view) {
+            Some(segment) => {
+                members.extend(segment.description.map(|description| ("description", description)));
+                members.push(("condition", flag_text::condition(&segment.when)));
+            }
+            None => members.push(("condition", view.segment.get().to_owned())),
+        }
+        members.push(("revision", view.revision.to_string()));
+        members.push(("used by", if used.is_empty() { "no flag".to_owned() } else { used.join(", ") }));
         format!("{}\n{}", call.output.paint().strong(view.key.as_str()), indented(&facts(&members)))
     });
     Ok(Exit::Done)
+}
+
+/// The segment, if this version can read it.
+fn parsed(view: &SegmentView) -> Option<Segment> {
+    let value: Value = serde_json::from_str(view.segment.get()).ok()?;
+    Segment::from_value(&value).ok()
 }

@@ -1,14 +1,16 @@
-//! Tables for people: aligned columns without lines. On a terminal that is too narrow for them, each row becomes a block of lines
-//! instead, so that nothing is broken in the middle of a word.
-
-use unicode_width::UnicodeWidthChar as _;
+//! Tables for people: aligned columns without lines. On a terminal that is too narrow, wide columns are wrapped between words; if even
+//! that does not fit, the columns that do stay a table, and the others follow below each row with their names.
 
 use super::output::indented;
 use super::terminal::width;
+use super::wrap::{cell, columns};
 
 /// Spaces between two columns.
 const GAP: usize = 2;
-/// The least space in which the last column may be wrapped; with less, rows become blocks.
+/// The least width to which a column is wrapped.
+const LEAST: usize = 18;
+/// The lines that a wrapped cell may take, about; the last column may take more if it has this width.
+const LINES: usize = 3;
 const LAST: usize = 24;
 
 /// A table that is laid out when it is shown.
@@ -43,106 +45,101 @@ impl Table {
         }
     }
 
-    /// The table in lines of at most `limit` columns: as it is if it fits; with the last column wrapped if that has enough space;
-    /// else in blocks.
+    /// The table in lines of at most `limit` columns.
     pub(crate) fn fitted(&self, limit: Option<usize>) -> String {
         let widths = self.widths();
-        let before_last: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
-        let last = widths.last().copied().unwrap_or_default();
         match limit {
-            Some(limit) if before_last + last > limit => {
-                let left = limit.saturating_sub(before_last);
-                if left >= LAST { self.aligned(&widths, left) } else { self.blocks(limit) }
-            }
-            Some(_) | None => self.aligned(&widths, usize::MAX),
+            Some(limit) if total(&widths) > limit => match self.narrowed(&widths, limit) {
+                Some(narrow) => self.aligned(&narrow),
+                None => self.stacked(&widths, limit),
+            },
+            Some(_) | None => self.aligned(&widths),
         }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Vec<String>> {
+        std::iter::once(&self.header).chain(&self.rows)
     }
 
     /// The widest content of each column.
     fn widths(&self) -> Vec<usize> {
-        let lines = || std::iter::once(&self.header).chain(&self.rows);
-        let widest = |column: usize| lines().filter_map(|line| line.get(column)).map(|cell| columns(cell)).max().unwrap_or_default();
-        (0..self.header.len()).map(widest).collect()
+        self.widest(columns)
     }
 
-    fn aligned(&self, widths: &[usize], last: usize) -> String {
-        let mut lines = Vec::new();
-        for row in std::iter::once(&self.header).chain(&self.rows) {
-            let Some((end, cells)) = row.split_last() else { continue };
-            let mut line = String::new();
-            for (cell, width) in cells.iter().zip(widths) {
-                line.push_str(cell);
-                line.push_str(&" ".repeat(width.saturating_sub(columns(cell)) + GAP));
+    fn widest(&self, width: impl Fn(&str) -> usize) -> Vec<usize> {
+        let widest = |column: usize| self.lines().filter_map(|line| line.get(column)).map(|cell| width(cell)).max();
+        (0..self.header.len()).map(|column| widest(column).unwrap_or_default()).collect()
+    }
+
+    /// The widths if the widest columns are wrapped, as little as needed and never within a word; `None` if that is not enough, or if
+    /// cells would become too high to be read.
+    fn narrowed(&self, widths: &[usize], limit: usize) -> Option<Vec<usize>> {
+        let words = self.widest(|cell| cell.split(' ').map(columns).max().unwrap_or_default());
+        let at = |level: usize| -> Vec<usize> {
+            let each = widths.iter().zip(&words);
+            each.map(|(width, word)| *width.min(&level.max(*word))).collect()
+        };
+        let widest = widths.iter().copied().max().unwrap_or_default();
+        let narrow = (LEAST..widest).rev().map(at).find(|narrow| total(narrow) <= limit)?;
+        let last = narrow.len().saturating_sub(1);
+        let is_readable = |(index, (width, narrow)): (usize, (&usize, &usize))| *width <= narrow * LINES || (index == last && *narrow >= LAST);
+        widths.iter().zip(&narrow).enumerate().all(is_readable).then_some(narrow)
+    }
+
+    fn aligned(&self, widths: &[usize]) -> String {
+        let lines: Vec<String> = self.lines().map(|row| aligned(row, widths)).collect();
+        lines.join("\n")
+    }
+
+    /// As many columns as fit, and below each row a line for every other one; nothing for an empty cell.
+    fn stacked(&self, widths: &[usize], limit: usize) -> String {
+        let fits = |count: &usize| widths.get(..*count).is_some_and(|head| total(head) <= limit);
+        let count = (1..widths.len()).rev().find(fits).unwrap_or(1);
+        let (head, tail) = self.header.split_at_checked(count).unwrap_or((&self.header, &[]));
+        let name_width = tail.iter().map(|name| columns(name)).max().unwrap_or_default();
+        let margin = if count == 1 { 2 } else { 4 };
+        let indent = margin + name_width + GAP;
+        // The first cell of a row alone needs no name.
+        let mut lines = if count == 1 { Vec::new() } else { vec![aligned(head, widths)] };
+        for row in &self.rows {
+            let (cells, rest) = row.split_at_checked(count).unwrap_or((row, &[]));
+            match cells {
+                [only] => lines.extend(cell(only, limit)),
+                cells => lines.push(aligned(cells, widths)),
             }
-            let behind = columns(&line);
-            for (index, part) in wrapped(end, last).iter().enumerate() {
-                let before = if index == 0 { std::mem::take(&mut line) } else { " ".repeat(behind) };
-                lines.push(format!("{before}{part}").trim_end().to_owned());
+            for (name, text) in tail.iter().zip(rest).filter(|(_, text)| !text.is_empty()) {
+                for (index, part) in cell(text, limit.saturating_sub(indent)).iter().enumerate() {
+                    let name = if index == 0 { name.as_str() } else { "" };
+                    let padding = " ".repeat(name_width.saturating_sub(columns(name)) + GAP);
+                    lines.push(format!("{:margin$}{name}{padding}{part}", "").trim_end().to_owned());
+                }
             }
         }
         lines.join("\n")
     }
-
-    /// The first cell of a row on a line of its own, and each other one below it with its column's name; nothing for an empty one.
-    fn blocks(&self, limit: usize) -> String {
-        let names = self.header.iter().skip(1);
-        let name_width = names.map(|name| columns(name)).max().unwrap_or_default();
-        let mut blocks = Vec::new();
-        for row in &self.rows {
-            let mut lines = wrapped(row.first().map_or("", String::as_str), limit);
-            for (name, cell) in self.header.iter().zip(row).skip(1).filter(|(_, cell)| !cell.is_empty()) {
-                let indent = 2 + name_width + GAP;
-                for (index, part) in wrapped(cell, limit.saturating_sub(indent)).iter().enumerate() {
-                    let name = if index == 0 { name.as_str() } else { "" };
-                    let padding = " ".repeat(name_width.saturating_sub(columns(name)) + GAP);
-                    lines.push(format!("  {name}{padding}{part}").trim_end().to_owned());
-                }
-            }
-            blocks.push(lines.join("\n"));
-        }
-        blocks.join("\n")
-    }
 }
 
-/// Columns that a text takes on a terminal; the codes of colours take none.
-pub(crate) fn columns(text: &str) -> usize {
-    let (mut columns, mut in_code) = (0, false);
-    for character in text.chars() {
-        match (in_code, character) {
-            (false, '\x1b') => in_code = true,
-            (true, 'm') => in_code = false,
-            (true, _) => {}
-            (false, shown) => columns += shown.width().unwrap_or_default(),
-        }
-    }
-    columns
+/// Columns that a row of cells of these widths takes.
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
-/// The lines of a text that is wrapped between words; a word that is too long is broken.
-pub(crate) fn wrapped(text: &str, limit: usize) -> Vec<String> {
-    if columns(text) <= limit && !text.contains('\n') {
-        return vec![text.to_owned()];
-    }
-    let mut lines = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            if !line.is_empty() && columns(&line) + 1 + columns(word) > limit {
-                lines.push(std::mem::take(&mut line));
+/// One row, each cell wrapped to the width of its column.
+fn aligned(row: &[String], widths: &[usize]) -> String {
+    let cells: Vec<(Vec<String>, usize)> = row.iter().zip(widths).map(|(text, width)| (cell(text, *width), *width)).collect();
+    let height = cells.iter().map(|(parts, _)| parts.len()).max().unwrap_or_default();
+    let lines: Vec<String> = (0..height)
+        .map(|index| {
+            let mut line = String::new();
+            for (parts, width) in &cells {
+                let part = parts.get(index).map_or("", String::as_str);
+                line.push_str(part);
+                line.push_str(&" ".repeat(width.saturating_sub(columns(part)) + GAP));
             }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            for character in word.chars() {
-                if columns(&line) + character.width().unwrap_or_default() > limit {
-                    lines.push(std::mem::take(&mut line));
-                }
-                line.push(character);
-            }
-        }
-        lines.push(line);
-    }
-    lines
+            line.trim_end().to_owned()
+        })
+        .collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

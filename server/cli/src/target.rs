@@ -136,6 +136,10 @@ struct Given {
 /// `--key`, else `--key-file`, else the variables of the same names.
 fn given_key(global: &Global) -> Result<Option<(String, From)>, Failure> {
     if let Some(key) = &global.key {
+        if key.is_empty() {
+            let empty = "--key is empty: is the variable that it names set? Without --key, RIPCORD_KEY is used.";
+            return Err(Failure::Usage(empty.to_owned()));
+        }
         return Ok(Some((key.clone(), From::CommandLine)));
     }
     if let Some(file) = &global.key_file {

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use terminal_size::{Height, Width, terminal_size};
+use terminal_size::{Height, Width, terminal_size, terminal_size_of};
 
 /// Terminals that say that they are narrower are taken to be this wide.
 const NARROWEST: usize = 40;
@@ -13,6 +13,14 @@ const HEIGHT: usize = 24;
 pub(crate) fn width() -> Option<usize> {
     let of_terminal = || size().map(|(Width(columns), _)| usize::from(columns));
     set("COLUMNS").or_else(of_terminal).map(|columns| columns.max(NARROWEST))
+}
+
+/// Columns of the standard error, likewise.
+pub(crate) fn error_width() -> Option<usize> {
+    let errors = std::io::stderr();
+    let of_terminal = || errors.is_terminal().then(|| terminal_size_of(&errors)).flatten();
+    let columns = set("COLUMNS").or_else(|| of_terminal().map(|(Width(columns), _)| usize::from(columns)));
+    columns.map(|columns| columns.max(NARROWEST))
 }
 
 /// Lines of the terminal: `LINES`, if it is set; otherwise what the terminal says.

@@ -1,4 +1,4 @@
-//! `ripcord trigger`: what acts by itself, what it did, and what it asks.
+//! `ripcord trigger`: creates and switches triggers, lists what they did, and answers what they ask.
 
 mod confirm;
 mod create;

@@ -20,7 +20,7 @@ use super::confirm::{self, Subject};
 use super::context::Context;
 use super::environment_state::last_ping;
 use super::exit::{Exit, Failure};
-use super::output::{Format, indented, note, print};
+use super::output::{Format, indented, note, print, print_data};
 
 /// How long confirmations of a revision are waited for before the next one is shown.
 const CONFIRMED: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ async fn follow(call: &Context) -> Result<Exit, Failure> {
         match stream(call, &mut seen).await {
             Ok(Some(ending)) => return Ok(ending),
             Ok(None) => note("The stream ended; reconnecting."),
-            // At the first try an error is the caller's to mend; later the server may just be away.
+            // An error at the first try is reported to the caller; later the server may just be away.
             Err(error) if seen.position.is_none() => return Err(error.into()),
             Err(error) => note(&format!("{error}; retrying.")),
         }
@@ -107,7 +107,7 @@ async fn show(call: &Context, seen: &mut LastSeen, data: &str) -> Result<Option<
         }
     };
     if call.output.format() == Format::Json {
-        print(data);
+        print_data(data);
     }
     let paint = call.output.paint();
     match frame {
@@ -155,7 +155,7 @@ async fn revisions(call: &Context, from: Revision, to: Revision) -> Result<(), C
         .rev()
         .filter(|entry| entry.revision.is_some_and(|revision| revision > from));
     for entry in fresh {
-        print(&report::entry(entry, call.output.paint()));
+        print(&report::entry(entry, Timestamp::now(), call.output.paint()));
     }
     let confirmation = confirm::follow(&call.client, call.environment(), &Subject::Revision(to), None, CONFIRMED).await?;
     if let Some(confirmation) = confirmation.filter(|confirmation| confirmation.applied.connected > 0) {

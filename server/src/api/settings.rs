@@ -31,7 +31,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
 /// Changes the settings. A different bucketing generation re-buckets all users, which the request must acknowledge.
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings", operation_id = "putSettings",
     params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery, WriteHeaders),
-    request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
+    request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "reassign_users": true, "reason": "our flagd clients bucket by v2"})),
     responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), MaybeProposed, Problems))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>) -> Result<ApiResponse, ApiError> {
     let present = write.part::<EnvironmentReader>().served()?.snapshot.settings.bucketing;
@@ -55,11 +55,11 @@ pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>) -
 
 /// The operation of a request that acknowledges its effect.
 pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, ValidationErrors> {
-    if request.rebuckets_everybody {
+    if request.reassign_users {
         return Ok(Operation::PutSettings(request.settings()));
     }
     Err(ValidationErrors::one(
-        "rebuckets_everybody",
+        "reassign_users",
         "must be true: a different bucketing generation gives most users of a split a different variant. Preview it with commits/plan",
     ))
 }

@@ -71,7 +71,7 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
         }))
     };
     if draft.author.actor.role == Role::Pipeline {
-        return refuse("a pipeline may not change a killed flag. Restore the kill first, or leave the flag as it is");
+        return refuse("a pipeline may not change a killed flag. Lift the kill first, or leave the flag unchanged");
     }
     let (was, is) = (before.snapshot.flags.value(key.as_str()), after.snapshot.flags.value(key.as_str()));
     // A flag created under a kill serves its safe variant from the start, so nothing changes.

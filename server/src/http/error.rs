@@ -33,7 +33,7 @@ impl ApiError {
 
     /// Invalid fields in the body.
     pub fn invalid(faults: ValidationErrors) -> Self {
-        Problem::new(Code::Invalid, "Nothing was changed. Every invalid field is listed in errors.")
+        Problem::new(Code::Invalid, "Nothing was changed. The list `errors` names each invalid field.")
             .with_errors(faults)
             .into()
     }

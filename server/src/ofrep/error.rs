@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError as _};
+use ripcord_proto::text::grouped_len;
 
 use crate::access::AccessError;
 use crate::http::ApiError;
@@ -80,7 +81,7 @@ impl OfrepError {
                     metadata: None,
                 },
             ),
-            Self::TooLarge(most) => without_flag(StatusCode::PAYLOAD_TOO_LARGE, &format!("The body is larger than {most} bytes.")),
+            Self::TooLarge(most) => without_flag(StatusCode::PAYLOAD_TOO_LARGE, &format!("The body is larger than {} bytes.", grouped_len(*most))),
             Self::Refused(refusal) => {
                 let mut response = without_flag(refusal.status_code(), &refusal.problem().detail);
                 for (name, value) in refusal.error_response().headers() {

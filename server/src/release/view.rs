@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::flag_text;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::release::Release;
 use ripcord_proto::rest::log::ChangedBy;
@@ -17,13 +18,12 @@ use serde_json::value::RawValue;
 use super::{ItemChanges, ReleaseChanges};
 use crate::commit::protect;
 use crate::commit::state::EnvironmentState;
-use crate::flag_text;
 
 /// Most own commits that a diff names.
 const NAMED_COMMITS: usize = 100;
 
-/// A release in an environment at `now`. Of what it lacks in a protected environment it knows `touched` flags, and those that the
-/// release itself names.
+/// A release in an environment at `now`. What it lacks in a protected environment is judged by the `touched` flags and those that the
+/// release names.
 pub fn view(state: &EnvironmentState, release: &Release, touched: &BTreeSet<FlagKey>, now: Timestamp) -> ReleaseView {
     let missing = match state.records.policy().protection {
         Protection::Open => Vec::new(),

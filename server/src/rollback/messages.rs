@@ -133,7 +133,8 @@ fn lost(rollback: &Rollback) -> String {
 fn all_run(connected: u64, revision: Revision) -> String {
     match connected {
         1 => format!("The one connected application runs revision {revision}"),
-        many => format!("All {many} connected applications run revision {revision}"),
+        2 => format!("Both connected applications run revision {revision}"),
+        many => format!("All {} connected applications run revision {revision}", text::grouped(many)),
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn prepare(
     let resolved = checkpoint::resolve(environments, environment, &named).await?;
     let ScopeReach { reach, foreign, segments } = scope::reached(environments, environment, &state, &resolved, &spec.scope).await?;
     let mut record = record(&state, resolved.target.clone(), author, spec, decided);
-    record.latitude.with_segments |= !segments.is_empty();
+    record.options.with_segments |= !segments.is_empty();
     record.segments = segments;
     let reversal = Reversal {
         reach,
@@ -114,7 +114,7 @@ fn record(state: &EnvironmentState, target: RollbackTarget, author: &Author, spe
         reason: spec.reason.clone(),
         acknowledged: spec.acknowledged.clone(),
         acknowledged_checks: spec.acknowledged_checks.clone(),
-        latitude: spec.options,
+        options: spec.options,
         ladder: stages,
         phases: PhaseTimes {
             detected: spec.detected,

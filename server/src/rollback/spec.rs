@@ -65,7 +65,7 @@ impl RollbackSpec {
             segment: record.segment.clone(),
             steps,
             every_seconds,
-            options: record.latitude,
+            options: record.options,
             acknowledged: record.acknowledged.clone(),
             acknowledged_checks: record.acknowledged_checks.clone(),
             reason: record.reason.clone(),

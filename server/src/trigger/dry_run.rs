@@ -100,7 +100,7 @@ impl Triggers {
         };
         if trigger.state == TriggerState::Disarmed {
             return Ok(unmatched(
-                "It would not fire: the trigger is disarmed. Enable it with `ripcord trigger arm`".to_owned(),
+                format!("It would not fire: the trigger is disarmed. Arm it with `ripcord trigger arm {}`", trigger.name),
                 group,
             ));
         }

@@ -1,11 +1,11 @@
 //! What an action does or would do, flag by flag.
 
 use ripcord_proto::FlagKey;
+use ripcord_proto::flag_text;
 use ripcord_proto::trigger::{FiringEffects, FlagTransition};
 
 use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
-use crate::flag_text;
 use crate::rollback::PreparedRollback;
 
 /// Flags that are listed one by one, at most.

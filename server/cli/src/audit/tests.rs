@@ -30,17 +30,14 @@ fn a_release_and_a_kill_are_read_at_once_on_80_columns() {
     let told = listed(&entries.iter().collect::<Vec<_>>(), LogDetail::People, now).fitted(Some(80));
     let told = told.replace(&short_moment(entries[0].at, now), "TODAY");
     insta::assert_snapshot!(told, @r"
-    TODAY
-      revision  9
-      who       ada (via oncall key)
-      what      kill k_01jd3x7q8v9w0y2z4a6b8c0d2e of tag checkout
-      why       5xx spike
-    TODAY
-      revision  8
-      who       pipeline key
-      what      set flag checkout-v2, set flag gift-cards, set flag new-cart, set
-                flag one-click-pay, set flag refunds, set flag search
-      why       release web-12
+    when      revision  who
+    TODAY  9         ada (via oncall key)
+        what  kill k_01jd3x7q8v9w0y2z4a6b8c0d2e of tag checkout
+        why   5xx spike
+    TODAY  8         pipeline key
+        what  set flag checkout-v2, set flag gift-cards, set flag new-cart, set flag
+              one-click-pay, set flag refunds, set flag search
+        why   release web-12
     ");
 }
 

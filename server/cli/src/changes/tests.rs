@@ -34,14 +34,14 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
     Added (1)
     + flag new-search
         enabled: true
-        default: "off"
+        default: off
 
     Changed (2)
     ~ segment beta
-      ~ equals: "beta" -> "pilot"
+      ~ when: plan = "beta" -> plan = "pilot"
     ~ flag checkout-v2
-      ~ default: "off" -> "on"
-      + tags: ["checkout"]
+      ~ default: off -> on
+      + tags: checkout
         stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e: it keeps serving its safe variant
 
     Removed (1)
@@ -49,7 +49,7 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
 
     Unchanged (7)
 
-    Impact: 12.5 % of 10000 simulated users would get a different variant
+    Impact: 12.5 % of 10,000 simulated users would get a different variant
       checkout-v2: 12.5 %
 
     Kept (1): changed by hand since the last apply; the files did not change it
@@ -68,34 +68,12 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
 }
 
 #[test]
-fn lists_are_compared_place_by_place() {
-    let from = json!({"rules": [{"serve": "on"}, {"serve": "off"}]});
-    let shorter = json!({"rules": [{"serve": "off"}]});
-    let mut text = String::new();
-    differences(&mut text, Paint::Plain, "", &from, &shorter);
-    differences(&mut text, Paint::Plain, "", &shorter, &from);
-    insta::assert_snapshot!(text, @r#"
-    ~ rules[0].serve: "on" -> "off"
-    - rules[1]: {"serve":"off"}
-    ~ rules[0].serve: "off" -> "on"
-    + rules[1]: {"serve":"off"}
-    "#);
-}
-
-#[test]
 fn a_change_of_settings_is_told() {
     let plan = plan(&json!({"settings": {"from": {"bucketing": "v3"}, "to": {"bucketing": "v2"}}}));
     insta::assert_snapshot!(describe(&plan, Paint::Plain), @r#"
     Changed (1)
     ~ settings
-      ~ bucketing: "v3" -> "v2"
+      ~ bucketing: v3 -> v2
     "#);
     assert_eq!(summary(&plan), "the settings");
-}
-
-#[test]
-fn a_long_value_is_cut() {
-    let text = shown(&json!("é".repeat(500)));
-    assert_eq!(text.chars().count(), SHOWN + 2);
-    assert!(text.ends_with('…'));
 }

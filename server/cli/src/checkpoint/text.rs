@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::checkpoint::{CheckpointState, CheckpointVerdict, Judgement};
 use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, StateDrift};
+use ripcord_proto::text::{counted, grouped};
 
 use crate::output::{Paint, count, facts, indented, moment, short_moment};
 use crate::table::Table;
@@ -11,12 +12,11 @@ use crate::table::Table;
 /// The new checkpoint.
 pub(super) fn taken(view: &CheckpointView, environment: &EnvironmentKey) -> String {
     let checkpoint = &view.checkpoint;
-    let flags = usize::try_from(checkpoint.flags).unwrap_or(usize::MAX);
     format!(
         "Created checkpoint {} of {environment} at revision {} ({}).",
         checkpoint.name,
         checkpoint.revision,
-        count(flags, "flag", "flags")
+        counted(checkpoint.flags, "flag", "flags")
     )
 }
 
@@ -28,7 +28,7 @@ pub(super) fn list(checkpoints: &[CheckpointView], now: Timestamp) -> Table {
             checkpoint.name.to_string(),
             checkpoint.revision.to_string(),
             standing(view),
-            checkpoint.flags.to_string(),
+            grouped(checkpoint.flags),
             short_moment(checkpoint.at, now),
             checkpoint.by.name.clone(),
             checkpoint.note.clone().unwrap_or_default(),
@@ -57,7 +57,7 @@ pub(super) fn detail(detail: &CheckpointDetail, paint: Paint) -> String {
     let mut members = vec![
         ("standing", standing(view)),
         ("revision", format!("{} (epoch {})", checkpoint.revision, checkpoint.epoch)),
-        ("flags", checkpoint.flags.to_string()),
+        ("flags", grouped(checkpoint.flags)),
         ("taken", format!("{} by {}", moment(checkpoint.at), checkpoint.by.name)),
         ("state", proof),
         ("since then", moved(&detail.moved)),
@@ -88,11 +88,10 @@ fn moved(moved: &StateDrift) -> String {
     if moved.settings {
         parts.push("the settings".to_owned());
     }
-    let revisions = usize::try_from(moved.revisions).unwrap_or(usize::MAX);
     format!(
         "{}, over {} (now {})",
         parts.join(", "),
-        count(revisions, "revision", "revisions"),
+        counted(moved.revisions, "revision", "revisions"),
         moved.now.revision
     )
 }

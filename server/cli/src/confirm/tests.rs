@@ -60,12 +60,12 @@ fn the_missing_are_named_and_nodes_that_were_not_reached_too() {
     insta::assert_snapshot!(describe(&confirmation, PATIENCE, Paint::Plain), @r"
     2 of 5 applications confirmed within 2 s.
     Sent to 1 of 1 reader that cannot confirm.
-    Not counted are the applications of nodes that could not be reached: b.
-      missing        last at                       node
-      checkout-7f9c  revision 41  connected        a
-      checkout-1b2d  revision 41  connection lost  a
+    The applications of these nodes are not counted, because the nodes could not be reached: b.
+      missing        runs         connection  node
+      checkout-7f9c  revision 41  open        a
+      checkout-1b2d  revision 41  lost        a
       and 1 more application
-    These may still serve what they served before. Restart them, or look again with `ripcord doctor`.
+    These may still serve the old variants. Restart them, or check again with `ripcord doctor`.
     ");
 }
 

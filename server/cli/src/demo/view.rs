@@ -1,4 +1,4 @@
-//! The view of the demo: a screen of its own on a terminal, which fits on 80 × 24; else a line for each change.
+//! The view of the demo: on a terminal a full screen that fits on 80 × 24, otherwise a line for each change.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rest::log::LogEntry;
-use ripcord_proto::text::counted;
+use ripcord_proto::text::{counted, grouped};
 
 use super::shop::{DemoFlag, Exposure, Shop};
 use crate::answer::{Answer, ClientError};
@@ -16,10 +16,10 @@ use crate::confirm::milliseconds;
 use crate::context::path;
 use crate::log_entry::{LogDetail, changes};
 use crate::output::{Output, Paint, count, moment, short_moment, shown};
-use crate::{table, terminal};
+use crate::{terminal, wrap};
 
 /// Characters of a bar.
-const BAR: usize = 20;
+const BAR: usize = 18;
 /// Columns of a terminal that does not say how many it has.
 const WIDTH: usize = 80;
 /// The newest changes that are shown.
@@ -108,7 +108,7 @@ impl View {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{}", suggestions(paint, &self.hint));
         let lines = text.lines().take(height.saturating_sub(1));
-        lines.map(|line| cut(line, width, paint)).collect::<Vec<_>>().join("\n")
+        lines.map(|line| wrap::cut(line, width)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -118,17 +118,6 @@ impl Drop for View {
             self.output.draw(LEAVE);
         }
     }
-}
-
-/// A line without what does not fit.
-fn cut(line: &str, width: usize, paint: Paint) -> String {
-    let mut parts = table::wrapped(line, width).into_iter();
-    let mut first = parts.next().unwrap_or_default();
-    // A colour ends where the line is cut.
-    if parts.next().is_some() && paint == Paint::Colours {
-        first.push_str("\x1b[0m");
-    }
-    first
 }
 
 /// Who has confirmed the newest revision, and the last few.
@@ -143,7 +132,7 @@ fn events(newest: &Newest) -> String {
     } else {
         format!(
             "confirmed by {} of {}{slowest}",
-            level.confirmed,
+            grouped(level.confirmed),
             counted(level.connected, "application", "applications")
         )
     };
@@ -178,12 +167,18 @@ fn suggestions(paint: Paint, hint: &str) -> String {
     text
 }
 
-/// `checkout-v2     on      ████████············   40.1 %  401 of 1000`
+/// `checkout-v2     on      ████████············   40.1 %  401 of 1,000`
 fn line(flag: DemoFlag, exposure: &Exposure, paint: Paint) -> String {
     let (served, users) = served_of(flag, exposure);
     let (full, rest) = bar(served, users);
     let bar = format!("{}{}", paint.good(&full), paint.faint(&rest));
-    let text = format!("{:15} {:7} {bar} {:>6} %  {served} of {users}", flag.key, flag.counted, percent(served, users));
+    let text = format!(
+        "{:15} {:7} {bar} {:>6} %  {}",
+        flag.key,
+        flag.counted,
+        percent(served, users),
+        of(served, users)
+    );
     if exposure.killed { format!("{text}  {}", paint.bad("killed")) } else { text }
 }
 
@@ -200,7 +195,11 @@ fn errors(exposure: &[(DemoFlag, Exposure)], paint: Paint) -> String {
     let failing = if on > users / 2 { on / 6 } else { 0 } + users / 500;
     let (full, rest) = bar(failing, users);
     let bar = format!("{}{}", paint.bad(&full), paint.faint(&rest));
-    format!("{:15} {:7} {bar} {:>6} %  {failing} of {users}\n", "errors", "", percent(failing, users))
+    format!("{:15} {:7} {bar} {:>6} %  {}\n", "errors", "", percent(failing, users), of(failing, users))
+}
+
+fn of(part: u32, whole: u32) -> String {
+    format!("{} of {}", grouped(u64::from(part)), grouped(u64::from(whole)))
 }
 
 /// Users that are served the counted variant, of how many.

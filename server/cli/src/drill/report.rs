@@ -44,24 +44,24 @@ pub(super) struct Report<'a> {
 
 impl<'a> From<&'a Drill> for Report<'a> {
     fn from(drill: &'a Drill) -> Self {
-        Self {
-            scenario: &drill.scenario,
-            store: drill.store,
-            fork: &drill.fork,
-            verdicts: &drill.verdicts,
-            figures: &drill.figures,
-        }
+        Self::new((&drill.scenario, drill.store, &drill.fork), &drill.verdicts, &drill.figures)
     }
 }
 
 impl<'a> From<&'a DrillRequest> for Report<'a> {
     fn from(drill: &'a DrillRequest) -> Self {
+        Self::new((&drill.scenario, drill.store, &drill.fork), &drill.verdicts, &drill.figures)
+    }
+}
+
+impl<'a> Report<'a> {
+    const fn new((scenario, store, fork): (&'a str, DrillStore, &'a str), verdicts: &'a [DrillVerdict], figures: &'a BTreeMap<String, f64>) -> Self {
         Self {
-            scenario: &drill.scenario,
-            store: drill.store,
-            fork: &drill.fork,
-            verdicts: &drill.verdicts,
-            figures: &drill.figures,
+            scenario,
+            store,
+            fork,
+            verdicts,
+            figures,
         }
     }
 }
@@ -80,12 +80,12 @@ impl Report<'_> {
             let _ = writeln!(text, "\n{figures}");
         }
         let failed = self.verdicts.iter().filter(|verdict| !verdict.passed).count();
-        let name = format!("{} on {}, on {}", self.scenario, self.store, self.fork);
+        let name = format!("{}, {} store, on {}", self.scenario, self.store, self.fork);
         let verdicts = count(self.verdicts.len(), "check", "checks");
         let _ = if failed == 0 {
-            write!(text, "\n{} {name}: {verdicts}, all passed.", paint.good("Passed."))
+            write!(text, "\n{} {name}. {verdicts}, all passed.", paint.good("Passed:"))
         } else {
-            write!(text, "\n{} {name}: {failed} of {verdicts} failed.", paint.bad("Failed."))
+            write!(text, "\n{} {name}. {failed} of {verdicts} failed.", paint.bad("Failed:"))
         };
         text
     }
@@ -102,8 +102,8 @@ impl Report<'_> {
         if rows.is_empty() {
             return String::new();
         }
-        let than = earlier.map_or_else(|| "no earlier run".to_owned(), |drill| format!("than {}", moment(drill.at)));
-        indented_table(["from … to", "", &than], rows)
+        let than = earlier.map_or_else(|| "no earlier run".to_owned(), |drill| format!("than on {}", moment(drill.at)));
+        indented_table(["from … to", "took", &than], rows)
     }
 }
 

@@ -28,6 +28,7 @@ use super::probe::{CHECK, Health, Probe};
 use super::progress::Progress;
 use super::release::{BadRelease, bad_variant};
 use super::traffic::Traffic;
+use crate::confirm::in_milliseconds;
 use crate::exit::Failure;
 use crate::output::count;
 
@@ -174,7 +175,7 @@ impl<'a> Runner<'a> {
         self.observations.bad_before = self.traffic.counts().1;
         self.observations.detected = (self.observations.bad_before > 0).then(jiff::Timestamp::now);
         let spread = self.observations.reached.map_or("it did not reach every application".to_owned(), |took| {
-            format!("it reached every application after {} ms, and errors are rising", took.as_millis())
+            format!("it reached every application after {}, and errors are rising", in_milliseconds(took))
         });
         self.progress.done(&format!("bad release: {spread}"));
         Ok(())

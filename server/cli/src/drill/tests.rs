@@ -19,19 +19,10 @@ fn the_list_fits_on_a_terminal() {
         .fitted(Some(80))
         .replace(&short_moment(drills[0].at, now), "TODAY");
     insta::assert_snapshot!(told, @r"
-    d_01jd3x7q8v9w0
-      when      TODAY
-      scenario  store-outage
-      store     redis
-      result    passed
-      back in   12 ms
-      by        ada (via oncall key)
-    d_01jd3x7q8v9w1
-      when      TODAY
-      scenario  store-outage
-      store     redis
-      result    1 failed
-      back in   12 ms
-      by        ada (via oncall key)
+    drill            when      scenario      store  result    back in
+    d_01jd3x7q8v9w0  TODAY  store-outage  redis  passed    12 ms
+        by  ada (via oncall key)
+    d_01jd3x7q8v9w1  TODAY  store-outage  redis  1 failed  12 ms
+        by  ada (via oncall key)
     ");
 }

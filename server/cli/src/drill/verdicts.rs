@@ -13,10 +13,11 @@ use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillVerdict;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::scenario::{DrillFault, Scenario};
-use ripcord_proto::text::{counted, counted_len};
+use ripcord_proto::text::{counted, counted_len, grouped};
 
 use self::list::Verdicts;
 use super::observations::Observations;
+use crate::confirm::in_milliseconds;
 use crate::exit::{self, Exit};
 
 /// Allowed difference between the times that a drill measures and the phases that the server reports: the applications'
@@ -81,7 +82,7 @@ fn one_way_doors(observations: &Observations) -> String {
 fn release(bench: &mut Verdicts, observations: &Observations) {
     let detail = observations.reached.map_or_else(
         || "not all of them".to_owned(),
-        |took| format!("{} of them in {} ms", observations.applications, took.as_millis()),
+        |took| format!("{} of them in {}", observations.applications, in_milliseconds(took)),
     );
     bench.judge(
         "release_reached_all",
@@ -109,7 +110,12 @@ fn ended(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations,
     );
     let wanted = wanted(scenario);
     let name = format!("the rollback ended as {}", wanted.as_str());
-    let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.message));
+    let message = first_sentence(&rollback.message);
+    let detail = if rollback.state == wanted {
+        message.to_owned()
+    } else {
+        format!("{}. {message}", rollback.state.as_str())
+    };
     bench.judge(format!("ended_{}", wanted.as_str()), name, rollback.state == wanted, detail);
 }
 
@@ -155,9 +161,9 @@ fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, obs
     if !stays_down && scenario.steps.is_none() {
         let detail = took.map_or_else(
             || "the bad variant was still served".to_owned(),
-            |took| format!("after {} ms", took.as_millis()),
+            |took| format!("after {}", in_milliseconds(took)),
         );
-        let name = format!("the bad variant was gone within {} ms", limit.as_millis());
+        let name = format!("the bad variant was gone within {}", in_milliseconds(limit));
         bench.judge("clear_in_time", name, took.is_some_and(|took| took <= limit), detail);
     }
     // A killed node has lost its measurements.
@@ -198,7 +204,7 @@ fn torn(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations) 
     let mut views = views;
     let example = views.find_map(|(position, views)| Some(format!("at {position} {}", views.example.as_ref()?)));
     let detail = match example {
-        Some(example) if torn > 0 => format!("{torn} of {} views were: {example}", whole + torn),
+        Some(example) if torn > 0 => format!("{} of {} views were: {example}", grouped(torn), grouped(whole + torn)),
         _ => format!(
             "{} of {} that changed together",
             counted(whole, "view", "views"),

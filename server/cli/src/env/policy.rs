@@ -57,7 +57,7 @@ struct PolicyEdit {
     /// Whether people may approve steps of their own rollouts: yes or no
     #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
     approve_own: Option<bool>,
-    /// The Prometheus that gates of rollouts query, such as <http://127.0.0.1:9090>
+    /// The Prometheus that gates of rollouts query, such as `http://127.0.0.1:9090`
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// What triggers do: automatic (act), ask (a person decides) or off (only record)
@@ -167,7 +167,7 @@ fn describe(call: &Context, policy: &Policy) -> String {
         .ping_every_seconds
         .map_or_else(|| "not automatic".to_owned(), |seconds| format!("every {}", in_words(seconds)));
     let approvers = match policy.approvers() {
-        Approvers::Anybody => "by anyone with the role",
+        Approvers::Anyone => "by anyone with the role",
         Approvers::NotTheStarter => "by anyone with the role except the person who started it",
     };
     let triggers = match policy.triggers() {

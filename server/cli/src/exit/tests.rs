@@ -57,7 +57,7 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
     ];
     insta::assert_snapshot!(failed(problem(Code::Invalid).with_errors(faults)).describe(Paint::Plain), @r#"
     error: The request is invalid (INVALID)
-      What happened.
+      Nothing was changed.
       changes[0].put_flag.flag.safe: is missing
       changes[3].put_flag.flag.default: "blue" is not a variant of this flag; it has "on", "off"
     "#);

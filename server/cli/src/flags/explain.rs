@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ripcord_proto::FlagKey;
+use ripcord_proto::condition::Condition;
 use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
+use ripcord_proto::text::grouped;
+use ripcord_proto::{FlagKey, flag_text};
 use serde_json::{Map, Value};
 
 use crate::answer::Answer;
 use crate::client::Call;
 use crate::context::Context;
+use crate::duration::in_words;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::Paint;
@@ -95,11 +98,11 @@ fn describe(explanation: &Explanation, paint: Paint) -> String {
         explanation.reason,
         explanation.revision
     );
-    let steps = indented_table(["step", "", "seen"], explanation.steps.iter().map(step));
+    let steps = indented_table(["step", "result", "detail"], explanation.steps.iter().map(step));
     format!("{head}\n\n{steps}")
 }
 
-/// A step of the engine's explanation: its name, how it ended, what it saw.
+/// A step of the engine's explanation: its name, its result, and what led to it.
 fn step(step: &Value) -> [String; 3] {
     let text = |member: &str| step.get(member).map(plain).unwrap_or_default();
     match step.get("step").and_then(Value::as_str).unwrap_or_default() {
@@ -109,15 +112,15 @@ fn step(step: &Value) -> [String; 3] {
         },
         "lease" => [
             "lease".to_owned(),
-            ended(step.get("expired"), "run out", "holds"),
-            format!("{} s", text("seconds")),
+            ended(step.get("expired"), "expired", "holds"),
+            step.get("seconds").and_then(Value::as_u64).map(in_words).unwrap_or_default(),
         ],
         "enabled" => ["enabled".to_owned(), ended(step.get("enabled"), "yes", "no"), String::new()],
         "unreadable" => ["unreadable".to_owned(), String::new(), text("problem")],
         "requirement" => [
             format!("requires {}", text("flag")),
             ended(step.get("met"), "met", "not met"),
-            format!("wants {}, serves {}", text("variant"), text("serves")),
+            format!("needs {}, gets {}", text("variant"), text("serves")),
         ],
         "rule" => {
             let name = step.get("id").map_or_else(|| format!("rules[{}]", text("index")), plain);
@@ -138,23 +141,40 @@ fn ended(value: Option<&Value>, yes: &str, no: &str) -> String {
     }
 }
 
-/// A condition and what it saw: `{"attribute":"plan","equals":"beta"} saw "free"`.
+/// A condition, and the attribute that decided it: `plan = "beta": plan is "free"`. Those within it are marked one by one.
 fn saw(condition: &Value) -> Option<String> {
     let map = condition.as_object()?;
-    let own = map.get("condition").map(plain).unwrap_or_default();
-    let mut seen = map.get("saw").map(|seen| format!(" saw {seen}")).unwrap_or_default();
-    if let Some(types) = map.get("types_differ") {
-        let text = |member: &str| types.get(member).map(plain).unwrap_or_default();
-        seen = format!("{seen}, types differ: {} against {}", text("found"), text("wanted"));
-    }
-    let within: Vec<_> = map.get("within").and_then(Value::as_array).into_iter().flatten().filter_map(saw).collect();
-    let holds = if map.get("holds") == Some(&Value::Bool(true)) { "" } else { "not: " };
-    let inner = if within.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", within.join(", "))
+    let own = map.get("condition").unwrap_or(&Value::Null);
+    let marked = |inner: &Value| {
+        let holds = inner.get("holds").and_then(Value::as_bool).unwrap_or_default();
+        Some(format!("{} {}", if holds { "✓" } else { "✗" }, saw(inner)?))
     };
-    Some(format!("{holds}{own}{seen}{inner}"))
+    let within: Vec<_> = map.get("within").and_then(Value::as_array).into_iter().flatten().filter_map(marked).collect();
+    let within = within.join("; ");
+    let inner = if within.is_empty() { String::new() } else { format!(" ({within})") };
+    Some(match own {
+        Value::String(form) if form == "all" || form == "any" => format!("{form} of{inner}"),
+        Value::String(form) => format!("{form}{inner}"),
+        own => {
+            let told = Condition::from_value(own).map_or_else(|_| own.to_string(), |condition| flag_text::condition(&condition));
+            format!("{told}{}{inner}", seen(own, map))
+        }
+    })
+}
+
+/// The value of the attribute that a test looked at, or why an imported rule could not be evaluated.
+fn seen(own: &Value, map: &Map<String, Value>) -> String {
+    let (Some(attribute), Some(value)) = (own.get("attribute").map(plain), map.get("saw")) else {
+        return map.get("problem").map_or_else(String::new, |problem| format!(": {}", plain(problem)));
+    };
+    if value.is_null() {
+        return format!(": {attribute} is not set");
+    }
+    let types = map.get("types_differ").map(|types| {
+        let text = |member: &str| types.get(member).map(plain).unwrap_or_default();
+        format!(" (a {}, but the rule needs a {})", text("found"), text("wanted"))
+    });
+    format!(": {attribute} is {value}{}", types.unwrap_or_default())
 }
 
 fn bucket(bucket: &Value) -> Option<String> {
@@ -169,7 +189,8 @@ fn bucket(bucket: &Value) -> Option<String> {
         };
         return Some(format!("the split needs {by} ({option})"));
     }
-    Some(format!("{} {} is in bucket {} of {}", text("by"), text("saw"), text("place"), text("of")))
+    let number = |member: &str| map.get(member).and_then(Value::as_u64).map(grouped).unwrap_or_default();
+    Some(format!("{} {} is in bucket {} of {}", text("by"), text("saw"), number("place"), number("of")))
 }
 
 /// A value without the quotes of a text.

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use ripcord_proto::rest::flags::FlagView;
-use ripcord_proto::rule::{Rule, Serve};
-use ripcord_proto::split::Weight;
 use ripcord_proto::text::listed;
-use ripcord_proto::{Flag, FlagKey, VariantName};
+use ripcord_proto::{Flag, FlagKey, VariantName, flag_text};
 
 use crate::answer::Answer;
 use crate::client::Call;
 use crate::context::Context;
+use crate::duration::in_words;
 use crate::exit::{Exit, Failure};
 use crate::input::ListArgs;
 use crate::output::{Paint, count, facts, indented};
@@ -49,7 +48,7 @@ fn list_table(flags: &[FlagView], paint: Paint) -> Table {
     Table::new(["flag", "state", "serves", "safe", "revision", "tags"], rows)
 }
 
-/// What users get of whom no condition is true, and how many rules are for others.
+/// What users get to whom no condition applies, and how many rules there are for others.
 fn served(view: &FlagView, flag: &Flag) -> String {
     if !view.kills.is_empty() {
         return variant(flag.safe.as_ref());
@@ -58,7 +57,10 @@ fn served(view: &FlagView, flag: &Flag) -> String {
         return variant(None);
     }
     let conditional = flag.rules.iter().take_while(|rule| rule.when.is_some()).count();
-    let rest = flag.rules.get(conditional).map_or_else(|| variant(flag.default.as_ref()), serves);
+    let rest = flag
+        .rules
+        .get(conditional)
+        .map_or_else(|| variant(flag.default.as_ref()), |rule| flag_text::serve(&rule.serve));
     match conditional {
         0 => rest,
         rules => format!("{rest}; {} for others", count(rules, "rule", "rules")),
@@ -101,9 +103,10 @@ fn describe(view: &FlagView, flag: &Flag, paint: Paint) -> String {
     if !flag.rules.is_empty() {
         let rules = flag.rules.iter().enumerate().map(|(index, rule)| {
             let name = rule.id.as_ref().map_or_else(|| format!("rules[{index}]"), ToString::to_string);
-            [name, serves(rule), when(rule)]
+            let when = rule.when.as_ref().map_or_else(|| "everyone".to_owned(), flag_text::condition);
+            [name, flag_text::serve(&rule.serve), when]
         });
-        let _ = write!(text, "\n\n{}", indented_table(["rule", "serves", "when"], rules));
+        let _ = write!(text, "\n\n{}", indented_table(["rule", "serves", "for"], rules));
     }
     text
 }
@@ -128,43 +131,11 @@ fn members(view: &FlagView, flag: &Flag) -> Vec<(&'static str, String)> {
         ("owner", flag.owner.clone()),
         ("tags", (!tags.is_empty()).then(|| tags.join(", "))),
         ("requires", (!requires.is_empty()).then(|| requires.join(", "))),
-        ("lease", flag.lease.as_ref().and_then(|lease| serde_json::to_string(lease).ok())),
+        ("lease", flag.lease.as_ref().map(|lease| in_words(u64::from(lease.seconds)))),
         ("expires", flag.expires_at.map(|at| at.to_string())),
     ];
     members.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
     members
-}
-
-fn serves(rule: &Rule) -> String {
-    match &rule.serve {
-        Serve::Variant(name) => name.to_string(),
-        Serve::JsonLogic(_) => "by JSONLogic".to_owned(),
-        Serve::Split(split) => {
-            let sum: u64 = split.shares().iter().map(|share| u64::from(share.weight.units())).sum();
-            let shares: Vec<_> = split
-                .shares()
-                .iter()
-                .map(|share| format!("{} {}", share.variant, percent(share.weight, sum)))
-                .collect();
-            shares.join(", ")
-        }
-    }
-}
-
-/// A weight as a percentage of all, to a thousandth.
-fn percent(weight: Weight, sum: u64) -> String {
-    let thousandths = (u64::from(weight.units()) * 100_000 + sum / 2) / sum.max(1);
-    let (whole, rest) = (thousandths / 1_000, thousandths % 1_000);
-    if rest == 0 {
-        return format!("{whole}%");
-    }
-    format!("{}%", format!("{whole}.{rest:03}").trim_end_matches('0'))
-}
-
-fn when(rule: &Rule) -> String {
-    rule.when
-        .as_ref()
-        .map_or_else(|| "always".to_owned(), |when| serde_json::to_string(when).unwrap_or_default())
 }
 
 #[cfg(test)]

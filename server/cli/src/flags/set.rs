@@ -10,7 +10,7 @@ use ripcord_proto::{Flag, FlagKey, FlagsFile, Position, RuleId, Tag};
 use serde_json::{Map, Value, json};
 
 use super::percentage::{self, Percentage};
-use crate::answer::{Answer, ClientError};
+use crate::answer::{Answer, ClientError, DifferenceShown, Proposed};
 use crate::changes;
 use crate::client::Call;
 use crate::context::Context;
@@ -30,7 +30,7 @@ Examples:
   ripcord flags set checkout-v2 --default on --reason \"for all\"
   ripcord flags set checkout-v2 -f checkout-v2.yaml --reason \"as reviewed\"")]
 pub(crate) struct FlagEdit {
-    /// Its key
+    /// The flag's key
     flag: FlagKey,
     /// The whole flag, as YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["boolean", "percent", "default", "safe", "tags", "owner", "description"])]
@@ -66,15 +66,16 @@ pub(crate) struct FlagEdit {
 
 pub(super) async fn run(call: &Context, set: FlagEdit) -> Result<Exit, Failure> {
     let path = call.path(&["flags", set.flag.as_str()]);
+    let mut difference = DifferenceShown::NotYet;
     let put = if let Some(file) = &set.file {
         let flag = read(&set.flag, file)?;
-        preview(call, &set, flag.clone()).await;
+        difference = preview(call, &set, flag.clone()).await;
         Call::put(path).json(&flag)?
     } else {
         let existing = existing(call, &set.flag).await?;
         let flag = edited(&set, existing.as_ref().map(|view| view.flag.get()))?;
         if let Ok(flag) = Flag::from_value(&flag) {
-            preview(call, &set, flag).await;
+            difference = preview(call, &set, flag).await;
         }
         let put = Call::put(path).json(&flag)?;
         match existing {
@@ -86,13 +87,19 @@ pub(super) async fn run(call: &Context, set: FlagEdit) -> Result<Exit, Failure> 
         }
     };
     let put = put.query("reason", set.write.reason.as_ref());
-    write::send(call, put, &format!("Set flag {}", set.flag), &set.write).await
+    match write::send(call, put, &format!("Set flag {}", set.flag), &set.write).await {
+        Err(Failure::Client(ClientError::Proposed(proposed))) => {
+            let proposed = Proposed { difference, ..*proposed };
+            Err(ClientError::Proposed(Box::new(proposed)).into())
+        }
+        ended => ended,
+    }
 }
 
-/// Shows what changes, before and after, and for how many users. A server that cannot say it refuses the write itself.
-async fn preview(call: &Context, set: &FlagEdit, flag: Flag) {
+/// Shows what changes, before and after, and for how many users. If the server cannot plan it, it refuses the write itself.
+async fn preview(call: &Context, set: &FlagEdit, flag: Flag) -> DifferenceShown {
     if call.output.format() != Format::Text {
-        return;
+        return DifferenceShown::NotYet;
     }
     let (key, flag) = (set.flag.clone(), Box::new(flag));
     let request = CommitRequest {
@@ -106,8 +113,10 @@ async fn preview(call: &Context, set: &FlagEdit, flag: Flag) {
         plan.value.warnings.clear();
         if changes::total(&plan.value) > 0 {
             call.output.text(&changes::describe(&plan.value, call.output.paint()));
+            return DifferenceShown::Already;
         }
     }
+    DifferenceShown::NotYet
 }
 
 /// A flag of its own in a file: read as the one flag of a flags file, so that YAML and percentages work here too.

@@ -2,6 +2,7 @@
 
 use jiff::{SpanRound, Timestamp, Unit};
 use ripcord_proto::rest::stale_flags::{StaleFlag, StaleFlags, StaleReason};
+use ripcord_proto::text::grouped;
 
 use crate::answer::Answer;
 use crate::client::Call;
@@ -36,7 +37,7 @@ fn describe(stale: &StaleFlags, environment: &str, now: Timestamp, paint: Paint)
             [
                 flag.key.to_string(),
                 reasons(flag),
-                flag.evaluations.to_string(),
+                grouped(flag.evaluations),
                 flag.owner.clone().unwrap_or_default(),
             ]
         });

@@ -75,7 +75,7 @@ fn a_kill_that_exists_says_who_made_it() {
     let text = describe(&killed, Some(&before), "production", Paint::Plain);
     let text = text.replace(&moment(before.kill.at), "MOMENT");
     insta::assert_snapshot!(text, @r"
-    Already killed: checkout-v2 in production, revision 42. ada (via oncall key) did it at MOMENT. Reason: 5xx spike
+    Already killed: checkout-v2 in production, revision 42, by ada (via oncall key) at MOMENT. Reason: 5xx spike
       flag         serves
       checkout-v2  off
     ");
@@ -90,18 +90,11 @@ fn the_list_of_kills_fits_on_a_terminal() {
     let now = "2026-11-29T23:00:00Z".parse().unwrap();
     let short = short_moment(kills[0].kill.at, now);
     insta::assert_snapshot!(listed(&kills, now).fitted(Some(80)).replace(&short, "TODAY"), @r"
-    k_01jd3x7q8v9w0
-      scope   tag payments
-      flags   3
-      since   TODAY
-      by      ada (via oncall key)
-      reason  the provider answers 5xx since the failover
-    k_01jd3x7q8v9w1
-      scope   flag checkout-v2
-      flags   3
-      since   TODAY
-      by      ada (via oncall key)
-      reason  (none given)
+    kill             scope             flags  since     by
+    k_01jd3x7q8v9w0  tag payments      3      TODAY  ada (via oncall key)
+        reason  the provider answers 5xx since the failover
+    k_01jd3x7q8v9w1  flag checkout-v2  3      TODAY  ada (via oncall key)
+        reason  (none given)
     ");
 }
 

@@ -9,6 +9,16 @@ fn facts_are_aligned() {
 }
 
 #[test]
+fn a_long_fact_is_wrapped_within_its_column() {
+    let facts = [("state", "on".to_owned()), ("description", "New checkout for all of Europe".to_owned())];
+    insta::assert_snapshot!(facts_within(&facts, Some(32)), @r"
+    state        on
+    description  New checkout for
+                 all of Europe
+    ");
+}
+
+#[test]
 fn colours_are_for_terminals_alone() {
     assert_eq!(Paint::Plain.bad("x"), "x");
     assert_eq!(Paint::Colours.bad("x"), "\x1b[31mx\x1b[0m");

@@ -7,12 +7,16 @@ use ripcord_proto::FlagKey;
 use ripcord_proto::release::ReleaseState;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, ReleasedFlag, RollbackWindow};
+use ripcord_proto::text::{counted, grouped};
 
 use crate::changes;
 use crate::context::Context;
 use crate::duration::in_words;
-use crate::output::{Paint, count, facts, indented, moment, short_moment};
+use crate::output::{Paint, facts, indented, moment, short_moment};
 use crate::table::Table;
+
+/// Characters up to which a flag is shown before and after, beside what differs.
+const SUMMARY: usize = 60;
 
 /// The new release, and how to add changes to it.
 pub(super) fn begun(call: &Context, view: &ReleaseView) -> String {
@@ -35,12 +39,11 @@ pub(super) fn described(view: &ReleaseView, paint: Paint) -> String {
 /// The finished release, and how to roll it back.
 pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
-    let commits = usize::try_from(release.commits).unwrap_or(usize::MAX);
     let back = call.command(&format!("rollback plan --release {}", release.name));
     format!(
         "Finished release {} ({}). You can still roll it back:\n  {back}",
         release.name,
-        count(commits, "commit", "commits")
+        counted(release.commits, "commit", "commits")
     )
 }
 
@@ -51,7 +54,7 @@ pub(super) fn list(releases: &[ReleaseView], now: Timestamp) -> Table {
         [
             release.name.to_string(),
             state(release.state).to_owned(),
-            release.commits.to_string(),
+            grouped(release.commits),
             short_moment(release.at, now),
             release.by.name.clone(),
             view.window.as_ref().map(window).unwrap_or_default(),
@@ -171,10 +174,13 @@ fn flag(step: &ReleasedFlag, paint: Paint) -> String {
         (Some(_), None) => paint.bad(&format!("- flag {}", step.key)),
         (Some(_), Some(_)) => format!("{} flag {}", paint.warn("~"), step.key),
     };
-    let was = step.was.iter().map(|words| format!("    was  {words}"));
-    let is = step.is.iter().map(|words| format!("    is   {words}"));
+    // If a flag's rules are long, only what differs is read.
+    let is_short = |words: &String| words.chars().count() <= SUMMARY;
+    let summary = step.differs.is_empty() || step.was.iter().chain(&step.is).all(is_short);
+    let named = [("was", &step.was), ("is", &step.is)].into_iter().filter(|_| summary);
+    let named = named.filter_map(|(name, words)| Some(format!("    {name:3}  {}", words.as_ref()?)));
     let differs = step.differs.iter().map(|line| format!("    {line}"));
-    let lines: Vec<_> = std::iter::once(head).chain(was).chain(is).chain(differs).collect();
+    let lines: Vec<_> = std::iter::once(head).chain(named).chain(differs).collect();
     format!("{}\n", lines.join("\n"))
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::rollback::{BadExposure, PhaseTimes, Rollback, RollbackState, Stages};
-use ripcord_proto::text::counted;
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Rollback, RollbackScope, RollbackState, Stages};
+use ripcord_proto::text::{counted, grouped};
 
 use crate::answer::Answer;
 use crate::client::Call;
@@ -85,14 +85,20 @@ pub(crate) fn describe(call: &Context, rollback: &Rollback) -> String {
 /// `place` is the environment and the server.
 fn shown(rollback: &Rollback, place: (&str, &str), undo: &str, paint: Paint) -> String {
     let (environment, server) = place;
-    let mut text = paint.strong(&format!("Rolled {environment} back to {}{}", target(rollback), limits(rollback)));
+    let head = match &rollback.scope {
+        RollbackScope::Rollback(undone) => format!("Undid rollback {undone}: {environment} is back at {}", target(rollback)),
+        RollbackScope::Environment | RollbackScope::Release(_) | RollbackScope::Flags(_) | RollbackScope::Tags(_) | RollbackScope::Rollout(_) => {
+            format!("Rolled {environment} back to {}{}", target(rollback), limits(rollback))
+        }
+    };
+    let mut text = paint.strong(&head);
     // Writing to a String cannot fail.
     let flags = count(rollback.flags.len(), "flag", "flags");
     let _ = write!(text, " on {server}: {flags}, revision {}\nRollback id: {}", rollback.revision, rollback.id);
     if let Some(confirmation) = &rollback.confirmation {
         let _ = write!(text, "\n{}", confirm::describe(confirmation, Duration::ZERO, paint));
         if confirmation.applied.connected == 0 {
-            let question = format!("Nobody has received it yet. Is {server} the right server?");
+            let question = format!("No application has received it. Is {server} the right server?");
             let _ = write!(text, "\n{}", paint.warn(&question));
         }
     }
@@ -142,9 +148,9 @@ pub(crate) fn limits(rollback: &Rollback) -> String {
 /// Its state, and what it says. The message of some states begins with the state.
 pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
     let name = match rollback.state {
-        // It ends so even if nobody was there to confirm it.
+        // It also ends so if no application was connected to confirm it.
         RollbackState::Confirmed if rollback.confirmation.as_ref().is_some_and(|confirmation| !confirmation.complete) => {
-            paint.warn("Done, but confirmed by nobody.")
+            paint.warn("Done, but no application has confirmed it.")
         }
         RollbackState::Confirmed => paint.good("Confirmed."),
         RollbackState::Failed => paint.bad("Failed."),
@@ -194,18 +200,22 @@ fn served(served: &BadExposure) -> String {
     let mut text = format!(
         "Between onset and confirmation, {} were reported for users, {} of them with an error",
         times(served.real),
-        served.errors_real
+        none_or(served.errors_real)
     );
     if served.synthetic > 0 {
         let _ = write!(
             text,
-            "; {} for probes and tests, {} with an error",
+            "; {} for probes and tests, {} of them with an error",
             times(served.synthetic),
-            served.errors_synthetic
+            none_or(served.errors_synthetic)
         );
     }
     text.push('.');
     text
+}
+
+fn none_or(number: u64) -> String {
+    if number == 0 { "none".to_owned() } else { grouped(number) }
 }
 
 fn times(number: u64) -> String {

@@ -147,15 +147,15 @@ fn overview(rollbacks: &[Rollback], now: Timestamp) -> Table {
         [
             id.to_owned(),
             rollback.state.as_str().to_owned(),
+            rollback.phases.decided.map(|at| short_moment(at, now)).unwrap_or_default(),
+            rollback.revision.to_string(),
+            rollback.by.name.clone(),
             format!("{}{}", scope(&rollback.scope), follow::limits(rollback)),
             follow::target(rollback),
-            rollback.revision.to_string(),
-            rollback.phases.decided.map(|at| short_moment(at, now)).unwrap_or_default(),
-            rollback.by.name.clone(),
             review_of(rollback, now),
         ]
     });
-    Table::new(["rollback", "state", "scope", "to", "revision", "when", "by", "review"], rows)
+    Table::new(["rollback", "state", "when", "revision", "by", "scope", "to", "review"], rows)
 }
 
 fn review_of(rollback: &Rollback, now: Timestamp) -> String {

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::rollbacks::{PlanConflict, PlanRequest, PlannedFlag, PlannedStages, Population, RollbackPlan};
 use ripcord_proto::rollback::RollbackScope;
-use ripcord_proto::text::{self, counted, listed};
+use ripcord_proto::text::{self, counted, grouped, listed};
 use serde_json::{Map, Value};
 
 use super::args::RollbackArgs;
@@ -17,7 +18,7 @@ use crate::context::Context;
 use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::output::{Paint, count, moment};
+use crate::output::{Paint, count, short_moment};
 use crate::table::indented_table;
 
 /// Flags that are listed one by one; of more, only the number is shown.
@@ -94,10 +95,11 @@ pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint
         let flags = count(plan.flags_in_scope, "flag in the scope already matches", "flags in the scope already match");
         return format!("Nothing to roll back in {environment}: {flags} {}.", target(plan));
     }
+    let now = Timestamp::now();
     let mut text = headline(plan, environment, paint);
     // Writing to a String cannot fail.
     if !plan.flags.is_empty() {
-        let _ = writeln!(text, "\n{}", flags(&plan.flags));
+        let _ = writeln!(text, "\n{}", flags(&plan.flags, now));
     }
     for step in &plan.segments {
         let what = if step.from.is_none() { "is restored" } else { "is rolled back" };
@@ -111,7 +113,7 @@ pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint
     }
     if !plan.conflicts.is_empty() {
         let _ = writeln!(text, "\n{}", paint.warn("Kept as they are, because others changed them:"));
-        let _ = writeln!(text, "{}", conflicts(&plan.conflicts));
+        let _ = writeln!(text, "{}", conflicts(&plan.conflicts, now));
         let _ = writeln!(text, "To roll these back too, add --include-conflicts (flags) or --with-segments (segments).");
     }
     text.push_str(&kills(plan, paint));
@@ -171,24 +173,30 @@ fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
         RollbackScope::Rollout(id) => format!("rollout {id}"),
     };
     let segment = plan.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
-    let changes = count(plan.flags.len(), "flag changes", "flags change");
+    let changes = count(plan.flags.len(), "flag would change", "flags would change");
     format!(
         "{} in {environment}: {changes}.\n",
         paint.strong(&format!("Back to {target}, {scope}{segment}"))
     )
 }
 
-fn flags(flags: &[PlannedFlag]) -> String {
+fn flags(flags: &[PlannedFlag], now: Timestamp) -> String {
     let rows = flags.iter().take(LISTED).map(|flag| {
+        // Two states may be told in the same words and still differ.
+        let then = if flag.now == flag.then && !flag.differs.is_empty() {
+            flag.differs.join("; ")
+        } else {
+            flag.then.clone()
+        };
         [
             flag.key.to_string(),
-            flag.now.clone(),
-            flag.then.clone(),
             percent(flag.users.share),
-            flag.changed.as_ref().map(by).unwrap_or_default(),
+            flag.now.clone(),
+            then,
+            flag.changed.as_ref().map(|changed| by(changed, now)).unwrap_or_default(),
         ]
     });
-    let mut text = indented_table(["flag", "now", "then", "users", "changed last"], rows);
+    let mut text = indented_table(["flag", "users", "now", "then", "last change"], rows);
     if flags.len() > LISTED {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  and {}; --json has them all", count(flags.len() - LISTED, "more flag", "more flags"));
@@ -196,10 +204,12 @@ fn flags(flags: &[PlannedFlag]) -> String {
     text
 }
 
-fn by(changed: &ChangedBy) -> String {
+/// `15:39:38 by ada, revision 4, release web-12: the new checkout`.
+fn by(changed: &ChangedBy, now: Timestamp) -> String {
     let release = changed.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
     let reason = changed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} at {} by {}{release}{reason}", changed.revision, moment(changed.at), changed.actor.name)
+    let when = short_moment(changed.at, now);
+    format!("{when} by {}, revision {}{release}{reason}", changed.actor.name, changed.revision)
 }
 
 fn steps(ladder: &PlannedStages, paint: Paint) -> String {
@@ -225,17 +235,17 @@ fn steps(ladder: &PlannedStages, paint: Paint) -> String {
     text
 }
 
-fn conflicts(conflicts: &[PlanConflict]) -> String {
+fn conflicts(conflicts: &[PlanConflict], now: Timestamp) -> String {
     let rows = conflicts.iter().take(LISTED).map(|conflict| {
         let flag = conflict.flag.as_ref().map(ToString::to_string);
         let segment = conflict.segment.as_ref().map(|segment| format!("segment {segment}"));
-        let changed = conflict.changed.as_ref().map(by).unwrap_or_default();
+        let changed = conflict.changed.as_ref().map(|changed| by(changed, now)).unwrap_or_default();
         [flag.or(segment).unwrap_or_default(), conflict.why.clone(), changed]
     });
-    let mut text = indented_table(["what", "why", "commit"], rows);
+    let mut text = indented_table(["what", "why", "last change"], rows);
     if conflicts.len() > LISTED {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n  and {} more", conflicts.len() - LISTED);
+        let _ = write!(text, "\n  {}", text::and_more(conflicts.len() - LISTED).trim_start());
     }
     text
 }
@@ -282,7 +292,7 @@ fn whom(plan: &RollbackPlan) -> String {
     format!(
         "{} of {} {who} would get a different variant of at least one flag.",
         percent(plan.users.share),
-        plan.users.contexts
+        grouped(plan.users.contexts)
     )
 }
 

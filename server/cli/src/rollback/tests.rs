@@ -32,12 +32,12 @@ fn plan_of(more: &serde_json::Value) -> RollbackPlan {
 fn a_plan_shows_each_flag_now_and_then_and_ends_with_the_command() {
     let text = plan::describe(&plan_of(&json!({})), "production", "ripcord rollback --to quiet --plan 1111", Paint::Plain);
     insta::assert_snapshot!(text, @r"
-    Back to quiet (1:41), everything in production: 1 flag changes.
+    Back to quiet (1:41), everything in production: 1 flag would change.
 
-      flag         now              then             users   changed last
-      checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1 %
+      flag         users   now              then             last change
+      checkout-v2  60.1 %  on 60%, off 40%  on 0%, off 100%
 
-    60.1 % of 10000 simulated users would get a different variant of at least one flag.
+    60.1 % of 10,000 simulated users would get a different variant of at least one flag.
 
     To do exactly this:
       ripcord rollback --to quiet --plan 1111
@@ -55,10 +55,10 @@ fn what_stands_in_the_way_is_said_before_the_command() {
     });
     let text = plan::describe(&plan_of(&more), "production", "never shown", Paint::Plain);
     insta::assert_snapshot!(text, @r"
-    Back to quiet (1:41), everything in production: 1 flag changes.
+    Back to quiet (1:41), everything in production: 1 flag would change.
 
-      flag         now              then             users   changed last
-      checkout-v2  on 60%, off 40%  on 0%, off 100%  60.1 %
+      flag         users   now              then             last change
+      checkout-v2  60.1 %  on 60%, off 40%  on 0%, off 100%
 
       after    exposed       changes
       at once  at most 50 %  1 flag
@@ -66,14 +66,14 @@ fn what_stands_in_the_way_is_said_before_the_command() {
     Rolled back at the last step: banner
 
     Kept as they are, because others changed them:
-      what    why                      commit
+      what    why                      last change
       search  changed by others since
     To roll these back too, add --include-conflicts (flags) or --with-segments (segments).
     ! checkout-v2 stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e; the variant that it serves while killed would change, which needs --allow-killed-edit
     ✗ one-way door: checkout-v2 serves on: new format (data: backup job 118)
     ✗ rules cannot express the target for cart: it was deleted since
 
-    60.1 % of 10000 simulated users would get a different variant of at least one flag.
+    60.1 % of 10,000 simulated users would get a different variant of at least one flag.
 
     This rollback would be refused: rules cannot express it.
     ");

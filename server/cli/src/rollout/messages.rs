@@ -3,13 +3,23 @@
 use ripcord_proto::gate::{Figures, GateReading, GateVerdict, Measure};
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::{Rollout, RolloutState};
+use ripcord_proto::text::grouped;
 
 use crate::output::{Paint, facts, indented, moment};
 use crate::table::indented_table;
 
+/// A state in words.
+pub(super) const fn name(state: RolloutState) -> &'static str {
+    if matches!(state, RolloutState::RolledBack) {
+        "rolled back"
+    } else {
+        state.as_str()
+    }
+}
+
 /// `holding`, in the colour of what it means.
 pub(super) fn state(state: RolloutState, paint: Paint) -> String {
-    let text = state.as_str();
+    let text = name(state);
     match state {
         RolloutState::Completed => paint.good(text),
         RolloutState::Scheduled | RolloutState::Holding => paint.strong(text),
@@ -19,11 +29,11 @@ pub(super) fn state(state: RolloutState, paint: Paint) -> String {
 }
 
 fn verdict(verdict: GateVerdict, paint: Paint) -> String {
-    let text = verdict.as_str();
     match verdict {
-        GateVerdict::Pass => paint.good(text),
-        GateVerdict::Fail => paint.bad(text),
-        GateVerdict::Samples | GateVerdict::Unknown => paint.warn(text),
+        GateVerdict::Pass => paint.good("passes"),
+        GateVerdict::Fail => paint.bad("fails"),
+        GateVerdict::Samples => paint.warn("has too few samples"),
+        GateVerdict::Unknown => paint.warn("cannot be evaluated"),
     }
 }
 
@@ -53,10 +63,10 @@ pub(super) fn gate(reading: &GateReading, paint: Paint) -> String {
 /// All of it.
 pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
     let mut text = format!(
-        "{} of {} to \"{}\": {}\n",
+        "{}: variant {} of {}, {}\n",
         paint.strong(rollout.id.as_str()),
-        rollout.plan.flag,
         rollout.plan.variant,
+        rollout.plan.flag,
         state(rollout.state, paint)
     );
     text.push_str(&rollout.reason);
@@ -91,7 +101,8 @@ fn aside(rollout: &Rollout, reading: &GateReading) -> String {
     };
     format!(
         "\n  not counted: {other} traffic, {} served, {} of them with errors",
-        aside.served, aside.errors
+        grouped(aside.served),
+        grouped(aside.errors)
     )
 }
 

@@ -20,12 +20,12 @@ use crate::client::Call;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::output::print;
+use crate::output::{Format, print, print_data};
 
 /// Create a trigger; its secret is printed once
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// Its name: lower-case letters, digits and -
+    /// The trigger's name: lower-case letters, digits and -
     #[arg(value_name = "NAME")]
     name: TriggerName,
     #[command(flatten)]
@@ -192,7 +192,10 @@ fn label(text: &str) -> Result<(String, String), String> {
 pub(super) async fn run(call: &Context, command: &Create) -> Result<Exit, Failure> {
     let request = command.request()?;
     if command.dry_run {
-        print(&messages::would_make(call, &request));
+        match call.output.format() {
+            Format::Json => print_data(&messages::request(&request).to_string()),
+            Format::Text => print(&messages::would_make(call, &request)),
+        }
         return Ok(Exit::Done);
     }
     let post = Call::post(call.path(&["triggers"])).json(&request)?;

@@ -1,11 +1,12 @@
 //! Triggers and firings in words, for people on call.
 
 use ripcord_proto::rest::triggers::{FiringView, TriggerCreated, TriggerDetail, TriggerRequest, TriggerTestResponse, TriggerView};
+use ripcord_proto::text::grouped;
 use ripcord_proto::trigger::{ActivePeriod, FlagTransition, TrafficFilter, TriggerMode, TriggerState};
 
 use crate::context::Context;
 use crate::duration::in_words;
-use crate::output::{Format, facts, indented, moment};
+use crate::output::{facts, indented, moment};
 use crate::table::table;
 
 /// A new trigger, with its secret and how to send signals.
@@ -37,16 +38,18 @@ pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
     lines.join("\n")
 }
 
-/// What `trigger create` would send. A secret that was given is not shown.
-pub(super) fn would_make(call: &Context, request: &TriggerRequest) -> String {
+/// The body that `trigger create` would send. A secret that was given is not shown.
+pub(super) fn request(request: &TriggerRequest) -> serde_json::Value {
     let mut shown = serde_json::to_value(request).unwrap_or_default();
     if let Some(secret) = shown.get_mut("secret").filter(|secret| !secret.is_null()) {
         *secret = "(as given)".into();
     }
-    let shown = match call.output.format() {
-        Format::Json => return shown.to_string(),
-        Format::Text => serde_json::to_string_pretty(&shown).unwrap_or_default(),
-    };
+    shown
+}
+
+/// What `trigger create` would create.
+pub(super) fn would_make(call: &Context, request: &TriggerRequest) -> String {
+    let shown = serde_json::to_string_pretty(&self::request(request)).unwrap_or_default();
     format!(
         "Nothing was created. This would create trigger {} in {}:\n{}",
         request.name,
@@ -82,15 +85,31 @@ pub(super) fn detail(call: &Context, detail: &TriggerDetail) -> String {
         ("mode", trigger.mode.to_string()),
         ("source", trigger.source.kind().to_owned()),
         ("hook", trigger.hook.clone().unwrap_or_else(|| "none: it reacts to gates".to_owned())),
-        ("proof", trigger.credential.clone()),
-        ("counts", if conditions.is_empty() { "always".to_owned() } else { conditions.join(", ") }),
+        ("credential", credential(&trigger.credential).to_owned()),
+        (
+            "only if",
+            if conditions.is_empty() {
+                "any signal".to_owned()
+            } else {
+                conditions.join(", ")
+            },
+        ),
         ("cooldown", trigger.cooldown.to_string()),
         ("at most", format!("{} an hour", trigger.max_per_hour)),
         ("answer within", trigger.answer_within.to_string()),
-        ("made by", format!("{}, {}", trigger.by.name, moment(trigger.at))),
+        ("created", format!("{} by {}", moment(trigger.at), trigger.by.name)),
     ];
     let note = trigger.note.as_ref().map(|note| format!("\n{note}")).unwrap_or_default();
     format!("{}{note}\n{}\n\n{}", state(trigger), indented(&facts(&members)), firings(call, &detail.firings))
+}
+
+/// How senders prove who they are.
+fn credential(name: &str) -> &str {
+    match name {
+        "bearer" => "a bearer token",
+        "hmac" => "an HMAC-SHA256 signature",
+        other => other,
+    }
 }
 
 /// A list of firings; each that waits for a person comes with the command that confirms it.
@@ -101,7 +120,7 @@ pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
     let rows = firings.iter().map(|view| {
         let (firing, ago) = (&view.firing, format!("{} ago", in_words(view.age_seconds)));
         let repeats = if firing.repeats > 0 {
-            format!(" (received {} times)", firing.repeats + 1)
+            format!(" (received {} times)", grouped(firing.repeats + 1))
         } else {
             String::new()
         };
@@ -109,11 +128,11 @@ pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
             ago,
             firing.trigger.to_string(),
             firing.state.as_str().to_owned(),
-            if firing.is_open() { "open".to_owned() } else { "over".to_owned() },
+            if firing.is_open() { "open".to_owned() } else { "ended".to_owned() },
             format!("{}{repeats}", firing.summary),
         ]
     });
-    let mut text = table(["fired", "trigger", "state", "incident", "signal"], rows);
+    let mut text = table(["fired", "trigger", "state", "alert", "signal"], rows);
     for view in firings.iter().filter(|view| view.can_be_confirmed) {
         text.push_str("\n\n");
         text.push_str(&firing(call, view));

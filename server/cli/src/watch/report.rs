@@ -2,15 +2,20 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use ripcord_proto::Snapshot;
 use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::rest::log::LogEntry;
 
 use crate::log_entry::{LogDetail, changes, who};
-use crate::output::{Paint, count, moment};
+use crate::output::{Paint, count, short_moment};
+use crate::{terminal, wrap};
 
 /// Changes of an entry that are shown.
 const SHOWN: usize = 5;
+
+/// Columns by which the lines after the first are moved in.
+const MARGIN: usize = 17;
 
 /// Where the environment is when the watch begins, or after it was re-seeded.
 pub(super) fn snapshot(snapshot: &Snapshot, overlay: &Overlay, paint: Paint) -> String {
@@ -29,15 +34,16 @@ pub(super) fn snapshot(snapshot: &Snapshot, overlay: &Overlay, paint: Paint) -> 
 }
 
 /// One commit: when, which revision, what, who and why.
-pub(super) fn entry(entry: &LogEntry, paint: Paint) -> String {
+pub(super) fn entry(entry: &LogEntry, now: Timestamp, paint: Paint) -> String {
     let revision = entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
     let what = changes(entry, SHOWN, LogDetail::People);
     let what = if entry.urgent { paint.bad(&what) } else { what };
-    let mut text = format!("{}  {:>5}  {what}  {}", paint.faint(&moment(entry.at)), revision, paint.faint(&who(entry)));
+    let when = paint.faint(&short_moment(entry.at, now));
+    let mut text = format!("{when}  {revision:>5}  {what}, by {}", who(entry));
     if let Some(reason) = &entry.reason {
         let _ = write!(text, ": {reason}");
     }
-    text
+    terminal::width().map_or_else(|| text.clone(), |width| wrap::hanging(&text, MARGIN, width))
 }
 
 /// The provisional kills in force, and those that ended.

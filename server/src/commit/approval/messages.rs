@@ -29,8 +29,8 @@ pub(super) fn would_wait(guarded: &BTreeSet<GuardedOperation>) -> String {
 pub(super) fn waits(proposal: &Proposal) -> String {
     let guarded: Vec<_> = proposal.guarded.iter().map(|guarded| guarded.as_str()).collect();
     format!(
-        "Waiting for approval (expires {}); the policy requires a second person for {}. A different person, with a different key, runs `{}`.",
-        proposal.expires,
+        "Waiting for approval (until {}); the policy requires a second person for {}. A different person, with a different key, runs `{}`.",
+        text::moment(proposal.expires),
         guarded.join(", "),
         proposal.command()
     )

@@ -75,7 +75,9 @@ impl StateConflict {
                 Code::ReleaseFinished,
                 format!("Nothing was changed: release {name} is finished. Begin a new one with `ripcord release begin`, or omit --release."),
             ),
-            Self::WrongState { what, state, why } => Problem::new(Code::WrongState, format!("Nothing was changed: {what} is {state}: {why}.")),
+            Self::WrongState { what, state, why } => {
+                Problem::new(Code::WrongState, format!("Nothing was changed: {what} is {}: {why}.", state.replace('_', " ")))
+            }
             Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("Nothing was changed: {what} already exists.")),
             Self::InUse { what, by } => Problem::new(Code::InUse, format!("Nothing was changed: {what} is used by {by}.")),
             Self::Stale { what, current } => {

@@ -33,7 +33,7 @@ pub enum GuardRefusal {
     SecondPerson(UnfitForProposal),
     /// Another file set, or none, owns these entries.
     OtherOwner { set: SetName, entries: Vec<ValidationError> },
-    /// A rollback would cross these one-way doors, which nobody has acknowledged.
+    /// A rollback would cross these one-way doors, which the request does not acknowledge.
     OneWay(Vec<OneWayDoor>),
     /// Rolling back a rollout would cross the one-way door of its flag.
     RolloutOneWay {
@@ -120,7 +120,7 @@ impl GuardRefusal {
         match self {
             Self::Killed { flag, kill, why } => {
                 let reason = kill.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();
-                format!("Flag {flag} is killed by {} ({}{reason}): {why}", kill.id, kill.scope)
+                format!("Flag {flag} is killed by {} ({}{reason}): {why}.", kill.id, kill.scope)
             }
             Self::Protected(change) => protected(change),
             Self::SecondPerson(why) => why.as_str().to_owned(),

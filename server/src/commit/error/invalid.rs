@@ -25,7 +25,7 @@ impl InvalidDraft {
     pub(super) fn problem(&self) -> Problem {
         match self {
             Self::Fields(faults) => {
-                Problem::new(Code::Invalid, "Nothing was changed. Every invalid field is listed in errors.").with_errors(faults.all().iter().cloned())
+                Problem::new(Code::Invalid, "Nothing was changed. The list `errors` names each invalid field.").with_errors(faults.all().iter().cloned())
             }
             Self::FileConflicts(conflicts) => Problem::new(Code::Invalid, FILE_CONFLICTS).with_errors(conflicts.iter().cloned()),
             Self::ReasonRequired => Problem::new(Code::ReasonRequired, REASON_REQUIRED),

@@ -136,7 +136,12 @@ impl MissingItem {
             Self::Kill(id) => (Code::NotFound, format!("Kill {id} is not in force. List kills with `ripcord kill list`.")),
             Self::Record(key) => {
                 let (kind, name) = (key.kind(), key.as_str());
-                let detail = format!("No {kind} {name} exists in this environment. List them with `ripcord {kind} list`.");
+                let list = if kind == "firing" {
+                    "trigger firings".to_owned()
+                } else {
+                    format!("{kind} list")
+                };
+                let detail = format!("No {kind} {name} exists in this environment. List them with `ripcord {list}`.");
                 (Code::NotFound, detail)
             }
             Self::Key(id) => (Code::NotFound, format!("Key {id} does not exist. List keys with `ripcord keys list`.")),
@@ -153,7 +158,7 @@ impl MissingItem {
 fn no_tag(tag: &Tag, near: Option<&(Tag, usize)>) -> String {
     let meant = near.map(|(near, flags)| format!(" Did you mean \"{near}\" ({})?", counted_len(*flags, "flag", "flags")));
     format!(
-        "Nothing was killed: no flag has the tag \"{tag}\".{} To kill flags that get this tag later, send \"future\": true (`ripcord kill --tag {tag} --future`).",
+        "Nothing was killed: no flag has the tag \"{tag}\".{} To kill flags that get this tag later: `ripcord kill --tag {tag} --future` (in the API, \"future\": true).",
         meant.unwrap_or_default()
     )
 }

@@ -146,7 +146,7 @@ impl DecisionBuilder<'_> {
         let Some(why) = left.get(pair.key).and_then(|left| left.disputed(pair)) else {
             return false;
         };
-        if self.reversal.record.latitude.include_conflicts || pair.same() {
+        if self.reversal.record.options.include_conflicts || pair.same() {
             return false;
         }
         self.decision.conflicts.push(pair.conflict(why));
@@ -191,7 +191,7 @@ impl DecisionBuilder<'_> {
         for was in segments.differing(&self.used) {
             match self.now.segments.get(was.key().as_str()) {
                 None => decision.missing.push(segments.back(was)),
-                Some(_) if reversal.record.latitude.with_segments => decision.segments.push(segments.back(was)),
+                Some(_) if reversal.record.options.with_segments => decision.segments.push(segments.back(was)),
                 Some(is) => decision.conflicts.push(Conflict {
                     thing: FlagOrSegment::Segment(was.key().clone()),
                     why: ConflictReason::SegmentDiffers,

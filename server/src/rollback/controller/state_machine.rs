@@ -183,7 +183,7 @@ impl Procedure<'_> {
     /// Commits a step, if the record is still the one that it was derived from.
     async fn step(&mut self, token: LeaderToken, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
-        let killed_edit = if record.latitude.allow_killed_edit {
+        let killed_edit = if record.options.allow_killed_edit {
             KilledEdit::Accept
         } else {
             KilledEdit::Refuse

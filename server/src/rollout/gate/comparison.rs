@@ -1,6 +1,7 @@
 //! A variant compared with its control, or with a limit.
 
 use ripcord_proto::gate::{Arm, ComparedTo, Figures, GateVerdict, OutcomeComparison, OutcomeMeasure, Threshold};
+use ripcord_proto::text::grouped;
 
 use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
@@ -58,27 +59,22 @@ fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> 
         OutcomeMeasure::Latency(_) => "latencies".to_owned(),
         OutcomeMeasure::Number(name, _) => format!("reports of {name}"),
     };
-    (fewest < comparison.min_samples).then(|| format!("{fewest} of {} {what} of {whose}", comparison.min_samples))
+    (fewest < comparison.min_samples).then(|| format!("{} of {} {what} of {whose}", grouped(fewest), grouped(comparison.min_samples)))
 }
 
-/// The figures: `3.00% errors of 5000 against 1.00% of 5000 for the control`.
+/// The figures: `3.00% errors of 5,000 against 1.00% of 5,000 for the control`.
 fn summary(comparison: &OutcomeComparison, figures: &Figures) -> String {
     let Figures { treatment, control, .. } = *figures;
+    let served = grouped(treatment.served);
     let (own, its) = match &comparison.outcome {
-        OutcomeMeasure::Error => (format!("{} errors of {}", percent(treatment), treatment.served), percent(control)),
-        OutcomeMeasure::Latency(limit) => (
-            format!("{} took {limit} or longer of {}", percent(treatment), treatment.served),
-            percent(control),
-        ),
-        OutcomeMeasure::Number(name, _) => (
-            format!("mean {name} {:.4} of {}", treatment.mean(), treatment.served),
-            format!("{:.4}", control.mean()),
-        ),
+        OutcomeMeasure::Error => (format!("{} errors of {served}", percent(treatment)), percent(control)),
+        OutcomeMeasure::Latency(limit) => (format!("{} took {limit} or longer of {served}", percent(treatment)), percent(control)),
+        OutcomeMeasure::Number(name, _) => (format!("mean {name} {:.4} of {served}", treatment.mean()), format!("{:.4}", control.mean())),
     };
     match comparison.against {
         ComparedTo::Control(_) => {
             let frozen = if figures.frozen { " (from when it was last served)" } else { "" };
-            format!("{own} against {its} of {} for the control{frozen}", control.served)
+            format!("{own} against {its} of {} for the control{frozen}", grouped(control.served))
         }
         ComparedTo::Limit(_) => own,
     }
@@ -144,7 +140,7 @@ mod tests {
         assert_eq!(verdict, GateVerdict::Fail);
         assert_eq!(
             detail,
-            "3.00% errors of 5000 against 1.00% of 5000 for the control: worse by more than 0.5 points, 95% sure"
+            "3.00% errors of 5,000 against 1.00% of 5,000 for the control: worse by more than 0.5 points, 95% sure"
         );
         assert_eq!(judge(&comparison(), &figures((5_000, 50), (5_000, 50))).0, GateVerdict::Pass);
     }
@@ -156,14 +152,14 @@ mod tests {
         assert_eq!(verdict, GateVerdict::Fail);
         assert_eq!(
             detail,
-            "5.00% took 300ms or longer of 5000 against 1.00% of 5000 for the control: worse by more than 1 point, 95% sure"
+            "5.00% took 300ms or longer of 5,000 against 1.00% of 5,000 for the control: worse by more than 1 point, 95% sure"
         );
         assert_eq!(judge(&compared, &figures((5_000, 60), (5_000, 50))).0, GateVerdict::Pass);
         let limited = gate("outcome: latency, below: 300ms");
         let (verdict, detail) = judge(&limited, &figures((5_000, 250), (0, 0)));
         assert_eq!(
             (verdict, detail.as_str()),
-            (GateVerdict::Fail, "5.00% took 300ms or longer of 5000: above 1%, 95% sure"),
+            (GateVerdict::Fail, "5.00% took 300ms or longer of 5,000: above 1%, 95% sure"),
             "no control is needed, and 99 % must be fast enough where the gate does not say it"
         );
         assert_eq!(judge(&limited, &figures((5_000, 40), (0, 0))).0, GateVerdict::Pass);
@@ -188,7 +184,7 @@ mod tests {
             (verdict, detail.as_str()),
             (
                 GateVerdict::Fail,
-                "mean basket 9.0000 of 2000 against 10.0000 of 2000 for the control: worse by more than 5%, 95% sure"
+                "mean basket 9.0000 of 2,000 against 10.0000 of 2,000 for the control: worse by more than 5%, 95% sure"
             )
         );
         assert_eq!(judge(&lower, &figures(arm(2_000, 11.0), arm(2_000, 10.0))).0, GateVerdict::Pass);

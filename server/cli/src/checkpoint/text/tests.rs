@@ -20,18 +20,11 @@ fn the_list_fits_on_a_terminal() {
     let now = "2026-11-29T23:00:00Z".parse().unwrap();
     let told = list(&views, now).fitted(Some(80)).replace(&short_moment(views[0].checkpoint.at, now), "TODAY");
     insta::assert_snapshot!(told, @r"
-    before-web-2026.11.29
-      revision  41
-      standing  not vouched for
-      flags     128
-      taken     TODAY
-      by        ada (via oncall key)
-    quiet
-      revision  41
-      standing  last-known-good
-      flags     128
-      taken     TODAY
-      by        ada (via oncall key)
-      note      the last quiet evening before the sale
+    checkpoint             revision  standing         flags  taken
+    before-web-2026.11.29  41        not vouched for  128    TODAY
+        by    ada (via oncall key)
+    quiet                  41        last-known-good  128    TODAY
+        by    ada (via oncall key)
+        note  the last quiet evening before the sale
     ");
 }

@@ -11,8 +11,8 @@ fn exposure(variants: &[(&str, u32)], killed: bool) -> Exposure {
 
 #[test]
 fn a_flag_is_a_bar_with_its_figures() {
-    insta::assert_snapshot!(line(DEMO_FLAGS[0], &exposure(&[("on", 401), ("off", 599)], false), Paint::Plain), @"checkout-v2     on      █████████···········   40.1 %  401 of 1000");
-    insta::assert_snapshot!(line(DEMO_FLAGS[0], &exposure(&[("off", 1_000)], true), Paint::Plain), @"checkout-v2     on      ····················    0.0 %  0 of 1000  killed");
+    insta::assert_snapshot!(line(DEMO_FLAGS[0], &exposure(&[("on", 401), ("off", 599)], false), Paint::Plain), @"checkout-v2     on      ████████··········   40.1 %  401 of 1,000");
+    insta::assert_snapshot!(line(DEMO_FLAGS[0], &exposure(&[("off", 1_000)], true), Paint::Plain), @"checkout-v2     on      ··················    0.0 %  0 of 1,000  killed");
 }
 
 #[test]
@@ -47,11 +47,11 @@ fn the_screen_fits_on_a_terminal_of_80_columns_and_24_lines() {
         let text = view.screen(&flags, Some(&newest), width, height);
         assert!(text.lines().count() < height, "{text}");
         for line in text.lines() {
-            assert!(table::columns(line) <= width, "{width}: {line}");
+            assert!(wrap::columns(line) <= width, "{width}: {line}");
         }
     }
     let text = view.screen(&flags, Some(&newest), 80, 24);
-    for command in ["killed", "confirmed by 1000 of 1000", "ripcord kill checkout-v2", "ripcord watch", "Ctrl-C"] {
+    for command in ["killed", "confirmed by 1,000 of 1,000", "ripcord kill checkout-v2", "ripcord watch", "Ctrl-C"] {
         assert!(text.contains(command), "{command} is missing:\n{text}");
     }
 }

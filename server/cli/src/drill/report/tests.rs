@@ -29,7 +29,7 @@ fn a_report_has_a_mark_for_each_verdict_and_says_what_it_came_to() {
     let passed = Report::from(&drill(&[], true)).describe(None, Paint::Plain);
     assert!(passed.contains("  ✓ no view was torn: 512 views"), "{passed}");
     assert!(
-        passed.ends_with("Passed. happy-path on embedded, on production at 1:41: 2 checks, all passed."),
+        passed.ends_with("Passed: happy-path, embedded store, on production at 1:41. 2 checks, all passed."),
         "{passed}"
     );
     let failed = Report::from(&drill(&[], false)).describe(None, Paint::Plain);

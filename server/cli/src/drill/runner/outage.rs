@@ -9,6 +9,7 @@ use ripcord_proto::{FlagKey, KillId, Tag};
 use serde_json::Value;
 
 use super::{PAUSE, Runner, until};
+use crate::confirm::in_milliseconds;
 use crate::drill::observations::OutageStory;
 use crate::exit::Failure;
 
@@ -62,9 +63,9 @@ impl Runner<'_> {
         let safe_after = safe.map(|at| at.saturating_duration_since(decided));
         self.progress.done(&match safe_after {
             Some(after) => format!(
-                "killed as the refusal says ({}); every application is safe after {} ms",
+                "killed as the refusal says ({}); every application is safe after {}",
                 commands.join("; "),
-                after.as_millis()
+                in_milliseconds(after)
             ),
             None => format!("killed as the refusal says ({}); not every application is safe", commands.join("; ")),
         });

@@ -6,6 +6,7 @@ use ripcord_proto::scenario::{DrillFault, Scenario};
 use ripcord_proto::text::counted;
 
 use super::list::{Verdicts, expected_refusals};
+use crate::confirm::in_milliseconds;
 use crate::drill::observations::{Observations, OutageStory, Refusal};
 use crate::drill::probe::CHECK;
 use crate::output::count;
@@ -58,11 +59,11 @@ fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
         "killed_without_store",
         "the kills took effect without the store",
         kills > 0 && provisional == kills,
-        format!("{provisional} of {} were provisional", count(kills, "kill", "kills")),
+        format!("{provisional} of {} provisional", count(kills, "kill was", "kills were")),
     );
     let detail = outage.safe_after.map_or_else(
         || "not every application was".to_owned(),
-        |after| format!("{} ms after the rollback was tried", after.as_millis()),
+        |after| format!("{} after the rollback was tried", in_milliseconds(after)),
     );
     bench.judge(
         "safe_without_store",
@@ -138,7 +139,7 @@ fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Roll
     );
 }
 
-/// The fate of edits made during the rollback.
+/// What happened to edits that were made during the rollback.
 pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
     let Some(seen) = &observations.edits else { return };
     let detail = match seen.lost.first() {

@@ -23,20 +23,34 @@ fn an_explanation_tells_each_step() {
             {"step": "enabled", "enabled": true},
             {"step": "requirement", "flag": "payments-api", "variant": "on", "serves": "on", "met": true},
             {"step": "rule", "index": 0, "id": "staff", "when": {"condition": {"attribute": "email", "ends_with": "@example.com"}, "holds": false, "saw": null}, "matches": false},
-            {"step": "rule", "index": 1, "when": null, "matches": true, "bucket": {"by": "targetingKey", "saw": "u-17", "salt": "checkout-v2", "place": 3, "of": 100}},
+            {"step": "rule", "index": 1, "when": null, "matches": true, "bucket": {"by": "targetingKey", "saw": "u-17", "salt": "checkout-v2", "place": 49_394, "of": 100_000}},
         ],
     }))
     .unwrap();
     insta::assert_snapshot!(describe(&explanation, Paint::Plain), @r#"
     checkout-v2 serves on = true (SPLIT, rule gradual, revision 12)
 
-      step                            seen
+      step                   result   detail
       kill                   none
       enabled                yes
-      requires payments-api  met      wants on, serves on
-      rule staff             no       not: {"attribute":"email","ends_with":"@example.com"} saw null
-      rule rules[1]          matches  targetingKey u-17 is in bucket 3 of 100
+      requires payments-api  met      needs on, gets on
+      rule staff             no       email ends with "@example.com": email is not set
+      rule rules[1]          matches  targetingKey u-17 is in bucket 49,394 of 100,000
     "#);
+}
+
+#[test]
+fn each_part_of_a_condition_is_marked() {
+    let condition = json!({"condition": "any", "holds": true, "within": [
+        {"condition": {"segment": "beta"}, "holds": false, "within": [
+            {"condition": {"attribute": "plan", "equals": "beta"}, "saw": "free", "holds": false}
+        ]},
+        {"condition": {"attribute": "age", "gte": 18}, "saw": "42", "holds": true, "types_differ": {"found": "string", "wanted": "number"}},
+    ]});
+    insta::assert_snapshot!(
+        saw(&condition).unwrap(),
+        @r#"any of (✗ in segment beta (✗ plan = "beta": plan is "free"); ✓ age >= 18: age is "42" (a string, but the rule needs a number))"#
+    );
 }
 
 #[test]

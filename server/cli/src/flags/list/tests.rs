@@ -42,11 +42,11 @@ fn a_flag_is_shown_with_its_rules_and_its_kills() {
       owner        payments
       tags         checkout, risky
       requires     payments-api = on
-      lease        {"seconds":300}
+      lease        5 min
       killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e, provisional: no reason given
 
-      rule      serves               when
-      staff     on                   {"attribute":"email","ends_with":"@example.com"}
-      rules[1]  on 12.5%, off 87.5%  always
+      rule      serves               for
+      staff     on                   email ends with "@example.com"
+      rules[1]  on 12.5%, off 87.5%  everyone
     "#);
 }

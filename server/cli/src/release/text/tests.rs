@@ -17,13 +17,9 @@ fn the_list_fits_on_a_terminal() {
     let now = "2026-11-29T23:00:00Z".parse().unwrap();
     let told = list(&views, now).fitted(Some(80)).replace(&short_moment(views[0].release.at, now), "TODAY");
     insta::assert_snapshot!(told, @r"
-    web-2026.11.29
-      state     open
-      commits   3
-      begun     TODAY
-      by        pipeline key
-      window    1 h 12 min left
-      deployed  web 2026.11.29, commit 8f2c1d9
+    release         state  commits  begun     by            window
+    web-2026.11.29  open   3        TODAY  pipeline key  1 h 12 min left
+        deployed  web 2026.11.29, commit 8f2c1d9
     ");
 }
 

@@ -12,7 +12,7 @@ fn rollback(state: &str, says: &str) -> Rollback {
         "id": "rb_01jd3x7q8v9w0y2z4a6b8c0d2e", "scope": {"flags": ["checkout"]},
         "target": {"epoch": 1, "revision": 41, "hash": hash, "checkpoint": "before-web"},
         "plan": hash, "state": state, "message": says, "by": actor, "before": "1:56", "revision": 57, "epoch": 1,
-        "flags": ["checkout"], "latitude": {}, "review": {"due": "2026-11-28T00:00:00Z"},
+        "flags": ["checkout"], "options": {}, "review": {"due": "2026-11-28T00:00:00Z"},
         "phases": {"decided": "2026-11-25T00:00:00Z", "commit_ms": 3.1, "applied_p50_ms": 4.2, "applied_p99_ms": 9.8, "applied_last_ms": 11.3},
         "confirmation": {"epoch": 1, "revision": 57, "complete": true, "applied": level, "fetched": none, "sent": none, "nodes": ["a"]},
         "checks": [{"name": "health", "of": "environment", "when": "after", "passed": true, "detail": "200 in 12 ms", "at": "2026-11-25T00:00:01Z"}],
@@ -34,7 +34,7 @@ fn what_came_of_it_is_shown_with_the_proof_and_the_way_forward_again() {
         "Confirmed by 12 of 12 applications",
         "4.2 ms p50, 9.8 ms p99, 11 ms last",
         "200 in 12 ms",
-        "1200 bad evaluations were reported for users, 30 of them with an error.",
+        "1,200 bad evaluations were reported for users, 30 of them with an error.",
         "Confirmed. All is well.",
         "Undo it with\n  ripcord rollback undo rb_x",
     ] {
