@@ -1,7 +1,5 @@
 //! Deltas: the changes from one snapshot to a later one.
 
-use std::sync::Arc;
-
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey};
 use crate::kill::{Kill, KillId};
@@ -101,7 +99,7 @@ impl Snapshot {
         }
         let next = self.with(delta);
         let own = next.content_hash();
-        if own != delta.hash {
+        if own != delta.hash && !next.has_hash(&delta.hash) {
             return Err(ApplyError::Hash {
                 at: delta.to,
                 own,
@@ -152,8 +150,7 @@ impl Delta {
         self
     }
 
-    /// The difference between two snapshots; `hash` is the content hash of the second one. Shared entries are recognized
-    /// by their address, so it takes one pass over both tables.
+    /// The difference between two snapshots; `hash` is the content hash of the second one. What both share is not read.
     pub fn between(from: &Snapshot, to: &Snapshot, hash: ContentHash, urgency: Urgency) -> Self {
         let (mut changed, mut removed) = (Changed::default(), Removed::default());
         (changed.flags, removed.flags) = from.flags.difference(&to.flags);
@@ -180,48 +177,4 @@ fn join<M: Entity>(changed: &mut Table<M>, removed: &mut Vec<M::Key>, next_chang
     removed.extend(next_removed.iter().cloned());
     removed.sort();
     removed.dedup();
-}
-
-impl<M: Entity> Table<M> {
-    /// Puts every entry of `other`: few entries one by one, many in one pass.
-    pub fn merge(&mut self, other: &Self) {
-        if other.len() <= 16 {
-            for entry in other {
-                self.insert(Arc::clone(entry));
-            }
-        } else {
-            *self = self.iter().chain(other.iter()).cloned().collect();
-        }
-    }
-
-    /// The entries to put and the keys to remove to get from this table to `to`.
-    pub fn difference(&self, to: &Self) -> (Self, Vec<M::Key>) {
-        let (mut changed, mut removed) = (Vec::new(), Vec::new());
-        let (mut old, mut new) = (self.iter().peekable(), to.iter().peekable());
-        loop {
-            match (old.peek(), new.peek()) {
-                (Some(was), Some(is)) if Arc::ptr_eq(was, is) => {
-                    old.next();
-                    new.next();
-                }
-                (Some(was), Some(is)) if was.key() == is.key() => {
-                    if was.digest() != is.digest() {
-                        changed.push(Arc::clone(is));
-                    }
-                    old.next();
-                    new.next();
-                }
-                (Some(was), is) if is.is_none_or(|is| was.key() < is.key()) => {
-                    removed.push(was.key().clone());
-                    old.next();
-                }
-                (_, Some(is)) => {
-                    changed.push(Arc::clone(is));
-                    new.next();
-                }
-                (_, None) => break,
-            }
-        }
-        (changed.into_iter().collect(), removed)
-    }
 }

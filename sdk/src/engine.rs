@@ -39,6 +39,7 @@ mod different_types;
 mod evaluate;
 mod explain;
 mod flag;
+mod flag_table;
 mod jsonlogic;
 mod network;
 mod path;

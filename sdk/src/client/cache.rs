@@ -87,7 +87,7 @@ impl Cache {
         let ServerFrame::Snapshot(snapshot, hash, overlay) = frame else {
             return Err(damaged("it contains no snapshot"));
         };
-        if snapshot.content_hash() != hash {
+        if !snapshot.has_hash(&hash) {
             return Err(damaged("its content hash does not match"));
         }
         let state = HeldState {

@@ -1,12 +1,11 @@
 //! Compiles a snapshot, as a whole or only what a delta changed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::hash::Hasher as _;
 use std::sync::Arc;
 
-use hashbrown::hash_table::Entry as TableEntry;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 use ripcord_proto::key::{EnvironmentKey, FlagKey, SegmentKey};
 use ripcord_proto::kill::{Kill, KillScope};
 use ripcord_proto::references::TouchedKeys;
@@ -14,20 +13,20 @@ use ripcord_proto::revision::Position;
 use ripcord_proto::segment::Segment;
 use ripcord_proto::snapshot::Snapshot;
 use ripcord_proto::table::Entry;
-use rustc_hash::{FxBuildHasher, FxHasher};
+use rustc_hash::FxBuildHasher;
 
 use super::condition::Condition;
 use super::flag::CompiledFlag;
+use super::flag_table::{FlagTable, Slot};
 use super::jsonlogic::Interpreter;
-use super::short_str::same;
 
 /// A compiled snapshot. It is immutable; the next one shares what did not change.
 #[derive(Clone)]
 pub struct Compiled {
     environment: EnvironmentKey,
     position: Position,
-    flags: HashTable<Slot>,
-    segments: HashMap<SegmentKey, Arc<CompiledSegment>, FxBuildHasher>,
+    flags: FlagTable,
+    segments: Arc<HashMap<SegmentKey, Arc<CompiledSegment>, FxBuildHasher>>,
     /// The committed kills, by id.
     kills: Vec<Arc<Entry<Kill>>>,
     /// The provisional kills, by id.
@@ -36,13 +35,6 @@ pub struct Compiled {
     /// The attributes that the environment sets in every evaluation.
     pub(super) context: Arc<serde_json::Map<String, serde_json::Value>>,
     counters: u32,
-}
-
-/// A flag and the kill that covers it, if any.
-#[derive(Debug, Clone)]
-pub(super) struct Slot {
-    pub(super) flag: Arc<CompiledFlag>,
-    pub(super) kill: Option<Arc<Entry<Kill>>>,
 }
 
 /// A segment's condition, or why it could not be compiled.
@@ -80,21 +72,14 @@ impl fmt::Debug for Compiled {
     }
 }
 
-#[inline]
-fn hash_of(key: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(key.as_bytes());
-    hasher.finish()
-}
-
 impl Compiled {
     /// Compiles a whole snapshot.
     pub fn new(snapshot: &Snapshot) -> Self {
         let mut compiled = Self {
             environment: snapshot.environment.clone(),
             position: snapshot.position,
-            flags: HashTable::with_capacity(snapshot.flags.len()),
-            segments: HashMap::default(),
+            flags: FlagTable::with_capacity(snapshot.flags.len()),
+            segments: Arc::default(),
             kills: snapshot.kills.iter().cloned().collect(),
             overlay: Vec::new(),
             interpreter: Interpreter::new(snapshot.settings.bucketing),
@@ -107,7 +92,7 @@ impl Compiled {
         for entry in &snapshot.flags {
             compiled.put_flag(entry);
         }
-        compiled.mark_kills();
+        compiled.mark_all();
         compiled
     }
 
@@ -129,21 +114,20 @@ impl Compiled {
         if *compiled.context != next.settings.context {
             compiled.context = Arc::new(next.settings.context.clone());
         }
-        compiled.unmark_kills();
         compiled.kills = next.kills.iter().cloned().collect();
         for key in &touched.segments {
             match next.segments.get(key.as_str()) {
                 Some(entry) => compiled.put_segment(entry),
-                None => drop(compiled.segments.remove(key)),
+                None => drop(Arc::make_mut(&mut compiled.segments).remove(key)),
             }
         }
         for key in &touched.flags {
             match next.flags.get(key.as_str()) {
                 Some(entry) => compiled.put_flag(entry),
-                None => compiled.remove_flag(key),
+                None => drop(compiled.flags.remove(key.as_str())),
             }
         }
-        compiled.mark_kills();
+        compiled.mark_again(self, &touched.flags);
         compiled
     }
 
@@ -151,13 +135,12 @@ impl Compiled {
     #[must_use]
     pub fn with_overlay(&self, kills: &[Kill]) -> Self {
         let mut compiled = self.clone();
-        compiled.unmark_kills();
         compiled.overlay = kills
             .iter()
             .filter_map(|kill| Entry::new(kill.id.clone(), kill.clone(), self.position).ok())
             .map(Arc::new)
             .collect();
-        compiled.mark_kills();
+        compiled.mark_again(self, &BTreeSet::new());
         compiled
     }
 
@@ -221,7 +204,7 @@ impl Compiled {
 
     #[inline]
     pub(super) fn slot(&self, key: &str) -> Option<&Slot> {
-        self.flags.find(hash_of(key), |slot| same(slot.flag.key().as_str().as_bytes(), key.as_bytes()))
+        self.flags.get(key)
     }
 
     pub(super) fn segment(&self, key: &SegmentKey) -> Option<&CompiledSegment> {
@@ -237,7 +220,7 @@ impl Compiled {
             Ok(segment) => Condition::new(&segment.when, &self.interpreter),
             Err(faults) => Err(faults.to_string()),
         };
-        self.segments.insert(
+        Arc::make_mut(&mut self.segments).insert(
             entry.key().clone(),
             Arc::new(CompiledSegment {
                 entry: Arc::clone(entry),
@@ -246,64 +229,71 @@ impl Compiled {
         );
     }
 
+    /// Puts a flag, which no kill covers yet.
     fn put_flag(&mut self, entry: &Arc<Entry<ripcord_proto::Flag>>) {
-        let key = entry.key().as_str();
-        let hash = |slot: &Slot| hash_of(slot.flag.key().as_str());
-        match self.flags.entry(hash_of(key), |slot| slot.flag.key().as_str() == key, hash) {
-            TableEntry::Occupied(mut place) => {
-                let before = &place.get().flag;
-                let mut flag = CompiledFlag::new(entry, &self.interpreter, self.counters);
-                if before.variants() == flag.variants() {
-                    flag.keep_counters_of(before);
-                } else {
-                    self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX));
-                }
-                *place.get_mut() = Slot {
-                    flag: Arc::new(flag),
-                    kill: None,
-                };
-            }
-            TableEntry::Vacant(place) => {
-                let flag = CompiledFlag::new(entry, &self.interpreter, self.counters);
-                self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX));
-                place.insert(Slot {
-                    flag: Arc::new(flag),
-                    kill: None,
-                });
-            }
+        let mut flag = CompiledFlag::new(entry, &self.interpreter, self.counters);
+        match self.flags.get(entry.key().as_str()) {
+            Some(before) if before.flag.variants() == flag.variants() => flag.keep_counters_of(&before.flag),
+            _ => self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX)),
         }
+        self.flags.insert(Slot {
+            flag: Arc::new(flag),
+            kill: None,
+        });
     }
 
-    fn remove_flag(&mut self, key: &FlagKey) {
-        if let Ok(place) = self.flags.find_entry(hash_of(key.as_str()), |slot| slot.flag.key() == key) {
-            place.remove();
-        }
+    /// All kills in the order in which they cover a flag: committed before provisional, older before newer.
+    fn kills(&self) -> impl Iterator<Item = &Arc<Entry<Kill>>> + Clone {
+        self.kills.iter().chain(&self.overlay)
     }
 
-    fn unmark_kills(&mut self) {
-        if !self.kills.is_empty() || !self.overlay.is_empty() {
-            self.flags.iter_mut().for_each(|slot| slot.kill = None);
-        }
-    }
-
-    /// Marks each flag with the first kill that covers it: committed before provisional, older before newer.
-    fn mark_kills(&mut self) {
-        let mark = |slot: &mut Slot, kill: &Arc<Entry<Kill>>| {
-            slot.kill.get_or_insert_with(|| Arc::clone(kill));
-        };
+    /// Marks each flag with the first kill that covers it.
+    fn mark_all(&mut self) {
+        self.flags.iter_mut().for_each(|slot| slot.kill = None);
         for kill in self.kills.iter().chain(&self.overlay) {
+            let mark = |slot: &mut Slot| {
+                slot.kill.get_or_insert_with(|| Arc::clone(kill));
+            };
             let Ok(value) = kill.value() else { continue };
             match &value.scope {
-                KillScope::All(_) => self.flags.iter_mut().for_each(|slot| mark(slot, kill)),
-                KillScope::Flag(key) => mark_one(&mut self.flags, key, |slot| mark(slot, kill)),
-                KillScope::Tag(_) => value.flags.iter().for_each(|key| mark_one(&mut self.flags, key, |slot| mark(slot, kill))),
+                KillScope::All(_) => self.flags.iter_mut().for_each(mark),
+                KillScope::Flag(key) => _ = self.flags.get_mut(key.as_str()).map(mark),
+                KillScope::Tag(_) => value.flags.iter().for_each(|key| _ = self.flags.get_mut(key.as_str()).map(mark)),
+            }
+        }
+    }
+
+    /// Marks the flags that were `touched` since `before`, and those whose kills are different.
+    fn mark_again(&mut self, before: &Self, touched: &BTreeSet<FlagKey>) {
+        let mut keys = Cow::Borrowed(touched);
+        for kill in different(before.kills(), self.kills()).iter().filter_map(|kill| kill.value().ok()) {
+            match &kill.scope {
+                KillScope::All(_) => return self.mark_all(),
+                KillScope::Flag(key) => _ = keys.to_mut().insert(key.clone()),
+                KillScope::Tag(_) => keys.to_mut().extend(kill.flags.iter().cloned()),
+            }
+        }
+        for key in keys.iter() {
+            let covers = |entry: &&Arc<Entry<Kill>>| entry.value().is_ok_and(|kill| kill.covers(key.as_str()));
+            let kill = self.kills().find(covers).cloned();
+            if let Some(slot) = self.flags.get_mut(key.as_str()) {
+                slot.kill = kill;
             }
         }
     }
 }
 
-fn mark_one(flags: &mut HashTable<Slot>, key: &FlagKey, mark: impl Fn(&mut Slot)) {
-    if let Some(slot) = flags.find_mut(hash_of(key.as_str()), |slot| slot.flag.key() == key) {
-        mark(slot);
+/// The kills that only one of two lists contains.
+fn different<'a>(
+    before: impl Iterator<Item = &'a Arc<Entry<Kill>>> + Clone,
+    after: impl Iterator<Item = &'a Arc<Entry<Kill>>> + Clone,
+) -> Vec<Arc<Entry<Kill>>> {
+    // As is usual: nothing about kills has changed.
+    if before.clone().map(Arc::as_ptr).eq(after.clone().map(Arc::as_ptr)) {
+        return Vec::new();
     }
+    let (was, is): (BTreeSet<_>, BTreeSet<_>) = (before.clone().map(Arc::as_ptr).collect(), after.clone().map(Arc::as_ptr).collect());
+    let ended = before.filter(|kill| !is.contains(&Arc::as_ptr(kill)));
+    let new = after.filter(|kill| !was.contains(&Arc::as_ptr(kill)));
+    ended.chain(new).cloned().collect()
 }

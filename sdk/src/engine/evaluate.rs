@@ -10,10 +10,11 @@ use ripcord_proto::value::{Value, ValueType};
 use serde_json::Map;
 
 use super::budget::Budget;
-use super::compile::{Compiled, Slot};
+use super::compile::Compiled;
 use super::context::Context;
 use super::decision::{Decision, Truth};
 use super::flag::{CompiledFlag, CompiledRule, CompiledServe, Plan};
+use super::flag_table::Slot;
 use super::reason::{ErrorCode, Reason, RuleRef, TypeMismatch};
 use super::scalar_text::with_text;
 use super::scope::Scope;

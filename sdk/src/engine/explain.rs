@@ -10,11 +10,12 @@ use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::value::Value;
 
 use super::budget::Budget;
-use super::compile::{Compiled, Slot};
+use super::compile::Compiled;
 use super::condition::Condition;
 use super::context::{Attribute, Context};
 use super::different_types::DifferentTypes;
 use super::flag::{CompiledFlag, CompiledServe};
+use super::flag_table::Slot;
 use super::path::Path;
 use super::reason::{ErrorCode, Reason};
 use super::scalar_text::with_text;

@@ -27,7 +27,7 @@ impl Alternatives {
     /// What else there is, if the target is the state with the hash `target`.
     pub(super) fn of(state: &EnvironmentState, target: &Digest) -> Self {
         let checkpoints = state.records.checkpoints.values();
-        let is_other = |checkpoint: &&Checkpoint| checkpoint.standing() == CheckpointState::KnownGood && checkpoint.hash != state.hash;
+        let is_other = |checkpoint: &&Checkpoint| checkpoint.standing() == CheckpointState::KnownGood && !state.snapshot.has_hash(&checkpoint.hash);
         let mut good: Vec<&Checkpoint> = checkpoints.filter(is_other).collect();
         good.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.position()));
         let open = state.records.releases.values().filter(|release| release.finished.is_none());
