@@ -196,12 +196,12 @@ mod tests {
         let most = gate("outcome: number queries, below: 3");
         assert_eq!(
             judge(&most, &figures(arm(2_000, 3.5), Arm::default())).1,
-            "mean queries 3.5000 of 2000: above 3, 95% sure"
+            "mean queries 3.5000 of 2,000: above 3, 95% sure"
         );
         let least = gate("outcome: number basket, above: 20");
         assert_eq!(
             judge(&least, &figures(arm(2_000, 19.0), Arm::default())).1,
-            "mean basket 19.0000 of 2000: below 20, 95% sure"
+            "mean basket 19.0000 of 2,000: below 20, 95% sure"
         );
     }
 }
