@@ -1,8 +1,8 @@
 //! The store makes a commit durable and carries it to other nodes. It appends, reads and feeds; it knows no rules of flags.
 //!
-//! Two backends are for production: [`embedded`] (redb, one node; group commit with an fsync before the answer) and [`redis`] (many
-//! nodes over one Redis, each with a local mirror). [`memory`] is for tests and benches. All three pass one suite,
-//! `contract`. Reads of flags never come here: a node answers from memory.
+//! Two backends are for production: [`embedded`] (redb behind a write-ahead log, one node; group commit with an fdatasync before the
+//! answer) and [`redis`] (many nodes over one Redis, each with a local mirror). [`memory`] is for tests and benches. All three pass one
+//! suite, `contract`. Reads of flags never come here: a node answers from memory.
 //!
 //! A log is a chain of sealed commits. State is a function of the log; backends keep it beside the log (derived from the
 //! changes of each commit) so that a start does not replay everything.

@@ -66,7 +66,7 @@ async fn embedded(directory: &Path) -> anyhow::Result<Vec<Row>> {
     let many_rate = concurrent(&environments).await?;
     Ok(vec![
         Row::new("append of 200 bytes with fdatasync, p50", micros(p50(&bare))),
-        Row::new("commit, embedded store, one writer, p50", micros(p50(&one))).ratio(p50(&one) / p50(&bare), 1.6),
+        Row::new("commit, embedded store, one writer, p50", micros(p50(&one))).ratio(p50(&one) / p50(&bare), 1.4),
         Row::new("the same, p99", micros(p99(&one))),
         Row::new("commits a second, one writer", format!("{one_rate:.0}")),
         Row::new(format!("commits a second, {WRITERS} writers"), format!("{many_rate:.0}")).at_least(many_rate / one_rate, 5.0),

@@ -1,25 +1,40 @@
-//! The embedded store: one redb file in the data directory, one thread that writes it, an fsync before each answer.
+//! The embedded store: a write-ahead log and a redb file in the data directory, one thread that writes them, an fdatasync before each
+//! answer.
 //!
 //! ```text
-//! append ─┐                       ┌─ while one transaction is flushed, what arrives gathers ─┐
-//! append ─┼─ channel ─> writer ───┤  and goes into the next one together                     ├─> fsync ─> mark ─> answers
-//! append ─┘                       └──────────────────────────────────────────────────────────┘
+//! append ─┐                       ┌─ while one batch is written, what arrives gathers ─┐
+//! append ─┼─ channel ─> writer ───┤  and goes into the next one together               ├─> write-ahead log ─> mark ─> answers
+//! append ─┘                       └────────────────────────────────────────────────────┘          │ fdatasync
+//!                                                                                                 │
+//!                    after some hundred entries, and with everything that is no append:  database <┘
 //! ```
 //!
-//! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
-//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`commit_marker`)
-//! records after every commit which entry was the last. If the newest commit is damaged, redb silently falls back to the one
-//! before; the marker detects that. After a write that failed, the file is opened again as soon as the disk takes writes (`reopen`).
+//! A commit is one sequential write to the write-ahead log (`write_ahead`). Its entries are kept in memory as well (`recent`), where
+//! readers find them behind those of the database (`view`), until the database takes them over, many in one transaction
+//! (`writer/take_over`). What cannot go to the log, because it is no append, is too large, or the disk has no space for the log, goes to
+//! the database in a transaction of its own, as all writes of a mirror do. Heads are kept in memory and derived from the last entry of
+//! each log when the files are opened.
+//!
+//! `ripcord.wal` is there while the store is open; one that was closed in order has everything in the database. Two small files lie
+//! beside them: `ripcord.lock` keeps a second process out, and `ripcord.head` (`commit_marker`) records after every commit which entry
+//! was the last. If the newest commit is damaged, redb silently falls back to the one before, and the last batch of the write-ahead log
+//! looks as if it had been torn before it was answered; the marker detects both. After a write that failed, the files are opened again
+//! as soon as the disk takes writes (`reopen`).
 
 mod commit_marker;
 mod directory;
 mod job;
+mod logs;
 mod open;
 mod read;
+mod recent;
 mod reopen;
+mod replay;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod view;
+mod write_ahead;
 mod write_batch;
 mod writer;
 
@@ -28,17 +43,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use redb::Database;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::directory::DirectoryLock;
 use self::job::{JobAnswer, WriteJob};
+use self::view::{SharedView, StoreView};
 pub use self::writer::Flush;
 use self::writer::WriterParts;
 use super::state::StoredState;
@@ -53,7 +67,7 @@ const QUEUE: usize = 1024;
 pub struct EmbeddedStore {
     jobs: Mutex<Option<mpsc::Sender<WriteJob>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    database: Arc<ArcSwapOption<Database>>,
+    view: SharedView,
     health: watch::Receiver<StoreHealth>,
     // Last, so that the file is closed before another process may open it.
     lock: Mutex<Option<DirectoryLock>>,
@@ -66,17 +80,17 @@ impl std::fmt::Debug for EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `directory`, which is created if it is missing. Verifies every page of the file and the newest part of
-    /// every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
+    /// Opens the store in `directory`, which is created if it is missing. Verifies every page of the database, all of the write-ahead log
+    /// and the newest part of every log; refuses files that are damaged or that lost an acknowledged entry. Blocks.
     pub fn open(directory: &Path, flush: Flush, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let lock = DirectoryLock::take(directory)?;
         let opened = open::open(directory)?;
-        let database = Arc::<ArcSwapOption<Database>>::default();
+        let view = SharedView::default();
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (health, healthy) = watch::channel(StoreHealth::available(clock.now()));
         let parts = WriterParts {
             directory: directory.to_owned(),
-            shared: Arc::clone(&database),
+            view: view.clone(),
             jobs: jobs.downgrade(),
             health,
             clock,
@@ -89,7 +103,7 @@ impl EmbeddedStore {
         Ok(Self {
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(thread)),
-            database,
+            view,
             health: healthy,
             lock: Mutex::new(Some(lock)),
         })
@@ -119,12 +133,9 @@ impl EmbeddedStore {
     }
 
     /// Runs `read` on a thread that may wait for the disk.
-    async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
-        let database = self
-            .database
-            .load_full()
-            .ok_or_else(|| StoreError::Unavailable("its file is closed".to_owned()))?;
-        tasks::blocking(move || read(&database))
+    async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&StoreView) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+        let view = self.view.load().ok_or_else(|| StoreError::Unavailable("its files are closed".to_owned()))?;
+        tasks::blocking(move || read(&view))
             .await
             .map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?
     }
@@ -136,7 +147,7 @@ impl EmbeddedStore {
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the store's writer thread panicked; the file is verified at the next start");
         }
-        self.database.store(None);
+        drop(self.view.take());
         drop(self.lock.lock().take());
     }
 }
@@ -150,7 +161,7 @@ impl Drop for EmbeddedStore {
 impl Store for EmbeddedStore {
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
         let log = log.clone();
-        self.reading(move |database| read::load(database, &log)).boxed()
+        self.reading(move |view| read::load(view, &log)).boxed()
     }
 
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
@@ -168,12 +179,12 @@ impl Store for EmbeddedStore {
 
     fn read<'a>(&'a self, log: &'a LogName, after: Sequence, limit: usize) -> BoxFuture<'a, Result<Vec<Sealed>, StoreError>> {
         let log = log.clone();
-        self.reading(move |database| read::entries(database, &log, after, limit)).boxed()
+        self.reading(move |view| read::entries(view, &log, after, limit)).boxed()
     }
 
     fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<StoredState>, StoreError>> {
         let log = log.clone();
-        self.reading(move |database| read::state_before(database, &log, at)).boxed()
+        self.reading(move |view| read::state_before(view, &log, at)).boxed()
     }
 
     fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -191,7 +202,7 @@ impl Store for EmbeddedStore {
 
     fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>> {
         let (log, head) = (append.log.clone(), append.head());
-        self.reading(move |database| read::settle(database, &log, head)).boxed()
+        self.reading(move |view| read::settle(view, &log, head)).boxed()
     }
 
     fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>> {

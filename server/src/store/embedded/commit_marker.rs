@@ -1,9 +1,9 @@
 //! The commit marker: a file that records after every commit which entry was written last.
 //!
-//! redb keeps two commits and falls back to the older one if the newer one is damaged; an acknowledged entry would be lost
-//! silently. The marker is a second witness. It is written after a commit is durable and before it is answered, with one
-//! `pwrite` and no flush, so it is never ahead of the database: after a power cut it may be older, which does no harm. If the
-//! database lacks the entry that the marker names, the start is refused.
+//! redb keeps two commits and falls back to the older one if the newer one is damaged, and a damaged last batch of the write-ahead log
+//! looks like one that was torn; an acknowledged entry would be lost silently. The marker is a second witness. It is written after a
+//! commit is durable and before it is answered, with one `pwrite` and no flush, so it is never ahead of the commits: after a power cut
+//! it may be older, which does no harm. If the store lacks the entry that the marker names, the start is refused.
 //!
 //! Two slots are written in turn, each a line of text with its own digest, so that a torn write leaves the other one.
 

@@ -9,6 +9,8 @@ use crate::store::StoreError;
 pub(super) const DATABASE: &str = "ripcord.redb";
 /// The name of the commit marker.
 pub(super) const MARKER: &str = "ripcord.head";
+/// The name of the write-ahead log, which is there while the store is open.
+pub(super) const LOG: &str = "ripcord.wal";
 const LOCK: &str = "ripcord.lock";
 
 /// Locks the data directory until it is dropped. The kernel releases the lock whenever the process dies.

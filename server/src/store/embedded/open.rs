@@ -1,11 +1,13 @@
 //! Opening: nothing is served from a file before it is verified to be complete.
 //!
 //! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is verified against the
-//! hash chain, and the commit marker must agree. If the marker is missing or cannot be read, all entries are verified.
+//! hash chain, then what the write-ahead log holds beyond it, and the commit marker must agree. If the marker is missing or cannot be
+//! read, all entries are verified. Opening writes nothing to the database, except to a new one: the disk may be full.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, Table, WriteTransaction};
 use ripcord_proto::commit::Commit;
@@ -14,33 +16,24 @@ use ripcord_proto::{Epoch, Sequence};
 
 use super::commit_marker::{CommitMarker, MarkedCommit, MarkerState};
 use super::directory::{DATABASE, MARKER};
+use super::logs::{KnownLog, Logs};
 use super::read::{WAY_OUT, failed, name};
-use super::schema::{ENTRIES, FORMAT, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, VERSION, entries_after, states_of};
+use super::recent::RecentEntries;
+use super::replay::follow;
+use super::schema::{ENTRIES, FormatError, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, StoredFormat, entries_after, states_of};
+use super::view::StoreView;
+use super::write_ahead;
 use crate::store::{Head, LogName, StoreError};
 
 /// Bytes that redb may keep in memory. Reads of flags never come here, and the newest pages are all that commits touch.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// An opened database.
+/// What was opened.
 pub(super) struct Opened {
-    pub(super) database: Database,
+    pub(super) view: StoreView,
+    pub(super) format: StoredFormat,
     pub(super) logs: Logs,
     pub(super) marker: CommitMarker,
-}
-
-/// A log that is known to the writer.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct KnownLog {
-    pub(super) id: u32,
-    pub(super) head: Head,
-}
-
-/// Every log, and the two counters of the database.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Logs {
-    pub(super) by_name: BTreeMap<LogName, KnownLog>,
-    pub(super) next_id: u32,
-    pub(super) replaced: u64,
 }
 
 /// How much of a log is verified.
@@ -54,7 +47,7 @@ enum ProofScope {
 pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
     let marker_state = CommitMarker::read(directory)?;
     let database = database(directory, &marker_state)?;
-    prepare(&database)?;
+    let format = prepare(&database)?;
     let proof = match marker_state {
         MarkerState::Known(_) => ProofScope::Tail,
         MarkerState::Missing | MarkerState::Unreadable => ProofScope::Whole,
@@ -62,9 +55,13 @@ pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
     if marker_state == MarkerState::Unreadable {
         tracing::warn!(file = MARKER, "cannot read the commit marker; verifying every entry of every log instead");
     }
-    let logs = logs(&database, proof)?;
+    let mut logs = logs(&database, proof)?;
+    let recent = match format {
+        StoredFormat::Complete => RecentEntries::default(),
+        StoredFormat::WithLog { lap } => follow(&mut logs, write_ahead::read(directory, lap)?)?,
+    };
     if let MarkerState::Known(last) = &marker_state {
-        agree(&database, &logs, last)?;
+        agree(&database, &recent, &logs, last)?;
     }
     let mut marker = CommitMarker::open(directory, &marker_state)?;
     if !matches!(marker_state, MarkerState::Known(_)) {
@@ -72,7 +69,11 @@ pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
         marker.write(logs.replaced, newest.map(|(name, known)| (name, known.head.sequence, known.head.chain)))?;
         marker.flush()?;
     }
-    Ok(Opened { database, logs, marker })
+    let view = StoreView {
+        database: Arc::new(database),
+        recent: Arc::new(recent),
+    };
+    Ok(Opened { view, format, logs, marker })
 }
 
 fn database(directory: &Path, marker_state: &MarkerState) -> Result<Database, StoreError> {
@@ -100,29 +101,31 @@ fn damaged(path: &Path, why: &str) -> StoreError {
 }
 
 /// Creates the tables of a new database; refuses a database of another version.
-fn prepare(database: &Database) -> Result<(), StoreError> {
+fn prepare(database: &Database) -> Result<StoredFormat, StoreError> {
     let transaction = database.begin_read().map_err(failed)?;
-    let version = match transaction.open_table(META) {
-        Ok(meta) => meta.get(FORMAT).map_err(failed)?.map(|version| version.value()),
-        Err(redb::TableError::TableDoesNotExist(_)) => None,
+    let found = match transaction.open_table(META) {
+        Ok(meta) => StoredFormat::read(&meta),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    match version {
-        Some(VERSION) => Ok(()),
-        Some(other) => Err(StoreError::Corrupt(format!(
-            "the data directory has format {other}; this version of ripcord reads format {VERSION}. Start the version that wrote it"
-        ))),
-        None => {
+    match found {
+        Ok(Some(format)) => Ok(format),
+        Ok(None) => {
             let transaction = database.begin_write().map_err(failed)?;
             make_tables(&transaction)?;
-            transaction.commit().map_err(failed)
+            transaction.commit().map_err(failed)?;
+            Ok(StoredFormat::Complete)
         }
+        Err(FormatError::Storage(error)) => Err(failed(error)),
+        Err(FormatError::Unknown(version)) => Err(StoreError::Corrupt(format!(
+            "the data directory has format {version}; this version of ripcord reads formats 1 and 2. Start the version that wrote it"
+        ))),
     }
 }
 
 fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     let mut meta: Table<&str, u64> = transaction.open_table(META).map_err(failed)?;
-    meta.insert(FORMAT, VERSION).map_err(failed)?;
+    StoredFormat::Complete.write(&mut meta).map_err(failed)?;
     transaction.open_table(LOGS).map_err(failed)?;
     transaction.open_table(ENTRIES).map_err(failed)?;
     transaction.open_table(STATES).map_err(failed)?;
@@ -193,8 +196,8 @@ fn epoch_at(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u
     Some(commit.epoch)
 }
 
-/// Refuses a database that lacks the entry that the commit marker names.
-fn agree(database: &Database, logs: &Logs, marked: &MarkedCommit) -> Result<(), StoreError> {
+/// Refuses a store that lacks the entry that the commit marker names.
+fn agree(database: &Database, recent: &RecentEntries, logs: &Logs, marked: &MarkedCommit) -> Result<(), StoreError> {
     let lost = |what: String| {
         Err(StoreError::Corrupt(format!(
             "{DATABASE} has lost what was written last: {what}, as {MARKER} tells. It is damaged or an older copy; nothing was started. {WAY_OUT}, or, \
@@ -212,8 +215,9 @@ fn agree(database: &Database, logs: &Logs, marked: &MarkedCommit) -> Result<(), 
         Some(known) => {
             let transaction = database.begin_read().map_err(failed)?;
             let entries = transaction.open_table(ENTRIES).map_err(failed)?;
-            let bytes = entries.get((known.id, entry.sequence.0)).map_err(failed)?;
-            bytes.and_then(|bytes| StoredEntry::parse(bytes.value()).map(|record| record.digest))
+            let stored = entries.get((known.id, entry.sequence.0)).map_err(failed)?;
+            let bytes = stored.as_ref().map(redb::AccessGuard::value).or_else(|| recent.get(known.id, entry.sequence));
+            bytes.and_then(StoredEntry::parse).map(|record| record.digest)
         }
         None => None,
     };

@@ -1,13 +1,16 @@
-//! Reading: every returned entry is verified to follow the one before it.
+//! Reading: every returned entry is verified to follow the one before it, whether it is in the database or still among the recent ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
+use redb::{AccessGuard, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Sequence};
 
+use super::recent::RecentEntries;
 use super::schema::{ENTRIES, LOGS, STATES, StoredEntry, entries_after, states_of};
+use super::view::StoreView;
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded, LogName, Settled, StoreError};
 
@@ -26,18 +29,20 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
 /// A log within one read transaction, so that everything read from it is consistent.
 struct LogReader {
     transaction: ReadTransaction,
+    recent: Arc<RecentEntries>,
     name: LogName,
     id: Option<u32>,
 }
 
 impl LogReader {
-    fn of(database: &Database, name: &LogName) -> Result<Self, StoreError> {
-        let transaction = database.begin_read().map_err(failed)?;
+    fn of(view: &StoreView, name: &LogName) -> Result<Self, StoreError> {
+        let transaction = view.database.begin_read().map_err(failed)?;
         let id = transaction.open_table(LOGS).map_err(failed)?.get(name.as_str()).map_err(failed)?;
         Ok(Self {
             transaction,
             name: name.clone(),
-            id: id.map(|id| id.value()),
+            id: id.map(|id| id.value()).or_else(|| view.recent.id(name)),
+            recent: Arc::clone(&view.recent),
         })
     }
 
@@ -52,11 +57,10 @@ impl LogReader {
         }
         let Some(id) = self.id else { return Ok(None) };
         let entries = self.transaction.open_table(ENTRIES).map_err(failed)?;
-        let Some(bytes) = entries.get((id, sequence.0)).map_err(failed)? else {
-            return Ok(None);
-        };
-        let record = StoredEntry::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
-        Ok(Some(record.digest))
+        let stored = entries.get((id, sequence.0)).map_err(failed)?;
+        let bytes = stored.as_ref().map(AccessGuard::value).or_else(|| self.recent.get(id, sequence));
+        let record = bytes.map(|bytes| StoredEntry::parse(bytes).ok_or_else(|| self.missing(sequence))).transpose()?;
+        Ok(record.map(|record| record.digest))
     }
 
     /// Where the log ends, according to its last entry.
@@ -64,11 +68,12 @@ impl LogReader {
         let Some(id) = self.id else { return Ok(Head::START) };
         let table = self.transaction.open_table(ENTRIES).map_err(failed)?;
         let last = table.range(entries_after(id, Sequence(0))).map_err(failed)?.next_back();
-        let Some((key, bytes)) = last.transpose().map_err(failed)? else {
+        let last = last.transpose().map_err(failed)?;
+        let stored = last.as_ref().map(|(key, bytes)| (Sequence(key.value().1), bytes.value()));
+        let Some((sequence, bytes)) = stored.max(self.recent.last(id)) else {
             return Ok(Head::START);
         };
-        let sequence = Sequence(key.value().1);
-        let record = StoredEntry::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
+        let record = StoredEntry::parse(bytes).ok_or_else(|| self.missing(sequence))?;
         let commit = Commit::parse(record.body).map_err(|_| self.missing(sequence))?;
         Ok(Head {
             epoch: commit.epoch,
@@ -85,17 +90,28 @@ impl LogReader {
         let mut entries = Vec::new();
         for row in table.range(entries_after(id, head.sequence)).map_err(failed)?.take(limit) {
             let (key, bytes) = row.map_err(failed)?;
-            let expected = head.sequence.next();
-            let record = StoredEntry::parse(bytes.value()).filter(|_| key.value() == (id, expected.0));
-            let record = record.ok_or_else(|| self.missing(expected))?;
-            let entry = Sealed::open(expected, record.body, record.digest, &head.chain).map_err(|source| StoreError::Chain {
-                log: self.name.clone(),
-                source,
-            })?;
+            let entry = self.follow(&head, Sequence(key.value().1), bytes.value())?;
+            head = head.after(&entry);
+            entries.push(entry);
+        }
+        let rest = limit - entries.len();
+        for (sequence, bytes) in self.recent.after(id, head.sequence).take(rest) {
+            let entry = self.follow(&head, sequence, bytes)?;
             head = head.after(&entry);
             entries.push(entry);
         }
         Ok((entries, head))
+    }
+
+    /// The entry in these bytes, if it is the one that follows `head`.
+    fn follow(&self, head: &Head, sequence: Sequence, bytes: &[u8]) -> Result<Sealed, StoreError> {
+        let expected = head.sequence.next();
+        let record = StoredEntry::parse(bytes).filter(|_| sequence == expected);
+        let record = record.ok_or_else(|| self.missing(expected))?;
+        Sealed::open(expected, record.body, record.digest, &head.chain).map_err(|source| StoreError::Chain {
+            log: self.name.clone(),
+            source,
+        })
     }
 
     /// The newest usable state at or before `at`. States are copies, so an unusable one is skipped.
@@ -118,48 +134,48 @@ impl LogReader {
 /// The end of all positions.
 const LAST: Position = Position::new(u64::MAX, u64::MAX);
 
-pub(super) fn load(database: &Database, log: &LogName) -> Result<Loaded, StoreError> {
-    let view = LogReader::of(database, log)?;
-    let state = view.state(LAST)?;
+pub(super) fn load(view: &StoreView, log: &LogName) -> Result<Loaded, StoreError> {
+    let reader = LogReader::of(view, log)?;
+    let state = reader.state(LAST)?;
     let start = state.as_ref().map_or(Head::START, |state| state.head);
-    let (tail, head) = view.entries(start, usize::MAX)?;
+    let (tail, head) = reader.entries(start, usize::MAX)?;
     Ok(Loaded { state, tail, head })
 }
 
-pub(super) fn entries(database: &Database, log: &LogName, after: Sequence, limit: usize) -> Result<Vec<Sealed>, StoreError> {
-    let view = LogReader::of(database, log)?;
-    let Some(chain) = view.digest(after)? else { return Ok(Vec::new()) };
+pub(super) fn entries(view: &StoreView, log: &LogName, after: Sequence, limit: usize) -> Result<Vec<Sealed>, StoreError> {
+    let reader = LogReader::of(view, log)?;
+    let Some(chain) = reader.digest(after)? else { return Ok(Vec::new()) };
     let from = Head {
         sequence: after,
         chain,
         ..Head::START
     };
-    Ok(view.entries(from, limit)?.0)
+    Ok(reader.entries(from, limit)?.0)
 }
 
-pub(super) fn state_before(database: &Database, log: &LogName, at: Position) -> Result<Option<StoredState>, StoreError> {
-    LogReader::of(database, log)?.state(at)
+pub(super) fn state_before(view: &StoreView, log: &LogName, at: Position) -> Result<Option<StoredState>, StoreError> {
+    LogReader::of(view, log)?.state(at)
 }
 
-pub(super) fn settle(database: &Database, log: &LogName, head: Head) -> Result<Settled, StoreError> {
-    let found = LogReader::of(database, log)?.digest(head.sequence)?;
+pub(super) fn settle(view: &StoreView, log: &LogName, head: Head) -> Result<Settled, StoreError> {
+    let found = LogReader::of(view, log)?.digest(head.sequence)?;
     Ok(if found == Some(head.chain) { Settled::Written } else { Settled::NotWritten })
 }
 
-pub(super) fn logs(database: &Database) -> Result<Vec<LogName>, StoreError> {
-    let transaction = database.begin_read().map_err(failed)?;
+pub(super) fn logs(view: &StoreView) -> Result<Vec<LogName>, StoreError> {
+    let transaction = view.database.begin_read().map_err(failed)?;
     let table = transaction.open_table(LOGS).map_err(failed)?;
-    let mut logs = Vec::new();
+    let mut logs: BTreeSet<_> = view.recent.new_logs().keys().cloned().collect();
     for row in table.iter().map_err(failed)? {
-        logs.push(name(row.map_err(failed)?.0.value())?);
+        logs.insert(name(row.map_err(failed)?.0.value())?);
     }
-    Ok(logs)
+    Ok(logs.into_iter().collect())
 }
 
-pub(super) fn heads(database: &Database) -> Result<BTreeMap<LogName, Head>, StoreError> {
+pub(super) fn heads(view: &StoreView) -> Result<BTreeMap<LogName, Head>, StoreError> {
     let mut heads = BTreeMap::new();
-    for log in logs(database)? {
-        let head = LogReader::of(database, &log)?.head()?;
+    for log in logs(view)? {
+        let head = LogReader::of(view, &log)?.head()?;
         heads.insert(log, head);
     }
     Ok(heads)

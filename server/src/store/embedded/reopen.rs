@@ -1,5 +1,6 @@
-//! Opening the file again after a write failed: the disk was full, or was away for a moment. redb takes no writes after an error, so
-//! the database is closed and opened again, with every check of a start.
+//! Opening the files again after a write failed: the disk was full, or was away for a moment. redb takes no writes after an error, and
+//! what the system says it has of a file after a failed fdatasync need not be on the disk. So everything is closed and opened again,
+//! with every check of a start, and all that is found in the write-ahead log is written to the database before anything else.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -7,13 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
-use redb::{Database, Durability};
+use redb::{Database, Durability, ReadableTable as _};
 
-use super::commit_marker::CommitMarker;
-use super::open::{self, Logs};
+use super::open::{self, Opened};
 use super::read::failed;
-use super::schema::{FORMAT, META, VERSION};
+use super::schema::{META, NEXT_LOG};
+use super::view::{SharedView, StoreView};
 use crate::store::StoreError;
 
 /// How long after a failure the file is opened again.
@@ -23,15 +23,14 @@ const READERS: Duration = Duration::from_secs(5);
 /// The file that shows whether the disk takes anything, and how much is written to it.
 const PROBE: (&str, usize) = ("ripcord.probe", 64 * 1024);
 
-/// Opens the database of `directory` again and puts it into `shared`. Until it succeeds, `shared` may be empty.
-pub(super) fn reopen(directory: &Path, shared: &ArcSwapOption<Database>) -> Result<(Logs, CommitMarker), StoreError> {
+/// Opens the store of `directory` again. Until the caller shows what was opened, `shared` may be empty.
+pub(super) fn reopen(directory: &Path, shared: &SharedView) -> Result<Opened, StoreError> {
     // What is open can still be read: it is given up only if the disk takes writes.
     probe(directory)?;
     close(shared)?;
     let opened = open::open(directory)?;
-    prove_writable(&opened.database)?;
-    shared.store(Some(Arc::new(opened.database)));
-    Ok((opened.logs, opened.marker))
+    prove_writable(&opened.view.database)?;
+    Ok(opened)
 }
 
 fn probe(directory: &Path) -> Result<(), StoreError> {
@@ -45,14 +44,16 @@ fn probe(directory: &Path) -> Result<(), StoreError> {
     written.and(removed).map_err(|source| StoreError::File { path, source })
 }
 
-fn close(shared: &ArcSwapOption<Database>) -> Result<(), StoreError> {
-    let Some(mut database) = shared.swap(None) else { return Ok(()) };
+fn close(shared: &SharedView) -> Result<(), StoreError> {
+    let Some(StoreView { mut database, recent }) = shared.take() else {
+        return Ok(());
+    };
     let begun = Instant::now();
     loop {
         match Arc::try_unwrap(database) {
             Ok(_closed) => return Ok(()),
             Err(in_use) if begun.elapsed() > READERS => {
-                shared.store(Some(in_use));
+                shared.put(StoreView { database: in_use, recent });
                 return Err(StoreError::Unavailable("it is still being read".to_owned()));
             }
             Err(in_use) => database = in_use,
@@ -61,9 +62,14 @@ fn close(shared: &ArcSwapOption<Database>) -> Result<(), StoreError> {
     }
 }
 
+/// Writes what is there already.
 fn prove_writable(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(failed)?;
     transaction.set_durability(Durability::Immediate).map_err(failed)?;
-    transaction.open_table(META).map_err(failed)?.insert(FORMAT, VERSION).map_err(failed)?;
+    {
+        let mut meta = transaction.open_table(META).map_err(failed)?;
+        let next = meta.get(NEXT_LOG).map_err(failed)?.map_or(0, |next| next.value());
+        meta.insert(NEXT_LOG, next).map_err(failed)?;
+    }
     transaction.commit().map_err(failed)
 }

@@ -1,27 +1,75 @@
 //! The tables of the database and the encoding of their values.
 
-use redb::TableDefinition;
+use redb::{ReadableTable, Table, TableDefinition};
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Revision, Sequence};
 
 /// Single numbers, by name.
 pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-/// In `META`: the version of this schema.
-pub(super) const FORMAT: &str = "format";
+/// In `META`: the version of what the data directory holds; see [`StoredFormat`].
+const FORMAT: &str = "format";
+/// In `META`: the lap of the write-ahead log whose batches follow what is in the tables.
+const LAP: &str = "lap";
 /// In `META`: the id that the next new log gets; ids are never used again.
 pub(super) const NEXT_LOG: &str = "next_log";
 /// In `META`: how often logs were dropped or replaced.
 pub(super) const REPLACED: &str = "replaced";
-/// The version that this code writes and reads.
-pub(super) const VERSION: u64 = 1;
-
 /// The ids of the logs, by name.
 pub(super) const LOGS: TableDefinition<'static, &str, u32> = TableDefinition::new("logs");
 /// The entries, by log and sequence; see [`StoredEntry`].
 pub(super) const ENTRIES: TableDefinition<'static, (u32, u64), &[u8]> = TableDefinition::new("entries");
 /// Kept states, by log, epoch, revision and sequence; see `StoredState::encode`.
 pub(super) const STATES: TableDefinition<'static, (u32, u64, u64, u64), &[u8]> = TableDefinition::new("states");
+
+/// Where the entries of a data directory are.
+///
+/// A program from before the write-ahead log reads version 1 alone. So it refuses a directory whose log holds commits, and reads one
+/// that was closed in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoredFormat {
+    /// Version 1: all of them are in the database.
+    Complete,
+    /// Version 2: those of this lap of the write-ahead log follow.
+    WithLog { lap: u64 },
+}
+
+impl StoredFormat {
+    /// Reads it; `None` in a new database. An unknown version is an error.
+    pub(super) fn read(meta: &impl ReadableTable<&'static str, u64>) -> Result<Option<Self>, FormatError> {
+        let version = meta.get(FORMAT)?.map(|version| version.value());
+        match version {
+            None => Ok(None),
+            Some(1) => Ok(Some(Self::Complete)),
+            Some(2) => {
+                let lap = meta.get(LAP)?.map_or(0, |lap| lap.value());
+                Ok(Some(Self::WithLog { lap }))
+            }
+            Some(other) => Err(FormatError::Unknown(other)),
+        }
+    }
+
+    pub(super) fn write(self, meta: &mut Table<'_, &'static str, u64>) -> Result<(), redb::StorageError> {
+        match self {
+            Self::Complete => meta.insert(FORMAT, 1)?,
+            Self::WithLog { lap } => {
+                meta.insert(LAP, lap)?;
+                meta.insert(FORMAT, 2)?
+            }
+        };
+        Ok(())
+    }
+}
+
+/// Why a format cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FormatError {
+    #[error(transparent)]
+    Storage(#[from] redb::StorageError),
+    /// The version of a later program.
+    #[error("format {0}")]
+    Unknown(u64),
+}
 
 const DIGEST: usize = 32;
 const REVISION: usize = 8;

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 mod crash;
 mod damage;
+mod migration;
+mod write_ahead;
 
 use super::{EmbeddedStore, Flush};
 use crate::clock::SystemClock;
@@ -11,7 +13,7 @@ use crate::store::{Store, StoreError};
 
 struct Embedded {
     store: EmbeddedStore,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Fresh for Embedded {
@@ -24,12 +26,27 @@ fn fresh() -> Embedded {
     let directory = tempfile::tempdir().unwrap();
     Embedded {
         store: open(directory.path()).unwrap(),
-        _directory: directory,
+        directory,
     }
 }
 
 fn open(directory: &Path) -> Result<EmbeddedStore, StoreError> {
     EmbeddedStore::open(directory, Flush::EachCommit, Arc::new(SystemClock))
+}
+
+fn open_lazily(directory: &Path) -> Result<EmbeddedStore, StoreError> {
+    EmbeddedStore::open(directory, Flush::Lazily, Arc::new(SystemClock))
+}
+
+/// The data directory as a killed process leaves it.
+fn copy(directory: &Path) -> tempfile::TempDir {
+    let copied = tempfile::tempdir().unwrap();
+    for file in ["ripcord.redb", "ripcord.head", "ripcord.wal"] {
+        if directory.join(file).is_file() {
+            std::fs::copy(directory.join(file), copied.path().join(file)).unwrap();
+        }
+    }
+    copied
 }
 
 contract!(std::future::ready(fresh()));

@@ -5,9 +5,10 @@ use ripcord_proto::Sequence;
 use ripcord_proto::digest::Digest;
 
 use super::job::{PendingAnswer, WriteJob};
-use super::open::{KnownLog, Logs};
+use super::logs::{KnownLog, Logs};
 use super::read::failed;
-use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, entries_after, states_of};
+use super::recent::RecentEntries;
+use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, StoredFormat, entries_after, states_of};
 use crate::store::state::policy::StatePolicy;
 use crate::store::state::{StoredState, along};
 use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError};
@@ -23,6 +24,22 @@ pub(super) struct WriteBatch {
 }
 
 impl WriteBatch {
+    /// Takes over what only the write-ahead log holds, and records where entries are from now on.
+    pub(super) fn take_over(&mut self, transaction: &WriteTransaction, recent: &RecentEntries, format: StoredFormat) -> Result<(), StoreError> {
+        let mut meta = transaction.open_table(META).map_err(failed)?;
+        format.write(&mut meta).map_err(failed)?;
+        let mut logs = transaction.open_table(LOGS).map_err(failed)?;
+        for (log, id) in recent.new_logs() {
+            logs.insert(log.as_str(), *id).map_err(failed)?;
+            meta.insert(NEXT_LOG, u64::from(self.logs.next_id)).map_err(failed)?;
+        }
+        let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;
+        for (id, sequence, bytes) in recent.all() {
+            entries.insert((id, sequence.0), bytes).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn take(&mut self, transaction: &WriteTransaction, job: WriteJob, policy: StatePolicy) -> Result<(), StoreError> {
         match job {
             WriteJob::Append(append, answer) => {
@@ -61,28 +78,26 @@ impl WriteBatch {
         if actual != append.expected {
             return Ok(Err(AppendError::Moved { actual }));
         }
-        let id = self.id(transaction, &append.log)?;
-        let head = insert(transaction, id, append)?;
+        let known = self.known_or_new(transaction, &append.log)?;
+        let head = insert(transaction, known.id, append)?;
         self.is_dirty = true;
-        self.logs.by_name.insert(append.log.clone(), KnownLog { id, head });
+        self.logs.set(&append.log, KnownLog { head, ..known });
         self.last = Some(append.log.clone());
         // In the same transaction: an environment that is created again under the name must not find the old log.
         append.ended_logs().try_for_each(|log| self.drop_log(transaction, &log))?;
         Ok(Ok(()))
     }
 
-    /// The id of a log; a new log gets one now.
-    fn id(&mut self, transaction: &WriteTransaction, log: &LogName) -> Result<u32, StoreError> {
-        if let Some(known) = self.logs.by_name.get(log) {
-            return Ok(known.id);
+    fn known_or_new(&mut self, transaction: &WriteTransaction, log: &LogName) -> Result<KnownLog, StoreError> {
+        let is_new = !self.logs.by_name.contains_key(log);
+        let known = self.logs.known_or_new(log);
+        if is_new {
+            let mut logs = transaction.open_table(LOGS).map_err(failed)?;
+            logs.insert(log.as_str(), known.id).map_err(failed)?;
+            let mut meta = transaction.open_table(META).map_err(failed)?;
+            meta.insert(NEXT_LOG, u64::from(self.logs.next_id)).map_err(failed)?;
         }
-        let id = self.logs.next_id;
-        self.logs.next_id = id.saturating_add(1);
-        let mut logs = transaction.open_table(LOGS).map_err(failed)?;
-        logs.insert(log.as_str(), id).map_err(failed)?;
-        let mut meta = transaction.open_table(META).map_err(failed)?;
-        meta.insert(NEXT_LOG, u64::from(self.logs.next_id)).map_err(failed)?;
-        Ok(id)
+        Ok(known)
     }
 
     fn keep_state(&mut self, transaction: &WriteTransaction, log: &LogName, head: Head, bytes: &[u8], policy: StatePolicy) -> Result<(), StoreError> {

@@ -1,33 +1,39 @@
-//! The writer: the only thread that writes the file. It takes whatever has gathered, writes it in one transaction, and answers
-//! when that is on the disk.
+//! The writer: the only thread that writes the files. It takes whatever has gathered, writes it in one go, and answers when that is on
+//! the disk.
+//!
+//! Appends go to the write-ahead log ([`appends`]). Everything else, and appends that end another log or find no space, goes to the
+//! database, together with what the write-ahead log holds ([`take_over`]).
+
+mod appends;
+mod take_over;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
-
-use redb::{Database, Durability};
 use ripcord_proto::Sequence;
 use ripcord_proto::rest::health::HealthCode;
 use tokio::sync::{mpsc, watch};
 
 use super::commit_marker::CommitMarker;
 use super::job::{PendingAnswer, WriteFailure, WriteJob};
-use super::open::{Logs, Opened};
+use super::logs::Logs;
+use super::open::Opened;
 use super::read::failed;
 use super::reopen::{self, RETRY};
-use super::write_batch::WriteBatch;
+use super::schema::StoredFormat;
+use super::view::SharedView;
+use super::write_ahead::WriteAheadLog;
 use crate::clock::Clock;
 use crate::store::state::policy::StatePolicy;
 use crate::store::{LogName, StoreError, StoreHealth, StoreState};
 use crate::tasks;
 
-/// Maximum number of jobs in one transaction.
+/// Maximum number of jobs in one write.
 const GATHER: usize = 512;
-/// How long a lazy commit may stay unflushed while others follow.
-const LAZY: Duration = Duration::from_millis(500);
+/// Entries in the write-ahead log beyond which the database takes them over.
+const RECENT: usize = 512;
 
 /// When a commit is flushed to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +46,17 @@ pub enum Flush {
 
 pub(super) struct StoreWriter {
     directory: PathBuf,
-    /// What readers use; empty while the file is opened again.
-    shared: Arc<ArcSwapOption<Database>>,
-    /// Queues the attempts to open the file again.
+    /// What readers use; empty while the files are opened again.
+    view: SharedView,
+    /// Queues the attempts to open the files again.
     jobs: mpsc::WeakSender<WriteJob>,
     logs: Logs,
+    /// What the database says about where entries are.
+    format: StoredFormat,
+    /// `None` for a mirror, and where it could not be made: then each commit goes to the database.
+    write_ahead: Option<WriteAheadLog>,
+    /// When it was made, or could not be.
+    begun: Instant,
     marker: CommitMarker,
     flush: Flush,
     flushed: Instant,
@@ -57,7 +69,7 @@ pub(super) struct StoreWriter {
 /// Where a writer works, and whom it tells.
 pub(super) struct WriterParts {
     pub(super) directory: PathBuf,
-    pub(super) shared: Arc<ArcSwapOption<Database>>,
+    pub(super) view: SharedView,
     pub(super) jobs: mpsc::WeakSender<WriteJob>,
     pub(super) health: watch::Sender<StoreHealth>,
     pub(super) clock: Arc<dyn Clock>,
@@ -66,13 +78,16 @@ pub(super) struct WriterParts {
 impl StoreWriter {
     /// Over what was opened.
     pub(super) fn new(opened: Opened, flush: Flush, parts: WriterParts) -> Self {
-        let Opened { database, logs, marker } = opened;
-        parts.shared.store(Some(Arc::new(database)));
+        let Opened { view, format, logs, marker } = opened;
+        parts.view.put(view);
         Self {
             directory: parts.directory,
-            shared: parts.shared,
+            view: parts.view,
             jobs: parts.jobs,
             logs,
+            format,
+            write_ahead: None,
+            begun: Instant::now(),
             marker,
             flush,
             flushed: Instant::now(),
@@ -85,6 +100,9 @@ impl StoreWriter {
 
     /// Runs until the queue is closed and empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<WriteJob>) {
+        if let Err(failure) = self.begin_log() {
+            self.fail(&failure, Vec::new());
+        }
         while let Some(first) = queue.blocking_recv() {
             let mut jobs = VecDeque::from([first]);
             while jobs.len() < GATHER
@@ -100,10 +118,13 @@ impl StoreWriter {
     }
 
     fn end(&mut self) -> Result<(), StoreError> {
+        if self.write_ahead.is_some() {
+            self.end_log()?;
+        }
         if self.flush == Flush::Lazily
-            && let Some(database) = self.shared.load_full()
+            && let Some(view) = self.view.load()
         {
-            database.begin_write().map_err(failed)?.commit().map_err(failed)?;
+            view.database.begin_write().map_err(failed)?.commit().map_err(failed)?;
             self.mark(None)?;
         }
         self.marker.flush()
@@ -117,65 +138,36 @@ impl StoreWriter {
         if jobs.is_empty() {
             return;
         }
-        let mut batch = WriteBatch {
-            logs: self.logs.clone(),
-            waiting: Vec::with_capacity(jobs.len()),
-            last: None,
-            durability: match self.flush {
-                Flush::Lazily if self.flushed.elapsed() < LAZY => Durability::None,
-                Flush::Lazily | Flush::EachCommit => Durability::Immediate,
-            },
-            is_dirty: false,
+        let left = self.append(jobs);
+        if !left.is_empty() {
+            self.write_through(left);
+        }
+        // After the answers: nobody waits for this, unless the next job is here already.
+        let maintained = match self.write_ahead {
+            Some(_) if self.view.recent_count() >= RECENT => self.take_over(self.next_format()),
+            Some(_) => Ok(()),
+            None => self.begin_log_late(),
         };
-        match self.transact(&mut batch, jobs) {
-            Ok(()) => {
-                self.logs = batch.logs;
-                if batch.is_dirty && matches!(batch.durability, Durability::Immediate) {
-                    self.flushed = Instant::now();
-                    // The entries are on disk: a marker that cannot be written is reported, and the commit stands.
-                    if let Err(error) = self.mark(batch.last.as_ref()) {
-                        tracing::error!(%error, "cannot write the commit marker");
-                    }
-                }
-                batch.waiting.into_iter().for_each(PendingAnswer::succeed);
-            }
-            Err(failure) => {
-                self.report(&failure);
-                self.retry();
-                batch.waiting.into_iter().for_each(|waiting| waiting.fail(&failure));
-            }
+        if let Err(failure) = maintained {
+            self.fail(&failure, Vec::new());
         }
     }
 
-    fn transact(&self, batch: &mut WriteBatch, jobs: VecDeque<WriteJob>) -> Result<(), WriteFailure> {
-        let Some(database) = self.shared.load_full() else {
-            batch.waiting.extend(jobs.into_iter().filter_map(WriteJob::waiting));
-            return Err(WriteFailure::Before(StoreError::Unavailable("its file cannot be opened again yet".to_owned())));
-        };
-        let begun = database.begin_write().map_err(failed);
-        let mut transaction = match begun {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                batch.waiting.extend(jobs.into_iter().filter_map(WriteJob::waiting));
-                return Err(WriteFailure::Before(error));
-            }
-        };
-        let mut outcome = Ok(());
-        for job in jobs {
-            // After one failure the whole transaction is given up; the other jobs are only noted.
-            if outcome.is_ok() {
-                outcome = batch.take(&transaction, job, self.policy);
-            } else {
-                batch.waiting.extend(job.waiting());
-            }
+    /// Answers that a write failed; the files are opened again before the next one.
+    fn fail(&mut self, failure: &WriteFailure, waiting: Vec<PendingAnswer>) {
+        self.write_ahead = None;
+        self.report(failure);
+        self.retry();
+        for waiting in waiting {
+            waiting.fail(failure);
         }
-        outcome.map_err(WriteFailure::Before)?;
-        if !batch.is_dirty {
-            return transaction.abort().map_err(|error| WriteFailure::Before(failed(error)));
+    }
+
+    /// Writes the commit marker after a commit, which stands even if the marker cannot be written.
+    fn mark_written(&mut self, last: Option<&LogName>) {
+        if let Err(error) = self.mark(last) {
+            tracing::error!(%error, "cannot write the commit marker");
         }
-        let set = transaction.set_durability(batch.durability).map_err(failed);
-        set.map_err(WriteFailure::Before)?;
-        transaction.commit().map_err(|error| WriteFailure::During(failed(error)))
     }
 
     /// Writes the commit marker: the last entry of `last`, or of the longest log.
@@ -202,7 +194,7 @@ impl StoreWriter {
         });
     }
 
-    /// Has the file opened again in a while: after a failed write, the database takes no more.
+    /// Has the files opened again in a while: after a failed write, nothing more is written to them.
     fn retry(&mut self) {
         if self.is_retrying {
             return;
@@ -220,21 +212,25 @@ impl StoreWriter {
 
     fn reopen(&mut self) {
         self.is_retrying = false;
-        match reopen::reopen(&self.directory, &self.shared) {
-            Ok((logs, marker)) => {
-                tracing::info!("the data directory can be written again; the store is open");
-                (self.logs, self.marker) = (logs, marker);
-                self.health.send_modify(|health| {
-                    health.state = StoreState::Available;
-                    health.since = self.clock.now();
-                    health.code = None;
-                    health.why.clear();
-                });
-            }
+        let opened = match reopen::reopen(&self.directory, &self.view) {
+            Ok(opened) => opened,
             Err(error) => {
                 tracing::debug!(%error, "the store cannot be opened again yet");
-                self.retry();
+                return self.retry();
             }
+        };
+        let Opened { view, format, logs, marker } = opened;
+        self.view.put(view);
+        (self.format, self.logs, self.marker) = (format, logs, marker);
+        if let Err(failure) = self.begin_log() {
+            return self.fail(&failure, Vec::new());
         }
+        tracing::info!("the data directory can be written again; the store is open");
+        self.health.send_modify(|health| {
+            health.state = StoreState::Available;
+            health.since = self.clock.now();
+            health.code = None;
+            health.why.clear();
+        });
     }
 }

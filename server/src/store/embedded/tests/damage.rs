@@ -4,12 +4,13 @@ use std::path::Path;
 
 use ripcord_proto::Sequence;
 
-use super::open;
+use super::{copy, open};
 use crate::store::contract::{Writer, digests};
 use crate::store::{Store, StoreError};
 
 const DATABASE: &str = "ripcord.redb";
 const MARKER: &str = "ripcord.head";
+const LOG: &str = "ripcord.wal";
 
 /// A data directory with two logs, closed cleanly or left as a killed process leaves it.
 struct Written {
@@ -33,8 +34,7 @@ async fn written(is_closed: bool) -> Written {
         store.close().await.unwrap();
         return Written { directory, production, system };
     }
-    let left = tempfile::tempdir().unwrap();
-    copy(directory.path(), left.path());
+    let left = copy(directory.path());
     Written {
         directory: left,
         production,
@@ -42,16 +42,9 @@ async fn written(is_closed: bool) -> Written {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    for file in [DATABASE, MARKER] {
-        std::fs::copy(from.join(file), to.join(file)).unwrap();
-    }
-}
-
 /// Opens a copy damaged by `harm`: it is refused with a clear message, or it is complete.
 async fn is_refused_or_whole(written: &Written, what: &str, harm: impl FnOnce(&Path)) -> bool {
-    let directory = tempfile::tempdir().unwrap();
-    copy(written.directory.path(), directory.path());
+    let directory = copy(written.directory.path());
     harm(directory.path());
     let store = match open(directory.path()) {
         Ok(store) => store,
@@ -118,22 +111,41 @@ async fn a_file_cut_short_is_refused_or_harmless() {
 }
 
 #[tokio::test]
+async fn a_flipped_byte_of_the_write_ahead_log_is_refused_or_harmless() {
+    let written = written(false).await;
+    let bytes = std::fs::read(written.directory.path().join(LOG)).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() as u64;
+    let mut refused = 0;
+    for place in (0..used).step_by(199).chain([used, used + 1, used + 5_000]) {
+        let what = format!("byte {place} of {used}");
+        let is_refused = is_refused_or_whole(&written, &what, |directory| flip(&directory.join(LOG), place)).await;
+        refused += usize::from(is_refused);
+    }
+    assert!(refused > 10, "damage is noticed at all");
+}
+
+#[tokio::test]
 async fn an_older_file_in_place_of_the_newest_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let mut writer = Writer::new("production");
     let store = open(directory.path()).unwrap();
     store.append(writer.append(3)).await.unwrap();
-    let older = tempfile::tempdir().unwrap();
-    copy(directory.path(), older.path());
-    store.append(writer.append(1)).await.unwrap();
     store.close().await.unwrap();
     drop(store);
-    std::fs::copy(older.path().join(DATABASE), directory.path().join(DATABASE)).unwrap();
-    let refused = open(directory.path()).unwrap_err();
-    assert!(refused.to_string().contains("entry 4 of the log production"), "{refused}");
-    std::fs::remove_file(directory.path().join(MARKER)).unwrap();
+    let older = copy(directory.path());
     let store = open(directory.path()).unwrap();
-    assert_eq!(store.load(&writer.log).await.unwrap().head.sequence, Sequence(3), "on purpose it is taken");
+    store.append(writer.append(1)).await.unwrap();
+    let killed = copy(directory.path());
+    store.close().await.unwrap();
+    drop(store);
+    for directory in [directory.path(), killed.path()] {
+        std::fs::copy(older.path().join(DATABASE), directory.join(DATABASE)).unwrap();
+        let refused = open(directory).unwrap_err();
+        assert!(refused.to_string().contains("entry 4 of the log production"), "{refused}");
+        std::fs::remove_file(directory.join(MARKER)).unwrap();
+        let store = open(directory).unwrap();
+        assert_eq!(store.load(&writer.log).await.unwrap().head.sequence, Sequence(3), "on purpose it is taken");
+    }
 }
 
 #[tokio::test]
