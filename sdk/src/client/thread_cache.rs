@@ -28,8 +28,15 @@ pub(super) fn with_current<T>(shared: &Arc<Shared>, read: impl Fn(&Loaded) -> T)
     match value {
         Ok(Some(value)) => value,
         // The thread is ending, or `read` evaluates another flag, as a hook may.
-        Ok(None) | Err(_) => read(&shared.load()),
+        Ok(None) | Err(_) => read_uncached(shared, read),
     }
+}
+
+/// Apart, so that only one copy of an evaluation is inlined into its caller.
+#[cold]
+#[inline(never)]
+fn read_uncached<T>(shared: &Shared, read: impl Fn(&Loaded) -> T) -> T {
+    read(&shared.load())
 }
 
 #[inline]

@@ -33,30 +33,39 @@ impl Murmur3 {
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "halves of 64 bits are taken; the algorithm takes the length modulo 2^32"
+        reason = "a remainder has at most three bytes; the algorithm takes the length modulo 2^32"
     )]
     fn fed(&self, bytes: &[u8]) -> Self {
-        let (mut hash, mut carry, mut carried) = (self.hash, u64::from(self.carry), self.carried);
-        let (blocks, rest) = bytes.as_chunks::<4>();
+        let length = self.length.wrapping_add(bytes.len() as u32);
+        let Some(after) = bytes.get(self.missing()..) else {
+            return Self {
+                carry: self.carry | start_of(bytes) << self.carried,
+                carried: self.carried + 8 * bytes.len() as u32,
+                length,
+                ..*self
+            };
+        };
+        let mut hash = self.hash;
+        if self.carried > 0 {
+            hash = mix(hash, self.carry | start_of(bytes) << self.carried);
+        }
+        let (blocks, rest) = after.as_chunks::<4>();
         for block in blocks {
-            carry |= u64::from(u32::from_le_bytes(*block)) << carried;
-            hash = mix(hash, carry as u32);
-            carry >>= 32;
+            hash = mix(hash, u32::from_le_bytes(*block));
         }
-        let bits = 8 * rest.len() as u32;
-        carry |= last_bits(bytes, rest, bits) << carried;
-        carried += bits;
-        if carried >= 32 {
-            hash = mix(hash, carry as u32);
-            carry >>= 32;
-            carried -= 32;
-        }
+        let carried = 8 * rest.len() as u32;
         Self {
             hash,
-            carry: carry as u32,
+            carry: end_of(bytes, rest, carried),
             carried,
-            length: self.length.wrapping_add(bytes.len() as u32),
+            length,
         }
+    }
+
+    /// How many bytes the block of the carry still needs, if there is a carry.
+    #[inline]
+    const fn missing(&self) -> usize {
+        (self.carried.wrapping_neg() / 8 % 4) as usize
     }
 
     #[inline]
@@ -69,13 +78,30 @@ impl Murmur3 {
     }
 }
 
-/// The up to three bytes of `rest`, read at once as part of the last four bytes if there are that many.
+/// The first four bytes, or all of them if there are fewer.
 #[inline]
-fn last_bits(bytes: &[u8], rest: &[u8], bits: u32) -> u64 {
-    match bytes.last_chunk::<4>() {
-        Some(last) => u64::from(u32::from_le_bytes(*last)) >> (32 - bits),
-        None => rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+fn start_of(bytes: &[u8]) -> u32 {
+    match bytes.first_chunk::<4>() {
+        Some(first) => u32::from_le_bytes(*first),
+        None => few(bytes),
     }
+}
+
+/// The up to three bytes of `rest`, which has that many `bits`, read at once as part of the last four bytes if there are four.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "it is the upper part of 32 bits")]
+fn end_of(bytes: &[u8], rest: &[u8], bits: u32) -> u32 {
+    match bytes.last_chunk::<4>() {
+        // In 64 bits, so that shifting all 32 out is allowed.
+        Some(last) => (u64::from(u32::from_le_bytes(*last)) << bits >> 32) as u32,
+        None => few(rest),
+    }
+}
+
+/// Up to three bytes.
+#[inline]
+fn few(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte))
 }
 
 /// A salt, hashed as far as possible before the value is known.

@@ -19,10 +19,10 @@ use super::network::Networks;
 use super::path::Path;
 use super::pattern::Pattern;
 use super::scalar_text::with_text;
-use super::short_str::{Fingerprint, ShortStr, same};
-use super::version::{VersionRef, compare};
+use super::short_str::{Fingerprint, FingerprintSet, ShortStr, same};
+use super::version::{VersionRef, compares};
 
-/// Up to this many texts, comparing their fingerprints one by one is faster than hashing.
+/// Up to this many texts are found by their fingerprints. With more, too many may have the same one.
 const FEW: usize = 32;
 
 #[derive(Debug)]
@@ -68,6 +68,7 @@ pub(super) enum Comparison {
 }
 
 impl Comparison {
+    #[inline]
     const fn accepts(self, order: Ordering) -> bool {
         match self {
             Self::Equal => order.is_eq(),
@@ -108,8 +109,9 @@ impl Ordered {
 /// The values of a `one_of`, by type.
 #[derive(Debug, Default)]
 pub(super) struct OneOf {
-    fingerprints: Box<[Fingerprint]>,
-    few: Box<[ShortStr]>,
+    fingerprints: FingerprintSet,
+    /// Those whose fingerprint other strings have, too.
+    few_long: Box<[ShortStr]>,
     many: hashbrown::HashSet<Box<str>, FxBuildHasher>,
     numbers: Box<[Ordered]>,
     many_whole: hashbrown::HashSet<i64, FxBuildHasher>,
@@ -133,8 +135,10 @@ impl OneOf {
         if texts.len() > FEW {
             one_of.many = texts.into_iter().collect();
         } else {
-            one_of.few = texts.iter().map(|text| ShortStr::new(text)).collect();
-            one_of.fingerprints = one_of.few.iter().map(ShortStr::fingerprint).collect();
+            let few: Vec<ShortStr> = texts.iter().map(|text| ShortStr::new(text)).collect();
+            let fingerprints: Vec<Fingerprint> = few.iter().map(ShortStr::fingerprint).collect();
+            one_of.fingerprints = FingerprintSet::new(&fingerprints);
+            one_of.few_long = few.into_iter().filter(|text| !text.fingerprint().is_exact()).collect();
         }
         if numbers.len() > FEW {
             let (whole, others): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|number| matches!(number, Ordered::Integer(_)));
@@ -159,9 +163,7 @@ impl OneOf {
     #[inline]
     fn is_one_of_few(&self, text: &str) -> bool {
         let fingerprint = Fingerprint::of(text);
-        // The whole list is compared, without an early exit, so that the compiler can do several at a time.
-        let known = self.fingerprints.iter().filter(|own| **own == fingerprint).count() > 0;
-        known && (fingerprint.is_exact() || self.few.iter().any(|own| own.is(fingerprint, text)))
+        self.fingerprints.contains(fingerprint) && (fingerprint.is_exact() || self.few_long.iter().any(|own| own.is(fingerprint, text)))
     }
 
     #[inline]
@@ -245,7 +247,7 @@ impl Test {
             Self::LessOrEqual(number) => order(number).is_some_and(Ordering::is_le),
             Self::Greater(number) => order(number).is_some_and(Ordering::is_gt),
             Self::GreaterOrEqual(number) => order(number).is_some_and(Ordering::is_ge),
-            Self::Version(comparison, version) => with_version(attribute, |own| compare(own, version).is_some_and(|order| comparison.accepts(order))),
+            Self::Version(comparison, version) => with_version(attribute, |own| compares(own, version, |order| comparison.accepts(order))),
             Self::VersionIn(bounds) => with_version(attribute, |own| {
                 VersionRef::parse(own).is_some_and(|own| bounds.iter().all(|bounds| own.is_within(bounds)))
             }),

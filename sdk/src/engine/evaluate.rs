@@ -44,7 +44,7 @@ impl Compiled {
                 decision: if self.context.is_empty() {
                     decide(self, slot, context, since_contact)
                 } else {
-                    decide(self, slot, &self.in_context(context), since_contact)
+                    decide_in_context(self, slot, context, since_contact)
                 },
             },
             None => Evaluation {
@@ -259,6 +259,12 @@ fn decide(compiled: &Compiled, slot: &Slot, context: &Context<'_>, since_contact
         Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
         Plan::Rules => decide_by_rules(compiled, &slot.flag, context, since_contact, &Budget::full()),
     }
+}
+
+/// The same in an environment that sets attributes. Not inlined, as it would double the code of every other environment's evaluations.
+#[inline(never)]
+fn decide_in_context(compiled: &Compiled, slot: &Slot, context: &Context<'_>, since_contact: SinceContact) -> Decision {
+    decide(compiled, slot, &compiled.in_context(context), since_contact)
 }
 
 /// The same for a prerequisite, on the budget of the evaluation that it belongs to.

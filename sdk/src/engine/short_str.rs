@@ -2,6 +2,15 @@
 //!
 //! A call of `memcmp` costs more than comparing five bytes, and a rule does little else.
 
+mod fingerprint;
+mod fingerprint_set;
+mod name_tags;
+
+pub(super) use fingerprint::Fingerprint;
+pub(super) use fingerprint_set::FingerprintSet;
+use name_tags::EveryPlace;
+pub(super) use name_tags::NameTags;
+
 /// Whether two strings are equal.
 #[inline]
 pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
@@ -18,62 +27,20 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// A string in eight bytes: its length (up to 255) and seven of its bytes. Strings with different fingerprints differ. Strings with
-/// the same fingerprint are equal if they have seven bytes or fewer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Fingerprint(u64);
-
-impl Fingerprint {
-    /// The fingerprint of the empty string.
-    pub(super) const EMPTY: Self = Self(0);
-
-    /// The fingerprint of a string.
-    #[inline]
-    pub(super) fn of(text: &str) -> Self {
-        let bytes = text.as_bytes();
-        let length = (bytes.len().min(255) as u64) << 56;
-        Self(length | body(bytes))
-    }
-
-    /// Whether all strings with this fingerprint are equal.
-    #[inline]
-    pub(super) const fn is_exact(self) -> bool {
-        self.0 >> 56 <= 7
-    }
-}
-
-/// Seven bytes: the first four and the last three, or all of a string shorter than four. Written out, so that the compiler can
-/// compute the fingerprint of a literal.
-#[inline]
-fn body(bytes: &[u8]) -> u64 {
-    match bytes {
-        [] => 0,
-        [only] => u64::from(*only),
-        [first, last] => u64::from(u16::from_le_bytes([*first, *last])),
-        [first, middle, last] => u64::from(u32::from_le_bytes([*first, *middle, *last, 0])),
-        // In a string of four to seven bytes the two parts overlap, which loses nothing.
-        [first, second, third, fourth, .., _] | [first, second, third, fourth] => {
-            let head = u32::from_le_bytes([*first, *second, *third, *fourth]);
-            let tail = match bytes {
-                [.., third_last, second_last, last] => u32::from_le_bytes([*third_last, *second_last, *last, 0]),
-                _ => 0,
-            };
-            u64::from(head) | u64::from(tail) << 32
-        }
-    }
-}
-
-/// A string and its fingerprint.
+/// A string, its fingerprint, and its tags for lookups by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShortStr {
     fingerprint: Fingerprint,
+    tags: EveryPlace,
     text: Box<str>,
 }
 
 impl ShortStr {
     pub(super) fn new(text: &str) -> Self {
+        let fingerprint = Fingerprint::of(text);
         Self {
-            fingerprint: Fingerprint::of(text),
+            fingerprint,
+            tags: EveryPlace::of(fingerprint),
             text: text.into(),
         }
     }
@@ -85,6 +52,11 @@ impl ShortStr {
     #[inline]
     pub(super) const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    #[inline]
+    pub(super) const fn tags(&self) -> EveryPlace {
+        self.tags
     }
 
     /// Whether this is `text`, whose fingerprint is `fingerprint`.

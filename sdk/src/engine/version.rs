@@ -19,12 +19,20 @@ impl<'a> VersionRef<'a> {
     /// One leading `v` is dropped, and a missing minor or patch is 0. Anything else that is not `SemVer` 2 gives `None`.
     #[inline]
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
-        let bytes = text.as_bytes();
-        let (major, end) = number(bytes, 0)?;
-        let (minor, end) = next_number(bytes, end)?;
-        let (patch, end) = next_number(bytes, end)?;
-        let pre = if end == bytes.len() { "" } else { pre_release(text.get(end..)?)? };
+        let (major, rest) = major(text)?;
+        Self::parse_after(text, major, rest)
+    }
+
+    /// The version in `text`, of which all but `rest` has been read.
+    #[inline]
+    fn parse_after(text: &'a str, major: u64, rest: &[u8]) -> Option<Self> {
+        let (minor, rest) = next_number(rest)?;
+        let (patch, rest) = next_number(rest)?;
+        let pre = if rest.is_empty() {
+            ""
+        } else {
+            pre_release(text.get(text.len() - rest.len()..)?)?
+        };
         Some(Self { major, minor, patch, pre })
     }
 
@@ -74,32 +82,55 @@ impl<'a> VersionRef<'a> {
     }
 }
 
-/// Compares the version in `text` with `other`; `None` if it is not a version.
-pub(super) fn compare(text: &str, other: &Version) -> Option<Ordering> {
-    VersionRef::parse(text).map(|own| own.cmp(other))
+/// Whether `accepts` the order of the version in `text` and `other`; `false` if it is not a version.
+#[inline]
+pub(super) fn compares(text: &str, other: &Version, accepts: impl Fn(Ordering) -> bool) -> bool {
+    let Some((major, rest)) = major(text) else { return false };
+    let order = major.cmp(&other.major);
+    // If the first number settles that it is not accepted, what follows can no longer change that.
+    if order.is_ne() && !accepts(order) {
+        return false;
+    }
+    VersionRef::parse_after(text, major, rest).is_some_and(|own| accepts(own.cmp(other)))
 }
 
-/// The number after a dot, or 0 if there is no dot.
+/// The first number, after one `v`, and what follows it.
 #[inline]
-fn next_number(bytes: &[u8], end: usize) -> Option<(u64, usize)> {
-    if bytes.get(end) == Some(&b'.') {
-        number(bytes, end + 1)
-    } else {
-        Some((0, end))
+fn major(text: &str) -> Option<(u64, &[u8])> {
+    match text.as_bytes() {
+        [b'v' | b'V', rest @ ..] | rest => number(rest),
     }
 }
 
-/// Digits without a leading zero from `start`: their value and their end.
+/// The number after a dot, or 0 if there is no dot, and what follows it.
 #[inline]
-fn number(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
-    let mut value: u64 = 0;
-    let mut end = start;
-    while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
-        end += 1;
+fn next_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    match bytes {
+        [b'.', rest @ ..] => number(rest),
+        _ => Some((0, bytes)),
     }
-    let padded = end > start + 1 && bytes.get(start) == Some(&b'0');
-    (end > start && !padded).then_some((value, end))
+}
+
+/// The value of the digits at the start, which have no leading zero, and what follows them.
+#[inline]
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (first, mut rest) = bytes.split_first()?;
+    let mut value = u64::from(digit(*first)?);
+    while let [next, others @ ..] = rest
+        && let Some(next) = digit(*next)
+    {
+        if value == 0 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(next))?;
+        rest = others;
+    }
+    Some((value, rest))
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u8> {
+    Some(byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9)
 }
 
 /// The pre-release of what follows the numbers: `-rc.1+build` → `rc.1`.
