@@ -57,7 +57,7 @@ async fn garbage_is_healed_by_a_snapshot_and_half_a_frame_by_a_new_stream() {
     assert_eq!(hello.position(), Some(world.position()));
     stream.send(frame_of(&world.put("checkout", true))).await;
     assert_eq!(stream.ack().await.revision, world.position().revision);
-    assert_eq!(client.status().state, State::Ready);
+    eventually("the client is Ready", || client.status().state == State::Ready).await;
 }
 
 #[tokio::test]
@@ -69,10 +69,10 @@ async fn a_silent_stream_is_given_up_and_opened_anew() {
     stream.ack().await;
     let (mut again, hello) = server.greeted().await;
     assert_eq!(hello.hash, Some(world.hash()));
-    assert_eq!(client.status().state, State::Stale);
+    eventually("the client is Stale", || client.status().state == State::Stale).await;
     again.send(world.heartbeat(true)).await;
     again.ack().await;
-    assert_eq!(client.status().state, State::Ready);
+    eventually("the client is Ready", || client.status().state == State::Ready).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use ripcord_sdk::engine::Reason;
 use ripcord_sdk::{BoolFlag, Changes, ConnectionError, Context, NotReady, Source, StartPolicy, State, StatusWatch};
 
 use crate::builder;
-use crate::server::{PATIENCE, Server};
+use crate::server::{PATIENCE, Server, eventually};
 use crate::world::{World, frame_of, kill};
 
 const CHECKOUT: BoolFlag = BoolFlag::new("checkout", false);
@@ -32,7 +32,7 @@ async fn a_change_is_served_and_confirmed() {
     assert_eq!(stream.ack().await.revision, world.position().revision);
     assert_eq!(client.bool_detail("checkout", &user, true).reason, Reason::Killed);
     client.close().await;
-    assert_eq!(client.status().state, State::Closed);
+    eventually("the client is Closed", || client.status().state == State::Closed).await;
     assert!(!client.bool("checkout", &user, true), "the last state is still evaluated");
 }
 
@@ -78,7 +78,7 @@ async fn dropping_the_last_handle_says_goodbye() {
     stream.ack().await;
     let clone = client.clone();
     drop(client);
-    assert_eq!(clone.status().state, State::Ready);
+    eventually("the client is Ready", || clone.status().state == State::Ready).await;
     drop(clone);
     assert!(matches!(stream.next().await, ClientFrame::Goodbye(_)));
     stream.gone().await;
