@@ -91,3 +91,27 @@ async fn the_newest_known_good_checkpoint_and_what_a_rollback_undoes_are_at_hand
     world.submit(vec![Operation::Rollback(Box::new(prepared.reversal))]).await.unwrap();
     assert_eq!(world.percent("checkout"), 100);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_no_record_names_any_more_is_dropped_and_the_rest_is_bounded() {
+    let world = RollbackWorld::new().await;
+    let (mut ids, mut before) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        let key = format!("flag-{number}");
+        let good = world.put(&key, 0, &[]).await;
+        world.put(&key, 100, &[]).await;
+        let id = world.roll_back(&[&key], good, &[]).await;
+        before.push(world.rollback(&id).before);
+        ids.push(id);
+    }
+    let kept = || {
+        let state = world.environments.state(&production()).unwrap();
+        before.iter().filter(|position| state.in_memory(**position).is_some()).count()
+    };
+    assert!((2..=16).contains(&kept()), "{}", kept());
+    world.run_single_controller();
+    for id in &ids {
+        world.until(id, RollbackState::Confirmed).await;
+    }
+    assert_eq!(kept(), 1, "that of the newest rollback, which may be undone");
+}
