@@ -92,11 +92,7 @@ async fn watch_prints_what_happens_while_it_happens() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;
     let admin = server.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-    let mut watching = server
-        .ripcord(&["watch", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let mut watching = server.ripcord(&["watch", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let output = watching.stdout.take().context("output")?;
     let (found, finding) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {

@@ -62,7 +62,14 @@ const FORMERLY_REASSIGN_USERS: &str = "rebuckets_everybody";
 
 impl Members for SettingsRequest {
     const WHAT: &'static str = "the settings";
-    const KNOWN: &'static [&'static str] = &["bucketing", "context", "context_from_headers", "reassign_users", FORMERLY_REASSIGN_USERS, "reason"];
+    const KNOWN: &'static [&'static str] = &[
+        "bucketing",
+        "context",
+        "context_from_headers",
+        "reassign_users",
+        FORMERLY_REASSIGN_USERS,
+        "reason",
+    ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let bucketing = reader.required(map, "bucketing", "\"v2\" or \"v3\"", |reader, value| match reader.text(value)? {
