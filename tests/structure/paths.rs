@@ -49,7 +49,11 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
 pub fn source_files(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     collect(root, root, &mut files);
-    files.iter().filter(|file| file.ends_with(".rs")).map(|file| root.join(file)).collect()
+    let rust = files
+        .iter()
+        .map(|file| root.join(file))
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    rust.collect()
 }
 
 /// What stands in backticks.

@@ -83,7 +83,7 @@ mod tests {
     fn segments(all: &[(&str, Value)]) -> Table<Segment> {
         let entry = |(key, when): &(&str, Value)| {
             let segment = Segment::from_value(when).unwrap();
-            Arc::new(Entry::new(SegmentKey::new(*key).unwrap(), segment, Position::START).unwrap())
+            Arc::new(Entry::new(SegmentKey::new(key).unwrap(), segment, Position::START).unwrap())
         };
         all.iter().map(entry).collect()
     }

@@ -89,7 +89,6 @@ fn start_of(bytes: &[u8]) -> u32 {
 
 /// The up to three bytes of `rest`, which has that many `bits`, read at once as part of the last four bytes if there are four.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "it is the upper part of 32 bits")]
 fn end_of(bytes: &[u8], rest: &[u8], bits: u32) -> u32 {
     match bytes.last_chunk::<4>() {
         // In 64 bits, so that shifting all 32 out is allowed.

@@ -49,7 +49,6 @@ fn hash_of(key: &str) -> u64 {
 
 /// The shard of a hash among so many. Its bits are not those that choose the bucket.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the number of shards masks it")]
 const fn shard_of(hash: u64, shards: usize) -> usize {
     (hash >> 40) as usize & shards.wrapping_sub(1)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ripcord_proto::Position;
 use ripcord_proto::change::Change;
+use ripcord_proto::checkpoint::Checkpoint;
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::release::ReleaseState;
 
@@ -80,7 +81,7 @@ fn named(records: &Records) -> BTreeSet<Position> {
     let newest_first = records.rollbacks.values().rev().enumerate();
     let rollbacks = newest_first.filter(|(age, rollback)| *age == 0 || !rollback.state.is_final());
     let rollbacks = rollbacks.flat_map(|(_, rollback)| [rollback.before, rollback.position()]);
-    let good = records.last_known_good().map(|checkpoint| checkpoint.position());
+    let good = records.last_known_good().map(Checkpoint::position);
     let open = records.releases.values().filter(|release| release.state == ReleaseState::Open);
     let baselines = open.filter_map(|release| Some(records.checkpoints.value(release.baseline.as_str())?.position()));
     let live = records.rollouts.values().rev().filter(|rollout| !rollout.state.is_final());

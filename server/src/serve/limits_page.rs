@@ -129,6 +129,7 @@ fn metric(name: &str) -> String {
 }
 
 /// What a node keeps and serves at a time, which no constant of the list above says.
+#[expect(clippy::too_many_lines, reason = "it is one table")]
 fn of_a_node(page: &mut String) {
     let (streams, fleet, rates) = (StreamSettings::default(), FleetSettings::new("node"), RateConfig::default());
     let rate = |rate: std::num::NonZeroU32| format!("{} /s, ten seconds' worth at once", grouped(&rate.to_string()));

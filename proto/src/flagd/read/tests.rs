@@ -288,7 +288,7 @@ fn what_can_never_work_is_warned_of_by_its_place() {
 fn a_file_of_another_format_is_refused_and_not_half_understood() {
     let native = r#"{"flags": {"checkout": {"variants": {"on": true, "off": false}, "default": "on", "safe": "off", "rules": []}}}"#;
     let refused = parse(native, &SafeVariants::default()).unwrap_err().to_string();
-    assert!(refused.contains("flags.checkout") && refused.contains("ripcord apply"), "{refused}");
+    assert!(refused.contains("ripcord apply"), "{refused}");
     let other = r#"{"flags": {"checkout": {"variants": {"on": true, "off": false}, "fallthrough": {"variation": 0}}}}"#;
     let refused = parse(other, &SafeVariants::default()).unwrap_err().to_string();
     assert!(refused.contains("\"fallthrough\""), "{refused}");

@@ -40,7 +40,7 @@ impl NameTags {
     pub(in crate::engine) fn places_from_last(self, name: EveryPlace) -> PlacesFromLast {
         let differences = self.0 ^ name.0;
         // The highest bit of each byte that is 0, and of no other.
-        PlacesFromLast(!((differences & LOW) + LOW | differences | LOW))
+        PlacesFromLast(!(((differences & LOW) + LOW) | differences | LOW))
     }
 }
 

@@ -155,7 +155,7 @@ fn saw(condition: &Value) -> Option<String> {
     Some(match own {
         Value::String(form) if form == "all" || form == "any" => format!("{form} of{inner}"),
         Value::String(form) => format!("{form}{inner}"),
-        own => {
+        own @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
             let told = Condition::from_value(own).map_or_else(|_| own.to_string(), |condition| flag_text::condition(&condition));
             format!("{told}{}{inner}", seen(own, map))
         }
