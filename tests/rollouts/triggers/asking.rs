@@ -191,7 +191,7 @@ async fn commands_make_try_and_show_a_trigger(world: World) -> Outcome {
     ripcord(&world, &admin, &["trigger", "show", "error-rate"])
         .await?
         .expect(0)?
-        .names(&["checkout", "hmac", "30m"])?;
+        .names(&["checkout", "HMAC-SHA256", "30m"])?;
     ripcord(&world, &admin, &["trigger", "list"]).await?.expect(0)?.names(&["error-rate", "json"])?;
     ripcord(&world, &admin, &["trigger", "dry-run", "error-rate"]).await?.expect(0)?;
     ripcord(&world, &admin, &["env", "policy", "set", "--triggers", "automatic"]).await?.expect(0)?;

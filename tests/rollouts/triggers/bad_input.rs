@@ -107,10 +107,7 @@ async fn ten_megabytes_are_refused_before_they_are_read() -> Outcome {
     let mut answer = vec![0; 4_096];
     let read = tokio::time::timeout(ripcord_tests::SOON, stream.read(&mut answer)).await??;
     let text = String::from_utf8_lossy(answer.get(..read).unwrap_or_default()).into_owned();
-    ensure!(
-        text.starts_with("HTTP/1.1 413") && text.contains("TOO_LARGE") && text.contains("1048576"),
-        "{text}"
-    );
+    ensure!(text.starts_with("HTTP/1.1 413") && text.contains("TOO_LARGE"), "{text}");
     // One that does not say how large it is is read up to the limit, and no further.
     let chunks = futures_util::stream::iter((0..10).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024 * 1024])));
     let request = admin
