@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ripcord_proto::outcome::Traffic;
 use serde_json::{Map, Value};
 
-use super::short_str::{Fingerprint, NameTags, ShortStr};
+use super::short_str::{Fingerprint, ShortStr};
 
 /// The name under which rules see the targeting key.
 pub(super) const TARGETING_KEY: &str = "targetingKey";
@@ -49,34 +49,14 @@ pub struct Context<'a> {
     /// Whether an attribute is a list or an object, which dotted paths reach into.
     nested: bool,
     count: usize,
-    /// Where each inline name may be: a lookup compares all of them at once.
-    tags: NameTags,
-    inline: [InlineAttribute<'a>; INLINE],
+    /// The fingerprints of the inline names, side by side: a lookup is eight comparisons of eight bytes.
+    fingerprints: [Fingerprint; INLINE],
+    inline: [(&'a str, Attribute<'a>); INLINE],
     /// Each name once.
     spilled: Vec<(&'a str, Attribute<'a>)>,
     /// Where each spilled name is, if there are many.
     #[expect(clippy::box_collection, reason = "most contexts have no index, and every context is moved about")]
     index: Option<Box<HashMap<&'a str, usize>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct InlineAttribute<'a> {
-    fingerprint: Fingerprint,
-    name: &'a str,
-    value: Attribute<'a>,
-}
-
-impl<'a> InlineAttribute<'a> {
-    const NONE: Self = Self {
-        fingerprint: Fingerprint::EMPTY,
-        name: "",
-        value: Attribute::Null,
-    };
-
-    #[inline]
-    const fn pair(&self) -> (&'a str, Attribute<'a>) {
-        (self.name, self.value)
-    }
 }
 
 impl<'a> Context<'a> {
@@ -100,8 +80,8 @@ impl<'a> Context<'a> {
             unix_seconds: None,
             nested: false,
             count: 0,
-            tags: NameTags::NONE,
-            inline: [InlineAttribute::NONE; INLINE],
+            fingerprints: [Fingerprint::EMPTY; INLINE],
+            inline: [("", Attribute::Null); INLINE],
             spilled: Vec::new(),
             index: None,
         }
@@ -140,19 +120,16 @@ impl<'a> Context<'a> {
             };
         }
         self.nested |= matches!(value, Attribute::Json(_) | Attribute::Texts(_));
-        let Some(slot) = self.inline.get_mut(self.count) else {
-            self.spill(name, value);
-            return;
-        };
-        let fingerprint = Fingerprint::of(name);
-        *slot = InlineAttribute { fingerprint, name, value };
-        self.tags.put(self.count, fingerprint);
-        self.count += 1;
+        match (self.inline.get_mut(self.count), self.fingerprints.get_mut(self.count)) {
+            (Some(slot), Some(fingerprint)) => {
+                *slot = (name, value);
+                *fingerprint = Fingerprint::of(name);
+                self.count += 1;
+            }
+            _ => self.spill(name, value),
+        }
     }
 
-    /// Not inlined, so that `set` and `with` stay small enough to be.
-    #[cold]
-    #[inline(never)]
     fn spill(&mut self, name: &'a str, value: Attribute<'a>) {
         if let Some((_, own)) = self.spilled_at(name).and_then(|place| self.spilled.get_mut(place)) {
             *own = value;
@@ -204,21 +181,18 @@ impl<'a> Context<'a> {
 
     /// All attributes except the targeting key. If two have the same name, the later one counts.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
-        self.inline_pairs().chain(self.spilled.iter().copied())
+        self.inline.iter().take(self.count).chain(&self.spilled).copied()
     }
 
     /// All attributes except the targeting key, each name once, with its last value.
     #[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
     pub(super) fn unique_attributes(&self) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
-        let last = self.inline_pairs().enumerate().filter(|(place, (name, _))| {
-            let mut later = self.inline_pairs().skip(place + 1);
-            !later.any(|(own, _)| own == *name) && self.spilled_at(name).is_none()
+        let inline = self.inline.iter().take(self.count).enumerate();
+        let last = inline.filter(|(place, (name, _))| {
+            let mut later = self.inline.iter().take(self.count).skip(place + 1);
+            !later.any(|(own, _)| own == name) && self.spilled_at(name).is_none()
         });
-        last.map(|(_, attribute)| attribute).chain(self.spilled.iter().copied())
-    }
-
-    fn inline_pairs(&self) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
-        self.inline.iter().take(self.count).map(InlineAttribute::pair)
+        last.map(|(_, attribute)| *attribute).chain(self.spilled.iter().copied())
     }
 
     #[inline]
@@ -240,11 +214,9 @@ impl<'a> Context<'a> {
         {
             return *value;
         }
-        // Of two with the same name, the later one counts.
-        let places = self.tags.places_from_last(name.tags());
-        let mut named = places.filter_map(|place| self.inline.get(place));
-        let found = named.find(|own| name.is(own.fingerprint, own.name));
-        found.map_or(Attribute::Null, |own| own.value)
+        let named = self.fingerprints.iter().zip(&self.inline).take(self.count).rev();
+        let mut found = named.filter(|(fingerprint, (own, _))| name.is(**fingerprint, own));
+        found.next().map_or(Attribute::Null, |(_, (_, value))| *value)
     }
 }
 

@@ -4,12 +4,9 @@
 
 mod fingerprint;
 mod fingerprint_set;
-mod name_tags;
 
 pub(super) use fingerprint::Fingerprint;
 pub(super) use fingerprint_set::FingerprintSet;
-use name_tags::EveryPlace;
-pub(super) use name_tags::NameTags;
 
 /// Whether two strings are equal.
 #[inline]
@@ -27,20 +24,17 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// A string, its fingerprint, and its tags for lookups by name.
+/// A string and its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShortStr {
     fingerprint: Fingerprint,
-    tags: EveryPlace,
     text: Box<str>,
 }
 
 impl ShortStr {
     pub(super) fn new(text: &str) -> Self {
-        let fingerprint = Fingerprint::of(text);
         Self {
-            fingerprint,
-            tags: EveryPlace::of(fingerprint),
+            fingerprint: Fingerprint::of(text),
             text: text.into(),
         }
     }
@@ -52,11 +46,6 @@ impl ShortStr {
     #[inline]
     pub(super) const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
-    }
-
-    #[inline]
-    pub(super) const fn tags(&self) -> EveryPlace {
-        self.tags
     }
 
     /// Whether this is `text`, whose fingerprint is `fingerprint`.
