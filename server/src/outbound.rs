@@ -3,7 +3,7 @@
 //! They follow no redirect, go through the proxy of the environment except to this machine, and never reach link-local addresses,
 //! where clouds answer with the credentials of the machine. `--outbound-allow` narrows them to the hosts and networks that it lists.
 //!
-//! An address is judged twice: as it is written, when somebody configures it and before each request, and by what its name resolves to,
+//! An address is judged twice: as it is written, when it is configured and before each request, and by what its name resolves to,
 //! when a connection is made. The connection goes to the very addresses that were judged, so that a name which resolves differently the
 //! next time gains nothing. A proxy resolves names itself: what goes through one has to be listed by name.
 
@@ -26,7 +26,7 @@ use self::rules::{OutboundRules, WrittenAddress, host_of};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a name may take to resolve when somebody configures it.
+/// How long a name may take to resolve when it is configured.
 const RESOLVE: Duration = Duration::from_secs(1);
 /// Names of one request that are resolved when it is made; others are judged when they are called.
 pub const RESOLVED: usize = 16;
@@ -82,7 +82,7 @@ impl Outbound {
         self.rules.judge(url).map(drop)
     }
 
-    /// The same for each of the addresses that somebody configures, in their order. A name that only a network of the list can cover is
+    /// The same for each configured address, in their order. A name that only a network of the list can cover is
     /// resolved; one that does not resolve now may do so later, and is judged when it is called.
     pub async fn check_configured(&self, urls: &[&str]) -> Vec<Result<(), OutboundRefusal>> {
         // What is no address at all is refused elsewhere.

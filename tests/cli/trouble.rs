@@ -209,7 +209,7 @@ async fn the_key_of_a_stopped_server_is_not_sent_to_what_took_its_port() -> Outc
     Ok(())
 }
 
-/// What somebody who is woken up has to know first. What waits for a person is in `tests/rollouts/triggers/asking.rs`.
+/// What on-call staff must know first. What waits for a person is in `tests/rollouts/triggers/asking.rs`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_names_the_kills_in_force_and_that_there_is_nothing_to_go_back_to() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// What an answer without a body, or a body that nobody sends, may take.
+/// What an answer without a body, or a body that is never sent, may take.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
 /// The status that is answered to a head whose body never comes.
@@ -129,7 +129,7 @@ async fn a_copy_of_an_environment_names_the_kills_that_it_does_not_have() -> Out
     Ok(())
 }
 
-/// Characters that move the cursor, end a line or turn the direction, with what they would have somebody believe.
+/// Characters that move the cursor, end a line or turn the direction, with what they would make a reader believe.
 const HIDING: &str = "fine\u{1b}[2K\nCONFIRMED 12 of 12\u{9b}1A\u{202e}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

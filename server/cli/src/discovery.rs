@@ -5,7 +5,7 @@
 //! next start finds the key in it. A file that others can read is refused.
 //!
 //! The lock is also the proof that the address is still the server's: anything may listen there once it has ended, so that the key of a
-//! file that nobody has locked is not sent.
+//! file that is not locked is never sent.
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;

@@ -1,5 +1,5 @@
 //! Compares a response body with what a check expects. The result shows only numbers, `true`, `false`, `null` and texts that the check
-//! itself contains: nobody can use a check to read another service.
+//! itself contains: no check can be used to read another service.
 
 use ripcord_proto::check::{BodyCheck, BodyComparison};
 use serde_json::Value;

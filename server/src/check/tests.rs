@@ -79,7 +79,7 @@ async fn a_check_that_fails_says_what_came_and_what_was_expected() {
     assert_eq!(says(one(json!({}), down).await), "503, expected 200");
 }
 
-/// What a check may read is decided by whoever writes it, and many may read what it found: they must not read other services by it.
+/// The author of a check decides what it reads, and many people see its result: they must not read other services through it.
 #[tokio::test]
 async fn no_text_of_another_service_is_repeated() {
     let secret = "HTTP/1.1 200 OK\r\ncontent-length: 57\r\nconnection: close\r\n\r\n{\"AccessKeyId\":\"hunter2\",\"list\":[\"hunter2\"],\"o\":{\"p\":1}}";

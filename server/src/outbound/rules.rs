@@ -90,7 +90,7 @@ impl OutboundRules {
         if !allowed.is_empty() {
             return Ok(allowed);
         }
-        // The addresses are not named: whoever configures a check need not know them.
+        // The addresses are not named: the author of a check need not know them.
         Err(if found.is_empty() {
             OutboundRefusal::LinkLocal(host.to_owned())
         } else {

@@ -93,7 +93,7 @@ impl ExposureChange<'_> {
         if before.requires != after.requires || (exposes_default && before.default != after.default) {
             return false;
         }
-        // Whoever a rule at the end has let go falls to the default.
+        // Users whom the last rule does not match get the default.
         let follows = after.rules.len() == before.rules.len() || (after.rules.len() < before.rules.len() && !exposes_default);
         let is_kept_value = |(name, value)| before.variants.get(VariantName::as_str(name)) == Some(value) || !Self::serves(after, name);
         let keeps_values = after.variants.iter().all(is_kept_value);

@@ -358,7 +358,7 @@ proptest! {
                 prop_assert_eq!(level.connected - level.confirmed, level.missing.len() as u64);
             }
         }
-        // Whoever was lost shortly before would count, too.
+        // An application that was lost shortly before would count, too.
         play.pass(121);
         let revision = play.commit();
         for id in members.values() {

@@ -73,7 +73,7 @@ fn code(refused: &CommitError) -> Code {
     refused.problem().code
 }
 
-/// Somebody with a key of their own.
+/// A person with a key of their own.
 fn author(name: &str, role: Role) -> Author {
     let mut author = author_as(name, role);
     author.actor.key = Some(format!("key_{name}"));

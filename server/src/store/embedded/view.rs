@@ -10,7 +10,7 @@ use super::recent::{RecentEntries, RecentEntry};
 /// The store at one moment.
 ///
 /// The database may be newer than the recent entries, never older: a reader goes by the sequence, and finds in the database what is
-/// in both. A log that was removed since keeps its id to itself, so that its recent entries are found by nobody.
+/// in both. A log that was removed since keeps its id to itself, so that no read finds its recent entries.
 #[derive(Debug, Clone)]
 pub(super) struct StoreView {
     pub(super) database: Arc<Database>,

@@ -142,7 +142,7 @@ impl StoreWriter {
         if !left.is_empty() {
             self.write_through(left);
         }
-        // After the answers: nobody waits for this, unless the next job is here already.
+        // After the answers, so that only the next job may have to wait for this.
         let maintained = match self.write_ahead {
             Some(_) if self.view.recent_count() >= RECENT => self.take_over(self.next_format()),
             Some(_) => Ok(()),

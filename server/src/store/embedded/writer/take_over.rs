@@ -53,7 +53,7 @@ impl StoreWriter {
             self.take_over(StoredFormat::Complete)?;
         }
         if self.flush == Flush::Lazily {
-            // Nothing reads it any more; if it cannot be removed, nobody is harmed.
+            // Nothing reads it any more; leaving it does no harm.
             let _ = write_ahead::remove(&self.directory);
             return Ok(());
         }
